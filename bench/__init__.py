@@ -1,0 +1,1 @@
+"""What does a governed call cost, side by side with other gateways on the same upstream?"""

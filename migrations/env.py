@@ -1,0 +1,33 @@
+"""How does Alembic run here? On the connection, and in the transaction, of `storage.migrate`."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from tollbridge.access import tables as access_tables
+from tollbridge.core.errors import ConfigurationError
+from tollbridge.ledger import tables as ledger_tables
+from tollbridge.rating import tables as rating_tables
+from tollbridge.routing import tables as routing_tables
+from tollbridge.storage import versions
+from tollbridge.storage.types import metadata
+
+# Importing a module defines its tables on the metadata.
+TABLES = (versions, access_tables, routing_tables, rating_tables, ledger_tables)
+
+
+def run() -> None:
+    """Run the steps that were asked for."""
+    connection = context.config.attributes.get("connection")
+    if not isinstance(connection, Connection):
+        raise ConfigurationError("migrations run by `tollbridge db`, not by the alembic command")
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        # SQLite cannot alter a column: the table is copied.
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()

@@ -1,0 +1,1 @@
+"""Tollbridge: an AI gateway and the books behind it."""

@@ -1,0 +1,1 @@
+"""Who asks, and may they? Keys, users, roles, sessions."""

@@ -1,0 +1,195 @@
+"""How much, and for how long, may a connection keep us busy?
+
+uvicorn's parser bounds neither the size of a head nor the time a peer takes. This protocol does,
+and tells whoever serves a call at once that its caller has gone. One sweep a second looks after
+all connections, so that a call pays for no timer.
+"""
+
+from asyncio import BaseTransport
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+CONNECTION = "connection"
+"""The key of the scope's state under which a request finds its connection."""
+
+
+class ConnectionLimits(msgspec.Struct, frozen=True):
+    """Bounds of one connection."""
+
+    header_bytes_max: int = 64 * 1024
+    header_timeout_s: float = 15.0
+    body_timeout_s: float = 120.0
+    write_stall_timeout_s: float = 60.0
+    idle_timeout_s: float = 75.0
+
+
+def _refusal(status: bytes, code: bytes, message: bytes) -> bytes:
+    body = b'{"error":{"message":"%b","type":"invalid_request_error","param":null,"code":"%b"}}' % (
+        message,
+        code,
+    )
+    return (
+        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+        b"connection: close\r\n\r\n%b" % (status, len(body), body)
+    )
+
+
+HEAD_TOO_LARGE = _refusal(
+    b"431 Request Header Fields Too Large", b"headers_too_large", b"the request's head is too large"
+)
+HEAD_TOO_SLOW = _refusal(
+    b"408 Request Timeout", b"timeout", b"the request's head took too long to arrive"
+)
+BODY_TOO_SLOW = _refusal(
+    b"408 Request Timeout", b"timeout", b"the request's body took too long to arrive"
+)
+BODY_TOO_SHORT = _refusal(
+    b"400 Bad Request", b"invalid_request", b"the body is shorter than its stated length"
+)
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One caller's connection. `limits` is set by `protocol_with`."""
+
+    limits = ConnectionLimits()
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin: the first head must come in time."""
+        super().connection_made(transport)  # pyright: ignore[reportArgumentType]  # uvicorn narrows it
+        self.lost = False
+        self.stalled = False
+        self._watcher: Callable[[], None] | None = None
+        self._received_bytes = 0
+        self._in_head = True
+        self._refused = False
+        self._head_since_s: float | None = None
+        self._body_since_s: float | None = None
+        self._stalled_since_s: float | None = None
+        self._made_at_s = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End: whoever serves a call is told."""
+        self.lost = True
+        super().connection_lost(exc)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the head's are counted until it is complete."""
+        if self._refused:
+            return
+        if self._in_head:
+            self._received_bytes += len(data)
+            if self._head_since_s is None:
+                self._head_since_s = self.loop.time()
+        super().data_received(data)
+        if self._in_head and self._received_bytes > self.limits.header_bytes_max:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def eof_received(self) -> None:
+        """Answer a peer that ended its sending in the middle of a body."""
+        cycle = self.cycle
+        if (
+            cycle is not None  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
+            and self._body_since_s is not None
+            and not cycle.response_started
+        ):
+            self._refuse(BODY_TOO_SHORT)
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["state"][CONNECTION] = self  # pyright: ignore[reportTypedDictNotRequiredAccess]  # just set
+
+    def on_headers_complete(self) -> None:
+        """Check the head's size, then let the request be served."""
+        self._in_head = False
+        self._head_since_s = None
+        if self._received_bytes > self.limits.header_bytes_max:
+            size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+            if size > self.limits.header_bytes_max:
+                self._refuse(HEAD_TOO_LARGE)
+                return
+        self._body_since_s = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._in_head = True
+        self._received_bytes = 0
+        self._body_since_s = None
+        if not self._refused:
+            super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Note since when the caller does not read."""
+        super().pause_writing()
+        self._stalled_since_s = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that the caller reads again."""
+        super().resume_writing()
+        self._stalled_since_s = None
+
+    def watch(self, on_gone: Callable[[], None] | None) -> None:
+        """Call back once when the peer goes; now, if it has gone."""
+        self._watcher = on_gone
+        if on_gone is not None:
+            # After a large body uvicorn leaves the socket unread, and a hang-up would go unseen.
+            self.flow.resume_reading()
+            if self.lost:
+                self._watcher = None
+                on_gone()
+
+    def hang_up(self) -> None:
+        """Close after what was written has gone out, without an end of the response."""
+        self.cycle.disconnected = True
+        self.transport.close()
+
+    def sweep(self, now_s: float) -> None:
+        """End what takes too long; called once a second."""
+        limits = self.limits
+        if _is_over(self._stalled_since_s, now_s, limits.write_stall_timeout_s):
+            self.stalled = True
+            self.transport.abort()
+        elif _is_over(self._head_since_s, now_s, limits.header_timeout_s):
+            self._refuse(HEAD_TOO_SLOW)
+        elif _is_over(self._body_since_s, now_s, limits.body_timeout_s):
+            if self.cycle.response_started:
+                self.transport.abort()
+            else:
+                self._refuse(BODY_TOO_SLOW)
+        elif self.scope is None and _is_over(self._made_at_s, now_s, limits.idle_timeout_s):  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
+            self.transport.close()
+
+    def _refuse(self, response: bytes) -> None:
+        self._refused = True
+        self._head_since_s = self._body_since_s = None
+        if not self.transport.is_closing():
+            self.transport.write(response)
+            self.transport.close()
+
+
+def protocol_with(limits: ConnectionLimits) -> type[GatewayProtocol]:
+    """Return the protocol class that keeps these limits."""
+    return type("LimitedGatewayProtocol", (GatewayProtocol,), {"limits": limits})
+
+
+def sweep_all(connections: Iterable[Any], now_s: float) -> None:
+    """Sweep every connection of a server."""
+    for connection in list(connections):
+        if isinstance(connection, GatewayProtocol):
+            connection.sweep(now_s)
+
+
+def _is_over(since_s: float | None, now_s: float, limit_s: float) -> bool:
+    return since_s is not None and now_s - since_s > limit_s

@@ -1,0 +1,1 @@
+"""Who really served a call, and how do we know?"""

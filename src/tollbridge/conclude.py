@@ -1,0 +1,101 @@
+"""What follows from a call's evidence: how much, who, at what cost?
+
+The pure stages 6 to 8, for the drain and for a worker whose call is under a hard limit.
+"""
+
+import msgspec
+
+from tollbridge.attribution.attribute import attribute
+from tollbridge.core.account import (
+    AttemptAccount,
+    CallAccount,
+    CostOrigin,
+)
+from tollbridge.core.call import AttemptOutcome, Ending, Status
+from tollbridge.core.evidence import AttemptEvidence, CallEvidence
+from tollbridge.core.usage import NO_USAGE, UsageSource
+from tollbridge.metering.estimate import EstimateRules
+from tollbridge.metering.meter import meter, owes_nothing
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.rate import rate
+
+BREAKABLE = frozenset({AttemptOutcome.UNKNOWN, AttemptOutcome.CUT_SHORT, AttemptOutcome.BROKE})
+
+
+class Conclusions(msgspec.Struct, frozen=True):
+    """What the pure stages read besides the evidence."""
+
+    book: PriceBook
+    estimates: EstimateRules
+
+
+def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
+    """Return the account of one ended call."""
+    opened, closed = evidence.opened, evidence.closed
+    attempts = tuple([_account(attempt, evidence, conclusions) for attempt in closed.attempts])
+    serving = _serving(attempts)
+    cost_nanousd: int | None = 0
+    for attempt in attempts:
+        part = attempt.rated.cost_nanousd
+        cost_nanousd = None if part is None or cost_nanousd is None else cost_nanousd + part
+    completed = closed.ending is Ending.COMPLETE
+    held = sum(hold.amount_nanousd for hold in opened.holds)
+    charge_nanousd = cost_nanousd or 0
+    return CallAccount(
+        evidence=evidence,
+        attempts=attempts,
+        status=Status.COMPLETED if completed else Status.FAILED,
+        usage=NO_USAGE if serving is None else serving.usage,
+        attribution=attribute(None) if serving is None else serving.attribution,
+        cost_nanousd=cost_nanousd,
+        charge_nanousd=charge_nanousd,
+        accounted_at_us=closed.closed_at_us,
+        flags=_flags(attempts, cost_nanousd, overrun=bool(opened.holds) and charge_nanousd > held),
+    )
+
+
+def _account(
+    attempt: AttemptEvidence, evidence: CallEvidence, conclusions: Conclusions
+) -> AttemptAccount:
+    closed = evidence.closed
+    usage = meter(attempt, evidence.opened, closed, conclusions.estimates)
+    served = attempt.served_model
+    models = (attempt.model,) if served is None else (served, attempt.model)
+    return AttemptAccount(
+        attempt,
+        usage,
+        attribute(attempt),
+        rate(
+            usage,
+            attempt.provider,
+            models,
+            attempt.started_at_us,
+            conclusions.book,
+            nothing_owed=owes_nothing(attempt, closed),
+        ),
+    )
+
+
+def _serving(attempts: tuple[AttemptAccount, ...]) -> AttemptAccount | None:
+    """Return the attempt that stands for the call: the last, which is the one that served."""
+    return attempts[-1] if attempts else None
+
+
+def _flags(
+    attempts: tuple[AttemptAccount, ...], cost_nanousd: int | None, *, overrun: bool
+) -> tuple[str, ...]:
+    flags: list[str] = []
+    if cost_nanousd is None:
+        flags.append("unpriced")
+    if overrun:
+        flags.append("overrun")
+    for attempt in attempts:
+        if attempt.usage.source is UsageSource.ESTIMATED:
+            flags.append("estimated")
+        if (
+            attempt.evidence.outcome in BREAKABLE
+            and attempt.rated.origin is not CostOrigin.NOTHING_OWED
+        ):
+            flags.append("unknown_outcome")
+        flags.extend(attempt.usage.flags)
+    return tuple(dict.fromkeys(flags))

@@ -1,0 +1,1 @@
+"""What does the configuration file declare? Applying it is each owner's own work."""

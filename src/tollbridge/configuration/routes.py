@@ -1,0 +1,56 @@
+"""What does a [[route]] declare?"""
+
+from tollbridge.configuration.table import TableReader
+from tollbridge.core.call import Category
+from tollbridge.routing.part import CandidateEntry, Order, RouteEntry
+
+FIELDS = frozenset({"model", "category", "order", "candidates"})
+NOT_BUILT = frozenset({"bucket", "on_content_filtered", "keep_bodies"})
+CANDIDATE_FIELDS = frozenset({"endpoint", "model", "priority", "weight"})
+CATEGORIES_BUILT = frozenset({Category.TEXT, Category.EMBEDDING})
+ORDERS_NOT_BUILT = frozenset({"cheapest", "fastest"})
+
+CANDIDATES_MAX = 50
+PRIORITY_MAX = 1_000_000
+WEIGHT_MAX = 1_000_000
+MODEL_LENGTH_MAX = 256
+
+
+def read_route(table: TableReader) -> RouteEntry:
+    """Return what one [[route]] declares. A candidate's priority is its place, if not given."""
+    table.only(FIELDS, NOT_BUILT)
+    model = table.text("model", length_max=MODEL_LENGTH_MAX)
+    category = table.choice("category", [one.value for one in Category], Category.TEXT.value)
+    if category not in CATEGORIES_BUILT:
+        raise table.error(f"category {category!r} is not built yet")
+    order = table.choice(
+        "order",
+        [*(one.value for one in Order), *ORDERS_NOT_BUILT],
+        Order.PRIORITY.value,
+    )
+    if order in ORDERS_NOT_BUILT:
+        raise table.error(f"order {order!r} is not built yet")
+    candidates = table.tables("candidates")
+    if len(candidates) > CANDIDATES_MAX:
+        raise table.error(f"a route has at most {CANDIDATES_MAX} candidates")
+    return RouteEntry(
+        model=model,
+        category=category,
+        order=order,
+        candidates=tuple(
+            _candidate(TableReader(f"{table.where} candidate {place}", values), place, model)
+            for place, values in enumerate(candidates, 1)
+        ),
+    )
+
+
+def _candidate(table: TableReader, place: int, model: str) -> CandidateEntry:
+    table.only(CANDIDATE_FIELDS)
+    priority = table.whole("priority", 0, PRIORITY_MAX)
+    weight = table.whole("weight", 0, WEIGHT_MAX)
+    return CandidateEntry(
+        endpoint=table.text("endpoint"),
+        model=table.text("model", model, MODEL_LENGTH_MAX),
+        priority=place if priority is None else priority,
+        weight=1 if weight is None else weight,
+    )

@@ -1,0 +1,1 @@
+"""The nouns that travel through every stage: frozen values, no input or output."""

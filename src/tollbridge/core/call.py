@@ -1,0 +1,183 @@
+"""What is a call, who makes it, and in which words is it described?"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class Category(StrEnum):
+    """The kind of work that is asked for."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    SEARCH = "search"
+
+
+class Operation(StrEnum):
+    """What a call asks a provider to do."""
+
+    COMPLETION = "completion"
+    CHAT_COMPLETION = "chat_completion"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE_GENERATION = "image_generation"
+    IMAGE_EDIT = "image_edit"
+    VIDEO_GENERATION = "video_generation"
+    AUDIO_SPEECH = "audio_speech"
+    AUDIO_TRANSCRIPTION = "audio_transcription"
+
+
+class Bucket(StrEnum):
+    """The generic provider name that limits are counted by."""
+
+    GEMINI = "gemini"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    MISTRAL = "mistral"
+    WAVESPEED = "wavespeed"
+    TAVILY = "tavily"
+    SERPER = "serper"
+    METAPHOR = "metaphor"
+    FIRECRAWL = "firecrawl"
+    STABILITY = "stability"
+    EXA = "exa"
+    VIDEO = "video"
+    IMAGE_EDIT = "image_edit"
+    AUDIO = "audio"
+
+
+class Status(StrEnum):
+    """Where a call stands."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class Ending(StrEnum):
+    """How a call ended. `cut_short` is what stands until something better is known."""
+
+    CUT_SHORT = "cut_short"
+    COMPLETE = "complete"
+    CALLER_LEFT = "caller_left"
+    CALLER_LEFT_BEFORE_FIRST_BYTE = "caller_left_before_first_byte"
+    CALLER_STOPPED_READING = "caller_stopped_reading"
+    PROVIDER_BROKE = "provider_broke"
+    ALL_REFUSED = "all_refused"
+    OVER_BUDGET = "over_budget"
+    INTERNAL_ERROR = "internal_error"
+    INTERRUPTED = "interrupted"  # declared by the drain: the process died while the call was open
+
+
+class AttemptOutcome(StrEnum):
+    """How one try of one endpoint ended."""
+
+    CUT_SHORT = "cut_short"  # what stands until something better is known
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # refused, or broken before the request was written: nothing is owed
+    BROKE = "broke"  # the answer began and did not end
+    ABANDONED = "abandoned"  # we hung up because the caller left
+    UNKNOWN = "unknown"  # written, and no answer: the provider may have worked and may bill
+
+
+class ErrorClass(StrEnum):
+    """Why an attempt failed (by body before status)."""
+
+    INVALID_REQUEST = "invalid_request"
+    CONTEXT_LENGTH = "context_length"
+    UNSUPPORTED_PARAMETER = "unsupported_parameter"
+    NOT_FOUND = "not_found"
+    CONTENT_FILTERED = "content_filtered"
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    UPSTREAM_ERROR = "upstream_error"
+    MALFORMED_ANSWER = "malformed_answer"
+    STREAM_ERROR = "stream_error"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    BROKEN_CONNECTION = "broken_connection"
+
+
+class OnCallerLeft(StrEnum):
+    """What the relay does with the provider's answer when the caller has gone."""
+
+    DRAIN = "drain"
+    CANCEL = "cancel"
+
+
+CATEGORY_OF: Mapping[Operation, Category] = {
+    Operation.COMPLETION: Category.TEXT,
+    Operation.CHAT_COMPLETION: Category.TEXT,
+    Operation.EMBEDDING: Category.EMBEDDING,
+    Operation.RERANK: Category.RERANK,
+    Operation.IMAGE_GENERATION: Category.IMAGE,
+    Operation.IMAGE_EDIT: Category.IMAGE,
+    Operation.VIDEO_GENERATION: Category.VIDEO,
+    Operation.AUDIO_SPEECH: Category.AUDIO,
+    Operation.AUDIO_TRANSCRIPTION: Category.AUDIO,
+}
+
+MEDIA_BUCKET_OF: Mapping[Operation, Bucket] = {
+    Operation.IMAGE_GENERATION: Bucket.STABILITY,
+    Operation.IMAGE_EDIT: Bucket.IMAGE_EDIT,
+    Operation.VIDEO_GENERATION: Bucket.VIDEO,
+    Operation.AUDIO_SPEECH: Bucket.AUDIO,
+    Operation.AUDIO_TRANSCRIPTION: Bucket.AUDIO,
+}
+
+VENDOR_BUCKETS = frozenset({Bucket.GEMINI, Bucket.OPENAI, Bucket.ANTHROPIC, Bucket.WAVESPEED})
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: the key, its user and its project, by the names they bore at that moment."""
+
+    key_id: str
+    key_name: str
+    user: str
+    project: str
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """An amount of one budget set aside for one call, out of one lease."""
+
+    lease_id: str
+    budget_id: str
+    period_start_us: int
+    amount_nanousd: int
+
+
+def bucket_of(operation: Operation, vendor: str | None) -> Bucket:
+    """Return the bucket a live call counts in.
+
+    `vendor` is the author of the requested label's model, where one is known. Media count in
+    their category's bucket; text, embedding and rerank in their vendor's, else in `mistral`,
+    the bucket of open-weight text.
+    """
+    media = MEDIA_BUCKET_OF.get(operation)
+    if media is not None:
+        return media
+    if vendor == "google":
+        return Bucket.GEMINI
+    if vendor is not None and vendor in VENDOR_BUCKETS:
+        return Bucket(vendor)
+    return Bucket.MISTRAL
+
+
+def new_id(now_us: int) -> str:
+    """Return a new UUIDv7 as canonical text: sorted by its millisecond, 74 random bits."""
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (now_us // 1000) << 80 | random
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

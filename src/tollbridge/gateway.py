@@ -1,0 +1,335 @@
+"""What does a worker need to serve calls, and how do the first five stages use it?"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from tollbridge.access.authenticate import KeyRing, require
+from tollbridge.access.keys import KeyEntry, Scope
+from tollbridge.conclude import Conclusions, conclude
+from tollbridge.core.call import (
+    CATEGORY_OF,
+    Ending,
+    Hold,
+    Operation,
+    bucket_of,
+    new_id,
+)
+from tollbridge.core.clock import Clock
+from tollbridge.core.errors import OverloadedError, TollbridgeError, UnpricedModelError
+from tollbridge.core.evidence import (
+    AttemptEvidence,
+    AttemptStarted,
+    CallEvidence,
+    Closed,
+    Opened,
+    Progress,
+)
+from tollbridge.core.limits import Limit, LimitKind
+from tollbridge.core.plan import Plan
+from tollbridge.ledger.reserve import Holds, Purses
+from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.passage import Passage, Reply
+from tollbridge.providers.relay import Relay, new_attempt
+from tollbridge.providers.request import Request
+from tollbridge.rating.ceiling import ceiling
+from tollbridge.recording.spool import Segment, Spool
+from tollbridge.routing.health import Health
+from tollbridge.routing.part import ModelListing
+from tollbridge.routing.plan import RouteTable
+
+
+class Inbound(Protocol):
+    """A caller's request as it arrives."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The address without its query."""
+        ...
+
+    @property
+    def operation(self) -> Operation:
+        """What the address asks for."""
+        ...
+
+    @property
+    def credential(self) -> str | None:
+        """The key that was sent, wherever it stood."""
+        ...
+
+    @property
+    def received_at_us(self) -> int:
+        """When its head was complete."""
+        ...
+
+    @property
+    def customer(self) -> str | None:
+        """Whom of the application's customers the call is for, where a header says so."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The application's labels."""
+        ...
+
+    async def body(self) -> bytes:
+        """Return the whole body; raises InvalidRequestError or OverloadedError."""
+        ...
+
+
+class GatewayLimits(msgspec.Struct, frozen=True):
+    """Bounds of the first stages."""
+
+    total_timeout_s: float = 600.0
+    stream_timeout_s: float = 3600.0
+    stream_idle_timeout_s: float = 120.0
+    reserve_wait_s: float = 0.3
+    reserve_output_tokens: int = 4096
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call that was understood and planned."""
+
+    call_id: str
+    inbound: Inbound
+    key: KeyEntry
+    request: Request
+    plan: Plan
+    limits: tuple[Limit, ...]
+    under_money: bool
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a worker knows of the world: one immutable snapshot, replaced as a whole."""
+
+    keys: KeyRing
+    limits: Mapping[str, tuple[Limit, ...]]
+    """Key id → the limits that its calls must pass."""
+    routes: RouteTable
+    conclusions: Conclusions
+
+
+class Gateway:
+    """The worker's tools for the stages 1 to 5; one per worker."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        spool: Spool,
+        purses: Purses,
+        relay: Relay,
+        health: Health,
+        draw: Callable[[], float],
+        limits: GatewayLimits,
+    ) -> None:
+        self.known: Known | None = None
+        self._clock = clock
+        self._spool = spool
+        self._purses = purses
+        self._relay = relay
+        self._health = health
+        self._draw = draw
+        self._limits = limits
+        self._dialect = OpenAI()
+        self._streams: dict[str, tuple[Passage, Segment, int]] = {}
+
+    def authenticate(self, inbound: Inbound) -> KeyEntry:
+        """Stage 1: who asks, and may they?"""
+        key = self._now_known().keys.authenticate(inbound.credential, inbound.received_at_us)
+        require(key, Scope.CALL)
+        return key
+
+    def models(self) -> list[ModelListing]:
+        """Return the names that can be asked for."""
+        return self._now_known().routes.models()
+
+    def check(self, inbound: Inbound, body: bytes) -> Request:
+        """Understand the body as far as it must be."""
+        return self._dialect.parse(inbound.operation, body)
+
+    def plan(self, request: Request) -> Plan:
+        """Stage 2: which providers, in which order, and why?"""
+        category = CATEGORY_OF[request.operation].value
+        return self._now_known().routes.plan(request.model, category, self._health, self._draw)
+
+    def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
+        """Give the call its id, for ever."""
+        limits = self._now_known().limits.get(key.key_id, ())
+        return Call(
+            call_id=new_id(inbound.received_at_us),
+            inbound=inbound,
+            key=key,
+            request=request,
+            plan=plan,
+            limits=limits,
+            under_money=any(limit.kind is LimitKind.MONEY for limit in limits),
+        )
+
+    async def reserve(self, call: Call) -> Holds | None:
+        """Stage 3: what can it cost at most, and is that free?
+
+        Raises LimitError where a limit has no room, and UnpricedModelError where a money limit
+        applies to a call that nobody can price.
+        """
+        if not call.limits:
+            return None
+        amount = self._ceiling(call) if call.under_money else 0
+        needs = [(limit, amount if limit.kind is LimitKind.MONEY else 1) for limit in call.limits]
+        return self._purses.try_reserve(needs) or await self._purses.reserve(
+            call.call_id, needs, self._limits.reserve_wait_s
+        )
+
+    def refuse(self, call: Call, error: TollbridgeError) -> None:
+        """Record a call that a money limit refused; it had no attempt."""
+        now_us = self._clock.now_us()
+        self._spool.refused(
+            Closed(
+                call_id=call.call_id,
+                closed_at_us=now_us,
+                ending=Ending.OVER_BUDGET,
+                http_status=error.status,
+                error=error.message,
+                opened=self._opened(call, (), None),
+            )
+        )
+
+    def open(self, call: Call, reserved: Holds | None) -> tuple[Passage, Segment]:
+        """Stage 5, its first half: journal the call before anything of it leaves."""
+        now_us = self._clock.now_us()
+        attempt = new_attempt(1, call.plan.candidates[0], now_us)
+        holds = () if reserved is None else reserved.money
+        try:
+            segment = self._spool.opened(self._opened(call, holds, attempt))
+        except Exception:
+            if reserved is not None:
+                self._purses.cancel(reserved)
+            raise
+        stream = call.request.stream
+        timeout_s = self._limits.stream_timeout_s if stream else self._limits.total_timeout_s
+        passage = Passage(
+            call.call_id,
+            attempt,
+            self._clock.monotonic_s() + timeout_s,
+            self._limits.reserve_output_tokens if call.under_money else None,
+        )
+        return passage, segment
+
+    async def dispatch(self, call: Call, passage: Passage, segment: Segment, reply: Reply) -> None:
+        """Stage 4: what did which provider answer?"""
+        await self._spool.durable()
+        if call.request.stream:
+            self._streams[call.call_id] = (passage, segment, 0)
+        journal = partial(self._journal, segment, call.call_id)
+        await self._relay.run(passage, call.request, call.plan, reply, journal)
+
+    def close(self, call: Call, passage: Passage, segment: Segment, reserved: Holds | None) -> None:
+        """Stage 5, its second half: journal the end, and settle what was held. Never waits."""
+        self._streams.pop(call.call_id, None)
+        closed = Closed(
+            call_id=call.call_id,
+            closed_at_us=self._clock.now_us(),
+            ending=passage.ending,
+            http_status=passage.http_status,
+            attempts=tuple(passage.attempts),
+            on_caller_left=passage.caller_left_policy,
+            drained=passage.drained,
+            error=passage.error,
+            response_bytes=passage.response_bytes,
+        )
+        if reserved is None:
+            self._spool.closed(segment, closed)
+            return
+        if call.under_money:
+            closed = self._charged(call, closed, reserved)
+        else:
+            self._purses.settle(reserved, 0)
+        self._spool.closed(segment, closed)
+
+    def tick(self) -> None:
+        """Journal how open streams stand, and stop those that give nothing; once a second."""
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
+        for call_id, (passage, segment, chunks) in list(self._streams.items()):
+            attempt = passage.attempts[-1]
+            if attempt.chunks != chunks:
+                self._streams[call_id] = (passage, segment, attempt.chunks)
+                try:
+                    self._spool.append(segment, Progress(call_id, now_us, attempt))
+                except OverloadedError:
+                    continue  # progress is a help, not a promise; the stream goes on
+            elif (
+                passage.stop is not None
+                and passage.last_read_s
+                and now_s - passage.last_read_s > self._limits.stream_idle_timeout_s
+            ):
+                passage.stop("the provider gave nothing for too long")
+
+    def _charged(self, call: Call, closed: Closed, reserved: Holds) -> Closed:
+        known = self._now_known()
+        evidence = CallEvidence(self._opened(call, reserved.money, None), closed)
+        charge_nanousd = conclude(evidence, known.conclusions).charge_nanousd
+        self._purses.settle(reserved, charge_nanousd)
+        return msgspec.structs.replace(closed, charge_nanousd=charge_nanousd)
+
+    def _journal(
+        self, segment: Segment, call_id: str, attempts: tuple[AttemptEvidence, ...]
+    ) -> None:
+        self._spool.append(segment, AttemptStarted(call_id, attempts))
+
+    def _ceiling(self, call: Call) -> int:
+        request = call.request
+        output_tokens = request.output_tokens_max or self._limits.reserve_output_tokens
+        amount = ceiling(
+            call.plan.candidates,
+            len(request.body),
+            0 if request.operation is Operation.EMBEDDING else output_tokens,
+            request.choices,
+            call.inbound.received_at_us,
+            self._now_known().conclusions.book,
+        )
+        if amount is None:
+            raise UnpricedModelError(
+                f"nothing is known of the price of {request.model!r}, and a money limit applies",
+                details={"param": "model"},
+            )
+        return amount
+
+    def _opened(
+        self, call: Call, holds: tuple[Hold, ...], attempt: AttemptEvidence | None
+    ) -> Opened:
+        inbound, request, plan = call.inbound, call.request, call.plan
+        operation = request.operation
+        return Opened(
+            call_id=call.call_id,
+            opened_at_us=self._clock.now_us(),
+            received_at_us=inbound.received_at_us,
+            caller=call.key.caller,
+            method=inbound.method,
+            path=inbound.path,
+            operation=operation,
+            category=CATEGORY_OF[operation],
+            bucket=bucket_of(operation, plan.vendor),
+            label=request.model,
+            stream=request.stream,
+            request_bytes=len(request.body),
+            expected_provider=plan.candidates[0].endpoint.provider,
+            planned=tuple(
+                [f"{one.endpoint.name}/{one.model}: {one.reason}" for one in plan.candidates]
+            ),
+            customer=inbound.customer or request.customer,
+            tags=inbound.tags,
+            holds=holds,
+            attempt=attempt,
+        )
+
+    def _now_known(self) -> Known:
+        if self.known is None:
+            raise OverloadedError("the gateway is starting", retry_after_s=1)
+        return self.known

@@ -1,0 +1,1 @@
+"""What may still be spent, what was, and who holds what: budgets, leases, purses, postings."""

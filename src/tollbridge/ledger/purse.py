@@ -1,0 +1,153 @@
+"""What does a worker have of one limit, and when should it ask for more?
+
+free = granted - held - spent - returned. What is free may be held for a call or given back; a
+hold becomes a charge, or falls free again. A charge above its hold (an overrun) may take `free`
+below zero; that is made up by the next grant and never given back.
+"""
+
+from tollbridge.core.clock import SECOND_US
+from tollbridge.core.errors import BugError
+from tollbridge.core.limits import PurseState
+
+# A pace is measured over at least this long, so that two calls in a row are no trend.
+PACE_MEASURED_US_MIN = SECOND_US // 10
+
+
+class Purse:
+    """The amounts of one lease in its worker's memory. Pure: no clock, no messages."""
+
+    __slots__ = (
+        "granted",
+        "held",
+        "lease_id",
+        "limit_id",
+        "period_end_us",
+        "period_start_us",
+        "returned",
+        "spent",
+    )
+
+    def __init__(
+        self,
+        limit_id: str,
+        lease_id: str,
+        period_start_us: int,
+        period_end_us: int,
+    ) -> None:
+        self.limit_id = limit_id
+        self.lease_id = lease_id
+        self.period_start_us = period_start_us
+        self.period_end_us = period_end_us
+        self.granted = 0
+        self.held = 0
+        self.spent = 0
+        self.returned = 0
+
+    @property
+    def free(self) -> int:
+        """What no call holds and nobody has spent; below zero after an overrun."""
+        return self.granted - self.held - self.spent - self.returned
+
+    def top_up(self, amount: int) -> None:
+        """Add what the office granted."""
+        self.granted += amount
+
+    def hold(self, amount: int) -> None:
+        """Set `amount` aside for one call. Raises BugError where it is not free."""
+        if amount < 0 or amount > self.free:
+            raise BugError(f"{amount} is not free in lease {self.lease_id}")
+        self.held += amount
+
+    def take(self, amount: int) -> None:
+        """Spend `amount` at once, without a hold. Raises BugError where it is not free."""
+        if amount < 0 or amount > self.free:
+            raise BugError(f"{amount} is not free in lease {self.lease_id}")
+        self.spent += amount
+
+    def put_back(self, amount: int) -> None:
+        """Undo a `take` of a call that was not let in after all."""
+        self.spent -= amount
+
+    def settle(self, held: int, charge: int) -> bool:
+        """Replace a hold by its charge; return whether the charge was above it: an overrun."""
+        self.held -= held
+        self.spent += charge
+        return charge > held
+
+    def release(self, held: int) -> None:
+        """Let a hold fall free again."""
+        self.held -= held
+
+    def correct(self, difference: int) -> None:
+        """Change what was spent to what was posted."""
+        self.spent += difference
+
+    def give_back(self) -> int:
+        """Give up all that is free; return how much that is, never below zero."""
+        amount = max(0, self.free)
+        self.returned += amount
+        return amount
+
+    def state(self) -> PurseState:
+        """Return the amounts, for an office that has just started."""
+        return PurseState(
+            limit_id=self.limit_id,
+            lease_id=self.lease_id,
+            period_start_us=self.period_start_us,
+            granted=self.granted,
+            held=self.held,
+            spent=self.spent,
+            returned=self.returned,
+        )
+
+
+class Stock(Purse):
+    """A purse that knows its pace: how much to ask for, and when. Instants are handed in."""
+
+    __slots__ = (
+        "asked_at_us",
+        "refill_after_us",
+        "refill_below",
+        "scarce_until_us",
+        "spent_asked",
+        "used_at_us",
+    )
+
+    def __init__(
+        self,
+        limit_id: str,
+        lease_id: str,
+        period_start_us: int,
+        period_end_us: int,
+    ) -> None:
+        super().__init__(limit_id, lease_id, period_start_us, period_end_us)
+        self.refill_below = 0
+        self.refill_after_us = 0
+        self.scarce_until_us = 0
+        self.asked_at_us = 0
+        self.used_at_us = 0
+        self.spent_asked = 0
+
+    def stocked(self) -> None:
+        """Note that a grant has come: refill when half of what is free now has gone."""
+        self.refill_below = max(0, self.free) // 2
+        self.refill_after_us = 0
+
+    def scarce(self, until_us: int) -> None:
+        """Note that others are short of this limit: ask for nothing in stock until then."""
+        self.refill_below = 0
+        self.scarce_until_us = until_us
+
+    def wanted(self, now_us: int, lease_target_us: int) -> int:
+        """Return how much would last `lease_target_us` at the pace since this was last asked.
+
+        What is held counts once more on top, so that twice as many calls at once find room.
+        """
+        if now_us < self.scarce_until_us:
+            return 0
+        elapsed_us = max(now_us - self.asked_at_us, PACE_MEASURED_US_MIN)
+        gone = max(0, self.spent - self.spent_asked)
+        if elapsed_us > PACE_MEASURED_US_MIN:
+            self.asked_at_us = now_us
+            self.spent_asked = self.spent
+        return gone * lease_target_us // elapsed_us + self.held

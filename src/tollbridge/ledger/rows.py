@@ -1,0 +1,257 @@
+"""Which rows does a decision need, locked, and how is it written down?
+
+Statements of the drivers, for any number of rows at once. On SQLite a writing unit is alone; on
+PostgreSQL the rows of the budget periods are locked first, in key order, by everyone who changes
+leases: so two nodes decide one after the other, and never wait in a circle.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+
+from tollbridge.core.errors import BugError
+from tollbridge.ledger.allot import (
+    BudgetBound,
+    Changes,
+    LeaseRow,
+    PeriodKey,
+    PeriodRow,
+    Snapshot,
+)
+from tollbridge.ledger.periods import period_bounds
+from tollbridge.storage.unit import PostgresDriver, Unit
+
+_BUDGET = "SELECT budget_id, limit_nanousd, period, enabled FROM budgets WHERE budget_id "
+_LEASE = (
+    "SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state "
+    "FROM leases WHERE "
+)
+_OUTSTANDING = "granted - settled - returned > 0"
+
+# Inserts what is missing and locks what is there, in one pass in key order.
+_LOCK_POSTGRESQL = """
+INSERT INTO budget_periods AS p (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+SELECT k.budget_id, k.start_us, 0, 0
+FROM unnest($1::text[], $2::bigint[]) AS k (budget_id, start_us)
+ORDER BY k.budget_id COLLATE "C", k.start_us
+ON CONFLICT (budget_id, period_start_us) DO UPDATE SET leased_nanousd = p.leased_nanousd
+RETURNING p.budget_id, p.period_start_us, p.spent_nanousd, p.leased_nanousd
+"""
+_ADD_PERIOD_SQLITE = """
+INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING
+"""
+# The limit once more, in the database's own words: should a decision ever be wrong, no row
+# matches and the unit fails.
+_MOVE_SQLITE = """
+UPDATE budget_periods
+SET leased_nanousd = leased_nanousd + ?1, recalled_at_us = coalesce(?3, recalled_at_us)
+WHERE budget_id = ?4 AND period_start_us = ?5
+AND (?1 <= 0 OR ?2 IS NULL OR spent_nanousd + leased_nanousd + ?1 <= ?2)
+"""
+_MOVE_POSTGRESQL = """
+UPDATE budget_periods AS p
+SET leased_nanousd = p.leased_nanousd + m.moved,
+    recalled_at_us = coalesce(m.recalled_at_us, p.recalled_at_us)
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
+     AS m (moved, ceiling, recalled_at_us, budget_id, start_us)
+WHERE p.budget_id = m.budget_id AND p.period_start_us = m.start_us
+AND (m.moved <= 0 OR m.ceiling IS NULL OR p.spent_nanousd + p.leased_nanousd + m.moved <= m.ceiling)
+"""
+_LEASE_COLUMNS = (
+    "lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state"
+)
+_ON_LEASE = """
+ON CONFLICT (lease_id) DO UPDATE
+SET granted = excluded.granted, returned = excluded.returned, state = excluded.state
+"""
+_PUT_LEASE_SQLITE = (
+    f"INSERT INTO leases ({_LEASE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {_ON_LEASE}"
+)
+_PUT_LEASE_POSTGRESQL = (
+    f"INSERT INTO leases ({_LEASE_COLUMNS}) SELECT * FROM unnest($1::text[], $2::text[], "
+    "$3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]) "
+    f"{_ON_LEASE}"
+)
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Which rows are needed."""
+
+    budget_ids: tuple[str, ...] = ()
+    """Budgets, with their running period."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """(worker, budget id): leases of one worker."""
+    lease_ids: tuple[str, ...] = ()
+    worker: str | None = None
+    """All leases of one worker."""
+    node: str | None = None
+    """All leases of one node that still lease something."""
+
+
+async def load(unit: Unit, scope: Scope, zone: tzinfo) -> Snapshot:
+    """Return the rows of a scope as they stand; nobody else changes them until the unit ends."""
+    now_us = await unit.now_us()
+    if unit.dialect == "postgresql":
+        return await _load_postgresql(await unit.postgres_driver(), scope, now_us, zone)
+    return await unit.run_script_sync(
+        lambda connection: _load_sqlite(connection, scope, now_us, zone),
+    )
+
+
+async def write(unit: Unit, snapshot: Snapshot, changes: Changes) -> None:
+    """Write what was decided on a snapshot. Raises BugError where it breaks a limit."""
+    moves = [
+        (
+            changes.leased.get(key, 0),
+            changes.ceilings.get(key),
+            snapshot.now_us if key in changes.recalled else None,
+            *key,
+        )
+        for key in sorted(changes.leased.keys() | changes.recalled)
+    ]
+    leases = [
+        (
+            row.lease_id,
+            row.budget_id,
+            row.period_start_us,
+            row.worker,
+            row.node,
+            row.granted,
+            row.settled,
+            row.returned,
+            row.state,
+        )
+        for row in sorted(changes.leases.values(), key=lambda row: row.lease_id)
+    ]
+    if not moves and not leases:
+        return
+    if unit.dialect == "postgresql":
+        moved = await _write_postgresql(await unit.postgres_driver(), moves, leases)
+    else:
+        moved = await unit.run_script_sync(
+            lambda connection: _write_sqlite(connection, moves, leases),
+        )
+    if moved != len(moves):
+        raise BugError("a grant would have broken a budget's limit; it was not made")
+
+
+def _keys(
+    budgets: dict[str, BudgetBound],
+    scope: Scope,
+    more: Iterable[PeriodKey],
+    now_us: int,
+    zone: tzinfo,
+) -> set[PeriodKey]:
+    """Return the period keys of a scope: the running ones of its budgets, and `more`."""
+    keys = set(more)
+    for budget_id in scope.budget_ids:
+        bound = budgets.get(budget_id) or BudgetBound(budget_id, None)
+        keys.add((budget_id, period_bounds(bound.period, now_us, zone)[0]))
+    return keys
+
+
+def _bounds(rows: Iterable[Sequence[Any]]) -> dict[str, BudgetBound]:
+    return {row[0]: BudgetBound(row[0], row[1] if row[3] else None, row[2]) for row in rows}
+
+
+def _load_sqlite(
+    connection: sqlite3.Connection,
+    scope: Scope,
+    now_us: int,
+    zone: tzinfo,
+) -> Snapshot:
+    def each(sql: str, parameters: Iterable[Sequence[Any]]) -> list[Any]:
+        return [row for one in parameters for row in connection.execute(sql, one)]
+
+    found = each(f"{_LEASE} worker = ? AND budget_id = ?", scope.pairs)
+    found += each(f"{_LEASE} lease_id = ?", [(one,) for one in scope.lease_ids])
+    if scope.worker is not None:
+        found += each(f"{_LEASE} worker = ?", [(scope.worker,)])
+    if scope.node is not None:
+        found += each(f"{_LEASE} node = ? AND {_OUTSTANDING}", [(scope.node,)])
+    leases = {row[0]: LeaseRow(*row) for row in found}
+    budget_ids = {*scope.budget_ids, *(lease.budget_id for lease in leases.values())}
+    budgets = _bounds(each(f"{_BUDGET} = ?", [(one,) for one in sorted(budget_ids)]))
+    keys = _keys(budgets, scope, (lease.key for lease in leases.values()), now_us, zone)
+    counters = each(
+        "SELECT budget_id, period_start_us, spent_nanousd, leased_nanousd FROM budget_periods "
+        "WHERE budget_id = ? AND period_start_us = ?",
+        sorted(keys),
+    )
+    periods = {(row[0], row[1]): PeriodRow(row[2], row[3]) for row in counters}
+    return Snapshot(now_us, budgets, periods, leases)
+
+
+def _write_sqlite(
+    connection: sqlite3.Connection,
+    moves: list[tuple[Any, ...]],
+    leases: list[tuple[Any, ...]],
+) -> int:
+    connection.executemany(_ADD_PERIOD_SQLITE, [move[3:] for move in moves])
+    moved = connection.executemany(_MOVE_SQLITE, moves).rowcount if moves else 0
+    connection.executemany(_PUT_LEASE_SQLITE, leases)
+    return moved
+
+
+async def _load_postgresql(
+    driver: PostgresDriver,
+    scope: Scope,
+    now_us: int,
+    zone: tzinfo,
+) -> Snapshot:
+    found = await _leases_postgresql(driver, scope)
+    budget_ids = {*scope.budget_ids, *(lease.budget_id for lease in found)}
+    budgets = _bounds(await driver.fetch(f"{_BUDGET} = ANY($1::text[])", sorted(budget_ids)))
+    wanted = _keys(budgets, scope, (lease.key for lease in found), now_us, zone)
+    keys = sorted(wanted)
+    locked = await driver.fetch(_LOCK_POSTGRESQL, [k[0] for k in keys], [k[1] for k in keys])
+    periods = {(row[0], row[1]): PeriodRow(row[2], row[3]) for row in locked}
+    # Read again now that nobody else can change them.
+    leases = await _leases_postgresql(driver, scope)
+    return Snapshot(
+        now_us,
+        budgets,
+        periods,
+        {lease.lease_id: lease for lease in leases if lease.key in periods},
+    )
+
+
+async def _leases_postgresql(driver: PostgresDriver, scope: Scope) -> list[LeaseRow]:
+    rows: list[Any] = []
+    if scope.pairs:
+        rows += await driver.fetch(
+            f"{_LEASE} (worker, budget_id) IN "
+            "(SELECT * FROM unnest($1::text[], $2::text[]))",
+            [pair[0] for pair in scope.pairs],
+            [pair[1] for pair in scope.pairs],
+        )
+    if scope.lease_ids:
+        rows += await driver.fetch(f"{_LEASE} lease_id = ANY($1::text[])", list(scope.lease_ids))
+    if scope.worker is not None:
+        rows += await driver.fetch(f"{_LEASE} worker = $1", scope.worker)
+    if scope.node is not None:
+        rows += await driver.fetch(f"{_LEASE} node = $1 AND {_OUTSTANDING}", scope.node)
+    return [LeaseRow(*row) for row in rows]
+
+
+async def _write_postgresql(
+    driver: PostgresDriver,
+    moves: list[tuple[Any, ...]],
+    leases: list[tuple[Any, ...]],
+) -> int:
+    moved = 0
+    if moves:
+        status = await driver.execute(_MOVE_POSTGRESQL, *_columns(moves))
+        moved = int(status.rpartition(" ")[2])
+    if leases:
+        await driver.execute(_PUT_LEASE_POSTGRESQL, *_columns(leases))
+    return moved
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Turn rows into one array per column, as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,140 @@
+"""What was spent, and what falls back? The drain's part, in the transaction that records calls.
+
+Only charges of calls that the batch really inserted are passed, so that a call is posted once.
+A batch does spent += charge and leased -= its part, and writes both sides of each entry.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tollbridge.ledger.postings import entries
+from tollbridge.storage.unit import Unit
+
+# A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
+# that is unknown (the database was cut back by a power failure) has no part; its charge counts.
+_PART_AFTER = "(CASE WHEN {rest} > {charge} THEN {rest} - {charge} ELSE 0 END)"
+_PART_BEFORE = "(CASE WHEN {rest} > 0 THEN {rest} ELSE 0 END)"
+_REST = "granted - settled - returned"
+
+_SPEND_SQLITE = """
+INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+VALUES (?, ?, ?, 0)
+ON CONFLICT DO UPDATE SET spent_nanousd = spent_nanousd + excluded.spent_nanousd
+"""
+_UNLEASE_SQLITE = f"""
+UPDATE budget_periods SET leased_nanousd = leased_nanousd + coalesce((
+    SELECT {_PART_AFTER.format(rest=_REST, charge="?1")} - {_PART_BEFORE.format(rest=_REST)}
+    FROM leases WHERE lease_id = ?2), 0)
+WHERE budget_id = ?3 AND period_start_us = ?4
+"""
+_SETTLE_SQLITE = "UPDATE leases SET settled = settled + ?1 WHERE lease_id = ?2"
+_POST_SQLITE = (
+    "INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us) VALUES (?, ?, ?, ?)"
+)
+
+# In key order, and before any lease is read: whoever changes leases holds these rows.
+_SPEND_POSTGRESQL = """
+INSERT INTO budget_periods AS p (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+SELECT s.budget_id, s.start_us, s.spent, 0
+FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS s (budget_id, start_us, spent)
+ORDER BY s.budget_id COLLATE "C", s.start_us
+ON CONFLICT (budget_id, period_start_us)
+DO UPDATE SET spent_nanousd = p.spent_nanousd + excluded.spent_nanousd
+"""
+_UNLEASE_POSTGRESQL = f"""
+UPDATE budget_periods AS p SET leased_nanousd = p.leased_nanousd + d.moved
+FROM (
+    SELECT l.budget_id, l.period_start_us,
+           sum({_PART_AFTER.format(rest=_REST, charge="s.charge")}
+               - {_PART_BEFORE.format(rest=_REST)})::bigint AS moved
+    FROM unnest($1::bigint[], $2::text[]) AS s (charge, lease_id)
+    JOIN leases AS l ON l.lease_id = s.lease_id
+    GROUP BY l.budget_id, l.period_start_us
+) AS d
+WHERE p.budget_id = d.budget_id AND p.period_start_us = d.period_start_us AND d.moved <> 0
+"""
+_SETTLE_POSTGRESQL = """
+UPDATE leases AS l SET settled = l.settled + s.charge
+FROM unnest($1::bigint[], $2::text[]) AS s (charge, lease_id) WHERE l.lease_id = s.lease_id
+"""
+_POST_POSTGRESQL = """
+INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us)
+SELECT $1::uuid, p.account, p.amount, $4::bigint
+FROM unnest($2::text[], $3::bigint[]) AS p (account, amount)
+"""
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """One call's charge against one budget period, through the lease that it held from."""
+
+    lease_id: str
+    budget_id: str
+    period_start_us: int
+    charge_nanousd: int
+
+
+async def settle(
+    unit: Unit,
+    batch_id: str,
+    settlements: Iterable[Settlement],
+    provider_costs: Mapping[str, int],
+    posted_at_us: int,
+) -> None:
+    """Post a batch: what was charged to budgets, and what providers bill (name → nano-USD).
+
+    `batch_id` is a UUID that was never posted before; posting it again raises the driver's
+    integrity error, and the unit fails.
+    """
+    charges: dict[tuple[str, int], int] = {}
+    leases: dict[tuple[str, int, str], int] = {}
+    for one in settlements:
+        period = (one.budget_id, one.period_start_us)
+        charges[period] = charges.get(period, 0) + one.charge_nanousd
+        lease = (one.budget_id, one.period_start_us, one.lease_id)
+        leases[lease] = leases.get(lease, 0) + one.charge_nanousd
+    spent = sorted((*key, amount) for key, amount in charges.items())
+    settled = sorted((*key, amount) for key, amount in leases.items())
+    posted = entries(charges, provider_costs)
+    if unit.dialect == "postgresql":
+        await _settle_postgresql(unit, (batch_id, posted_at_us), spent, settled, posted)
+        return
+
+    def run(connection: sqlite3.Connection) -> None:
+        connection.executemany(_SPEND_SQLITE, spent)
+        connection.executemany(
+            _UNLEASE_SQLITE,
+            [(charge, lease, budget, start) for budget, start, lease, charge in settled],
+        )
+        connection.executemany(_SETTLE_SQLITE, [(charge, lease) for *_, lease, charge in settled])
+        connection.executemany(
+            _POST_SQLITE,
+            [(batch_id, account, amount, posted_at_us) for account, amount in posted],
+        )
+
+    await unit.run_script_sync(run)
+
+
+async def _settle_postgresql(
+    unit: Unit,
+    batch: tuple[str, int],
+    spent: Sequence[tuple[Any, ...]],
+    settled: Sequence[tuple[Any, ...]],
+    posted: Sequence[tuple[str, int]],
+) -> None:
+    driver = await unit.postgres_driver()
+    if spent:
+        await driver.execute(_SPEND_POSTGRESQL, *_columns(spent))
+        _, _, lease_ids, charges = _columns(settled)
+        await driver.execute(_UNLEASE_POSTGRESQL, charges, lease_ids)
+        await driver.execute(_SETTLE_POSTGRESQL, charges, lease_ids)
+    if posted:
+        batch_id, posted_at_us = batch
+        await driver.execute(_POST_POSTGRESQL, batch_id, *_columns(posted), posted_at_us)
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Turn rows into one array per column, as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,1 @@
+"""How much was used, and how sure are we?"""

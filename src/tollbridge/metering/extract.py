@@ -1,0 +1,199 @@
+"""Where does a provider's answer say what was used, and what do its numbers mean?
+
+Pure functions of plain values. The relay is handed `usage_of_answer` and `merge_usage` by the
+composition root; `extract` reads what they gathered. A new dialect adds its rows to `PATHS`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import msgspec
+
+from tollbridge.core.usage import Unit
+
+COUNT_MAX = 10**12
+"""A count above this is a fault of the provider, not a use."""
+MERGE_DEPTH_MAX = 4
+"""Objects nested deeper are replaced whole; no known usage object nests more than two deep."""
+MERGE_FIELDS_MAX = 256
+"""Fields of one merged object; more would let a provider fill our memory frame by frame."""
+
+INPUT = Unit.INPUT.value
+OUTPUT = Unit.OUTPUT.value
+REASONING = Unit.REASONING.value
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Where one dialect's usage object keeps its counts. Of several names the first valid wins."""
+
+    counts: tuple[tuple[str, str], ...]
+    """(field, unit) at the top of the object."""
+    details: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """(field of a nested object, its (field, unit) pairs)."""
+    total: str
+    """The field that says how many tokens there were in all."""
+
+
+_INPUT_DETAILS = (
+    ("cached_tokens", Unit.CACHE_READ.value),
+    ("cache_write_tokens", Unit.CACHE_WRITE.value),
+    ("audio_tokens", Unit.AUDIO_INPUT.value),
+    ("image_tokens", Unit.IMAGE_INPUT.value),
+)
+_OUTPUT_DETAILS = (
+    ("reasoning_tokens", REASONING),
+    ("audio_tokens", Unit.AUDIO_OUTPUT.value),
+    ("image_tokens", Unit.IMAGE_OUTPUT.value),
+)
+
+PATHS: Mapping[str, Paths] = MappingProxyType(
+    {
+        "openai": Paths(
+            counts=(
+                ("prompt_tokens", INPUT),
+                ("input_tokens", INPUT),  # the responses API's names
+                ("completion_tokens", OUTPUT),
+                ("output_tokens", OUTPUT),
+                ("num_cached_tokens", Unit.CACHE_READ.value),  # Mistral
+                ("cached_tokens", Unit.CACHE_READ.value),  # Together
+                ("prompt_cache_hit_tokens", Unit.CACHE_READ.value),  # DeepSeek
+            ),
+            details=(
+                ("prompt_tokens_details", _INPUT_DETAILS),
+                ("input_tokens_details", _INPUT_DETAILS),
+                ("completion_tokens_details", _OUTPUT_DETAILS),
+                ("output_tokens_details", _OUTPUT_DETAILS),
+            ),
+            total="total_tokens",
+        ),
+    }
+)
+
+
+def usage_of_answer(dialect: str, answer: object) -> dict[str, Any] | None:
+    """Return the raw usage object of a decoded body or stream frame, None where there is none.
+
+    For the openai dialect: `usage`, else `x_groq.usage` (never both: they are one count said
+    twice), else `response.usage` of a responses event. An unknown dialect has none.
+    """
+    if dialect not in PATHS or not isinstance(answer, dict):
+        return None
+    body = cast("dict[str, Any]", answer)
+    usage = body.get("usage")
+    if isinstance(usage, dict):
+        return cast("dict[str, Any]", usage)
+    for holder in ("x_groq", "response"):
+        inner = body.get(holder)
+        if isinstance(inner, dict):
+            usage = cast("dict[str, Any]", inner).get("usage")
+            if isinstance(usage, dict):
+                return cast("dict[str, Any]", usage)
+    return None
+
+
+def merge_usage(previous: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Return both usage objects as one: field-wise, later wins, null never overwrites.
+
+    Providers that repeat usage in a stream send cumulative counts, so nothing is ever added up.
+    Neither argument is changed.
+    """
+    return new if previous is None else _merge(previous, new, MERGE_DEPTH_MAX)
+
+
+def _merge(previous: dict[str, Any], new: dict[str, Any], depth: int) -> dict[str, Any]:
+    merged = dict(previous)
+    for field, value in new.items():
+        if value is None and field in merged:
+            continue
+        before = merged.get(field)
+        if depth > 1 and isinstance(before, dict) and isinstance(value, dict):
+            merged[field] = _merge(
+                cast("dict[str, Any]", before), cast("dict[str, Any]", value), depth - 1
+            )
+        elif field in merged or len(merged) < MERGE_FIELDS_MAX:
+            merged[field] = value
+    return merged
+
+
+def extract(
+    dialect: str, raw: Mapping[str, Any], *, has_output: bool
+) -> tuple[dict[str, int], list[str]]:
+    """Read a raw usage object: counts per unit, and flags of what was wrong with it.
+
+    `has_output` says whether the operation makes output tokens (a chat does, an embedding does
+    not). An absent or null field stays absent; a zero stays zero; what is no integer between 0
+    and COUNT_MAX is refused with the flag `count_refused:FIELD`.
+    """
+    counts: dict[str, int] = {}
+    flags: list[str] = []
+    paths = PATHS.get(dialect)
+    if paths is None:
+        return counts, ["dialect_unknown"]
+    # Details first: their cached_tokens outrank the vendors' own names at the top.
+    for holder, fields in paths.details:
+        inner = raw.get(holder)
+        if isinstance(inner, dict):
+            _read(cast("dict[str, Any]", inner), fields, counts, flags)
+    _read(raw, paths.counts, counts, flags)
+    total = raw.get(paths.total)
+    if total is not None and _refused(total):
+        flags.append(f"count_refused:{paths.total}")
+        total = None
+    if total is not None:
+        _reconcile(counts, total, flags, has_output=has_output)
+    elif counts.get(REASONING, 0) > counts.get(OUTPUT, COUNT_MAX):
+        # More reasoning than output and no total to ask: it cannot be inside.
+        counts[OUTPUT] += counts[REASONING]
+        flags.append("reasoning_outside")
+    return counts, flags
+
+
+def _refused(value: object) -> bool:
+    # A JSON true is a Python int; type() tells them apart.
+    return type(value) is not int or not 0 <= value <= COUNT_MAX
+
+
+def _read(
+    holder: Mapping[str, Any],
+    fields: tuple[tuple[str, str], ...],
+    counts: dict[str, int],
+    flags: list[str],
+) -> None:
+    for field, unit in fields:
+        value = holder.get(field)
+        if value is None or unit in counts:
+            continue
+        if _refused(value):
+            flags.append(f"count_refused:{field}")
+        else:
+            counts[unit] = value
+
+
+def _reconcile(counts: dict[str, int], total: int, flags: list[str], *, has_output: bool) -> None:
+    """Hold the counts against the total: the one rule that survives vendors' drift.
+
+    total = input + output: reasoning is inside the output. total = input + output + reasoning:
+    it is outside, and is added. Any other surplus is output that nobody classified.
+    """
+    whole_input, output = counts.get(INPUT), counts.get(OUTPUT)
+    if whole_input is None and output is None:
+        if has_output:
+            flags.append("total_only")  # cannot be split
+        else:
+            counts[INPUT] = total
+        return
+    surplus = total - (whole_input or 0) - (output or 0)
+    if surplus < 0:
+        flags.append("total_mismatch")
+    elif whole_input is None:
+        counts[INPUT] = surplus
+        flags.append("input_derived")
+    elif output is None:
+        if surplus or has_output:
+            counts[OUTPUT] = surplus
+            flags.append("output_derived")
+    elif surplus:
+        counts[OUTPUT] = output + surplus
+        if surplus != counts.get(REASONING):
+            flags.append("unclassified_output")

@@ -1,0 +1,87 @@
+"""How much did an attempt use, and how sure are we?
+
+A pure function of the evidence: run again, it says the same.
+"""
+
+from tollbridge.core.call import AttemptOutcome, Ending, Operation
+from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
+from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
+from tollbridge.metering.charge import reported_charge
+from tollbridge.metering.estimate import EstimateRules, estimate_input, estimate_output
+from tollbridge.metering.extract import INPUT, OUTPUT, extract
+
+
+def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: EstimateRules) -> Usage:
+    """Return what one attempt used.
+
+    What the provider reported is taken as it is, zeros too. A count that it did not report is
+    estimated where the attempt may have reached it, and then the source is `estimated`; flags
+    say which unit where the other one was reported. A failed attempt used nothing we know of.
+    """
+    if attempt.outcome is AttemptOutcome.FAILED:
+        return NO_USAGE
+    has_output = (
+        opened.operation is Operation.CHAT_COMPLETION or opened.operation is Operation.COMPLETION
+    )
+    counts: dict[str, int] = {}
+    flags: list[str] = []
+    charge: str | None = None
+    if attempt.usage:
+        counts, flags = extract(attempt.dialect, attempt.usage, has_output=has_output)
+        if not counts:
+            flags.append("usage_unreadable")
+        charge, refused = reported_charge(attempt.provider, attempt.usage)
+        if refused is not None:
+            flags.append(refused)
+    if INPUT not in counts or (has_output and OUTPUT not in counts):
+        if _may_have_been_written(attempt, closed):
+            _fill(counts, flags, attempt, opened, rules, has_output=has_output)
+            return Usage(counts, UsageSource.ESTIMATED, tuple(flags), charge)
+        if not counts:
+            return Usage({}, UsageSource.NONE, tuple(flags), charge)
+    if closed.drained:
+        return Usage(counts, UsageSource.DRAINED, tuple(flags), charge)
+    if attempt.outcome is not AttemptOutcome.SUCCEEDED:
+        flags.append("partial_answer")  # cumulative counts up to where the answer was cut
+    return Usage(counts, UsageSource.REPORTED, tuple(flags), charge)
+
+
+def owes_nothing(attempt: AttemptEvidence, closed: Closed) -> bool:
+    """Return whether the provider cannot bill this attempt: refused, or never written."""
+    if attempt.outcome is AttemptOutcome.FAILED:
+        return True
+    return not attempt.usage and not _may_have_been_written(attempt, closed)
+
+
+def _may_have_been_written(attempt: AttemptEvidence, closed: Closed) -> bool:
+    """Return whether the provider may have got the request.
+
+    Of a call whose process died, the journal still says what stood before the first byte left:
+    `written` is then not known, rather than false.
+    """
+    return attempt.written or (
+        closed.ending is Ending.INTERRUPTED and attempt.outcome is AttemptOutcome.CUT_SHORT
+    )
+
+
+def _fill(
+    counts: dict[str, int],
+    flags: list[str],
+    attempt: AttemptEvidence,
+    opened: Opened,
+    rules: EstimateRules,
+    *,
+    has_output: bool,
+) -> None:
+    """Estimate the counts that were not reported."""
+    partly = bool(counts)
+    if INPUT not in counts:
+        counts[INPUT] = estimate_input(opened, rules)
+        if partly:
+            flags.append("input_estimated")
+    if has_output and OUTPUT not in counts:
+        counts[OUTPUT] = estimate_output(attempt, opened, rules)
+        if partly:
+            flags.append("output_estimated")
+    if not attempt.written:
+        flags.append("write_unknown")

@@ -1,0 +1,135 @@
+"""Of what is a worker made? Settings in, tools out."""
+
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from tollbridge.api.calls import Application
+from tollbridge.api.protocol import ConnectionLimits, protocol_with
+from tollbridge.core.clock import Clock
+from tollbridge.gateway import GatewayLimits
+from tollbridge.metering.extract import merge_usage
+from tollbridge.processes.crash import crash_points
+from tollbridge.providers.attempt import AttemptLimits, Attempts
+from tollbridge.providers.connect import client_ssl_context
+from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.limits import TransportLimits
+from tollbridge.providers.proxy import ProxySettings
+from tollbridge.providers.relay import Health, Relay, RelayLimits
+from tollbridge.providers.transport import Transport
+from tollbridge.recording.spool import Spool, SpoolLimits
+from tollbridge.settings import MIB, Settings
+
+
+def make_spool(settings: Settings, directory: Path, worker_id: str, clock: Clock) -> Spool:
+    """Return the journal of one worker."""
+    reach, write = crash_points(settings.crash_at)
+    return Spool(
+        directory,
+        node=settings.node,
+        worker=worker_id,
+        clock=clock,
+        limits=SpoolLimits(
+            segment_bytes_max=settings.spool_segment_mb * MIB,
+            reserve_bytes=settings.spool_reserve_mb * MIB,
+            fsync=settings.spool_fsync,
+            fsync_interval_ms=settings.spool_fsync_interval_ms,
+        ),
+        reach=reach,
+        write=write,
+    )
+
+
+def make_transport(settings: Settings, clock: Clock) -> Transport:
+    """Return the client of all providers, by way of the environment's proxies."""
+
+    def proxy(name: str) -> str:
+        return os.environ.get(name) or os.environ.get(name.lower()) or ""
+
+    return Transport(
+        TransportLimits(
+            connect_timeout_s=settings.connect_timeout_s,
+            idle_max_s=settings.upstream_idle_max_s,
+            age_max_s=settings.upstream_age_max_s,
+            connections_per_origin_max=settings.connections_per_origin_max,
+        ),
+        ssl_context=client_ssl_context(settings.ca_file),
+        proxies=ProxySettings.parse(proxy("HTTP_PROXY"), proxy("HTTPS_PROXY"), proxy("NO_PROXY")),
+        clock=clock,
+    )
+
+
+def make_relay(settings: Settings, transport: Transport, health: Health, clock: Clock) -> Relay:
+    """Return what carries calls to providers."""
+    attempts = Attempts(
+        transport,
+        {OpenAI.name: OpenAI()},
+        AttemptLimits(
+            first_byte_timeout_s=settings.first_byte_timeout_s,
+            frame_max_bytes=settings.frame_max_bytes,
+            answer_bytes_max=settings.answer_bytes_max,
+        ),
+        clock,
+        merge_usage,
+    )
+    limits = RelayLimits(
+        drain_timeout_s=settings.drain_timeout_s,
+        drains_max=settings.drains_max,
+        attempts_max=settings.attempts_max,
+        retry_rounds_max=settings.retry_rounds_max,
+        retry_wait_max_s=settings.retry_wait_max_s,
+        retry_backoff_s=settings.retry_backoff_s,
+    )
+    return Relay(attempts, health, limits, clock)
+
+
+def gateway_limits(settings: Settings) -> GatewayLimits:
+    """Return the bounds of the first stages."""
+    return GatewayLimits(
+        total_timeout_s=settings.total_timeout_s,
+        stream_timeout_s=settings.stream_timeout_s,
+        stream_idle_timeout_s=settings.stream_idle_timeout_s,
+        reserve_wait_s=settings.reserve_wait_ms / 1000,
+        reserve_output_tokens=settings.reserve_output_tokens,
+    )
+
+
+def make_server(settings: Settings, application: Application) -> uvicorn.Server:
+    """Return the HTTP server of a worker, with our bounds on its connections."""
+    protocol = protocol_with(
+        ConnectionLimits(
+            header_bytes_max=settings.header_bytes_max,
+            header_timeout_s=settings.header_timeout_s,
+            body_timeout_s=settings.body_timeout_s,
+            write_stall_timeout_s=settings.write_stall_timeout_s,
+            idle_timeout_s=settings.keep_alive_timeout_s,
+        )
+    )
+    config = uvicorn.Config(
+        application,  # pyright: ignore[reportArgumentType]  # a plain ASGI callable
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=settings.keep_alive_timeout_s,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a listening socket that shares its port with the other workers."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # The protocol is named because asyncio sets TCP_NODELAY only where it is.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((settings.host, settings.port))
+    listening.listen(settings.backlog)
+    listening.setblocking(False)  # noqa: FBT003  # the socket module's own signature
+    return listening

@@ -1,0 +1,267 @@
+"""How does a worker come together, live and end?
+
+One composition root: stages 1 to 5 and nothing else. It opens no database and imports no web
+framework; what it must know comes over the link.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+
+from tollbridge.access.authenticate import KeyRing
+from tollbridge.api.calls import DataPlane
+from tollbridge.api.elsewhere import Elsewhere
+from tollbridge.api.inbound import BodyLimits
+from tollbridge.api.protocol import sweep_all
+from tollbridge.conclude import Conclusions
+from tollbridge.core.call import new_id
+from tollbridge.core.clock import SystemClock
+from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal, Limit
+from tollbridge.gateway import Gateway, Known
+from tollbridge.ledger.reserve import Purses, PurseSettings, ToOffice
+from tollbridge.metering.estimate import EstimateRules
+from tollbridge.processes.link import (
+    Farewell,
+    Hello,
+    LimitsPart,
+    LinkBrokenError,
+    Part,
+    Pulse,
+    Wire,
+    connect,
+)
+from tollbridge.processes.places import Places
+from tollbridge.processes.snapshot import AccessSnapshot, PartName
+from tollbridge.processes.tools import (
+    gateway_limits,
+    listen,
+    make_relay,
+    make_server,
+    make_spool,
+    make_transport,
+)
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.prices import PricePart
+from tollbridge.routing.health import BreakerSettings, Health
+from tollbridge.routing.part import RoutingPart
+from tollbridge.routing.plan import RouteTable
+from tollbridge.settings import Settings
+
+TICK_S = 1.0
+RECONNECT_S = 0.1
+PURSE_IDLE_US = 30_000_000
+
+log: Any = structlog.get_logger()
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._places = Places(settings.data_dir)
+        self.worker_id = new_id(self._clock.now_us())
+        self._wire: Wire | None = None
+        self._linked_at_s = self._clock.monotonic_s()
+        self._faults = 0
+        self._known = asyncio.Event()
+        self._parts: dict[str, Any] = {}
+        self._health = Health(
+            self._clock,
+            BreakerSettings(
+                failures_to_open=settings.breaker_failures_max,
+                breaker_open_s=settings.breaker_open_s,
+            ),
+        )
+        self._purses = Purses(
+            self._to_office,
+            self._clock,
+            PurseSettings(lease_target_us=round(settings.lease_target_s * 1_000_000)),
+        )
+        self._spool = make_spool(settings, self._places.spool, self.worker_id, self._clock)
+        self._transport = make_transport(settings, self._clock)
+        self._relay = make_relay(settings, self._transport, self._health, self._clock)
+        self.gateway = Gateway(
+            clock=self._clock,
+            spool=self._spool,
+            purses=self._purses,
+            relay=self._relay,
+            health=self._health,
+            draw=random.random,
+            limits=gateway_limits(settings),
+        )
+        self._data_plane = self._make_data_plane()
+
+    async def run(self, alive: int | None) -> None:
+        """Serve until told to end, by a signal or by the supervisor's death."""
+        server = make_server(self._settings, self._data_plane)
+        loop = asyncio.get_running_loop()
+        if alive is not None:
+            loop.add_reader(alive, _end, server, loop, alive)
+        link = asyncio.create_task(self._keep_linked())
+        tick = asyncio.create_task(self._tick_forever(server))
+        try:
+            # Not before there is something to serve: a new worker must not take calls it cannot do.
+            await self._known.wait()
+            listening = listen(self._settings)
+            await server.serve(sockets=[listening])
+        finally:
+            tick.cancel()
+            await self._say_farewell()
+            link.cancel()
+            self._spool.close()
+            await self._transport.aclose()
+
+    def _to_office(self, message: ToOffice) -> None:
+        if self._wire is not None:
+            self._wire.send(message)
+
+    async def _keep_linked(self) -> None:
+        while True:
+            try:
+                wire = await connect(str(self._places.link_socket))
+            except OSError:
+                await asyncio.sleep(RECONNECT_S)
+                continue
+            try:
+                wire.send(Hello(self.worker_id, os.getpid(), self._purses.states()))
+                self._wire = wire
+                self._purses.ask_again()
+                while True:
+                    self._take(await wire.receive())
+            except LinkBrokenError:
+                self._wire = None
+                self._linked_at_s = self._clock.monotonic_s()
+                wire.close()
+
+    def _take(self, message: object) -> None:
+        match message:
+            case Part():
+                self._take_part(message)
+            case LeaseGrant() | LeaseRefusal() | LeaseRecall() | LeaseCorrection():
+                self._purses.on_message(message)
+            case _:
+                raise LinkBrokenError(f"an unexpected message: {type(message).__name__}")
+
+    def _take_part(self, part: Part) -> None:
+        decode = msgspec.msgpack.decode
+        if part.name == PartName.ACCESS:
+            access = decode(part.content, type=AccessSnapshot)
+            self._parts[part.name] = KeyRing(access.part, access.pepper)
+        elif part.name == PartName.ROUTING:
+            self._parts[part.name] = RouteTable(decode(part.content, type=RoutingPart))
+        elif part.name == PartName.PRICES:
+            rules = EstimateRules(
+                bytes_per_token=self._settings.estimate_bytes_per_token,
+                tokens_per_chunk=self._settings.estimate_tokens_per_chunk,
+            )
+            book = PriceBook(decode(part.content, type=PricePart))
+            self._parts[part.name] = Conclusions(book, rules)
+        elif part.name == PartName.LIMITS:
+            limits = decode(part.content, type=LimitsPart).limits
+            self._parts[part.name] = MappingProxyType(limits)
+            self._purses.keep_only(limit.limit_id for of_key in limits.values() for limit in of_key)
+        self._renew_known()
+
+    def _renew_known(self) -> None:
+        parts = self._parts
+        if len(parts) < len(PartName):
+            return
+        limits: Mapping[str, tuple[Limit, ...]] = parts[PartName.LIMITS]
+        self.gateway.known = Known(
+            keys=parts[PartName.ACCESS],
+            limits=limits,
+            routes=parts[PartName.ROUTING],
+            conclusions=parts[PartName.PRICES],
+        )
+        self._known.set()
+
+    async def _tick_forever(self, server: uvicorn.Server) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.gateway.tick()
+            self._spool.check_room()
+            self._purses.return_idle(PURSE_IDLE_US)
+            now_s = self._clock.monotonic_s()
+            sweep_all(server.server_state.connections, asyncio.get_running_loop().time())
+            if self._wire is not None:
+                self._wire.send(self._pulse(server))
+            elif now_s - self._linked_at_s > self._settings.snapshot_stale_max_s:
+                # What we know is too old to charge anyone by it.
+                self.gateway.known = None
+
+    def _pulse(self, server: uvicorn.Server) -> Pulse:
+        return Pulse(
+            worker=self.worker_id,
+            calls_under_way=len(server.server_state.tasks),
+            drains_under_way=self._relay.drains_under_way,
+            faults=self._faults,
+            not_carried=self._data_plane.not_carried,
+            spool_has_room=self._spool.has_room,
+            breakers={report.endpoint: report.state.value for report in self._health.report()},
+        )
+
+    async def _say_farewell(self) -> None:
+        if self._wire is None:
+            return
+        self._purses.return_all()
+        self._wire.send(Farewell(self.worker_id))
+        await asyncio.sleep(0.05)  # the socket's turn
+
+    def _on_fault(self, action: str, error: BaseException) -> None:
+        self._faults += 1
+        log.error("fault", action=action, kind=type(error).__name__, exc_info=error)
+
+    def _make_data_plane(self) -> DataPlane:
+        settings = self._settings
+        elsewhere = Elsewhere(
+            self._transport,
+            str(self._places.office_socket),
+            body_bytes_max=settings.body_bytes_max,
+            timeout_s=settings.total_timeout_s,
+            own_health=self._own_health,
+            is_ready=lambda: self.gateway.known is not None,
+        )
+        limits = BodyLimits(
+            body_bytes_max=settings.body_bytes_max,
+            inflight_body_bytes_max=settings.inflight_body_bytes_max,
+        )
+        return DataPlane(self.gateway, self._clock, limits, elsewhere, self._on_fault)
+
+    def _own_health(self) -> dict[str, object]:
+        return {"office": "away", "spool_has_room": self._spool.has_room}
+
+
+def _end(server: uvicorn.Server, loop: asyncio.AbstractEventLoop, alive: int) -> None:
+    """End: the supervisor, which holds the other end of the pipe, is gone."""
+    loop.remove_reader(alive)
+    if server.started:
+        server.should_exit = True
+    else:
+        os._exit(1)  # nothing was served yet, so nothing is lost
+
+
+async def _main(settings: Settings, alive: int | None) -> None:
+    await Worker(settings).run(alive)
+
+
+def main() -> None:
+    """Run one worker: `python -m tollbridge.processes.worker [ALIVE_FD]`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+    alive = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    uvloop.run(_main(Settings(), alive))
+
+
+if __name__ == "__main__":
+    main()

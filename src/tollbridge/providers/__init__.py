@@ -1,0 +1,1 @@
+"""What did which provider answer?"""

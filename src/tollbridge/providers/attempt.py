@@ -1,0 +1,324 @@
+"""How does one try of one endpoint go?"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
+from tollbridge.core.clock import Clock
+from tollbridge.core.errors import UpstreamError
+from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.core.plan import Candidate
+from tollbridge.providers.dialects.openai import TARGETS, OpenAI
+from tollbridge.providers.dialects.openai_stream import OpenAIStream, StreamFailedError, UsageMerge
+from tollbridge.providers.doors import Doors
+from tollbridge.providers.failures import (
+    ConnectError,
+    DeadlineExceededError,
+    FirstByteTimeoutError,
+    PoolTimeoutError,
+    ProtocolError,
+    ResponseTooLargeError,
+    TransportError,
+    WriteStallError,
+)
+from tollbridge.providers.frames import FrameCutter, FrameTooLongError
+from tollbridge.providers.passage import Headers, Passage, Reply
+from tollbridge.providers.refusals import retry_after_s, understand
+from tollbridge.providers.request import MalformedAnswerError, Refusal, Request
+from tollbridge.providers.response import Response
+from tollbridge.providers.transport import Transport
+
+EVENT_STREAM = b"text/event-stream; charset=utf-8"
+KEPT_HEADERS = (b"x-request-id", b"openai-processing-ms", b"server", b"cf-ray")
+
+
+class AttemptLimits(msgspec.Struct, frozen=True):
+    """Bounds of one attempt."""
+
+    first_byte_timeout_s: float = 60.0
+    frame_max_bytes: int = 1024 * 1024
+    answer_bytes_max: int = 64 * 1024 * 1024
+
+
+class AttemptFailedError(Exception):
+    """An attempt failed before the caller got a byte: another candidate may be tried."""
+
+    def __init__(
+        self, error_class: ErrorClass, outcome: AttemptOutcome, refusal: Refusal | str
+    ) -> None:
+        words = refusal if isinstance(refusal, str) else refusal.message
+        super().__init__(words)
+        self.error_class = error_class
+        self.outcome = outcome
+        self.message = words[:500]
+        self.retry_after_s = None if isinstance(refusal, str) else refusal.retry_after_s
+
+
+class Attempts:
+    """Makes attempts over one transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        dialects: Mapping[str, OpenAI],
+        limits: AttemptLimits,
+        clock: Clock,
+        merge_usage: UsageMerge,
+    ) -> None:
+        self._transport = transport
+        self._dialects = dialects
+        self._limits = limits
+        self._clock = clock
+        self._merge_usage = merge_usage
+        self._doors = Doors()
+
+    async def run(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        candidate: Candidate,
+        request: Request,
+        reply: Reply,
+    ) -> None:
+        """Try one candidate; on return the caller has been answered, cleanly or not.
+
+        Raises AttemptFailedError while nothing has been sent to the caller.
+        """
+        dialect = self._dialects[candidate.endpoint.dialect]
+        body = dialect.body_for(
+            request, candidate.endpoint, candidate.model, passage.output_tokens_cap
+        )
+        response = await self._send(passage, attempt, candidate, request, body)
+        try:
+            attempt.http_status = response.status
+            attempt.headers = _kept(response)
+            if request.stream:
+                await self._stream(passage, attempt, dialect, request, reply, response)
+            else:
+                await self._whole(passage, attempt, dialect, reply, response)
+        finally:
+            response.close()
+
+    async def _send(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        candidate: Candidate,
+        request: Request,
+        body: bytes,
+    ) -> Response:
+        door = self._doors.door(candidate.endpoint)
+        head = door.head(TARGETS[request.operation], passage.call_id, len(body))
+        attempt.written = True  # until the transport says otherwise: if we die now, it may be
+        try:
+            return await self._transport.send(
+                door.origin,
+                head,
+                body,
+                first_byte_timeout_s=self._limits.first_byte_timeout_s if request.stream else None,
+                deadline_s=passage.deadline_s,
+                whole_bytes_max=None if request.stream else self._limits.answer_bytes_max,
+            )
+        except TransportError as error:
+            attempt.written = error.written
+            raise _failed(error) from error
+
+    async def _whole(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        dialect: OpenAI,
+        reply: Reply,
+        response: Response,
+    ) -> None:
+        body = response.body
+        attempt.first_byte_at_us = self._clock.now_us()
+        if response.status != 200:
+            raise self._refused(response, body)
+        try:
+            answer = dialect.read_answer(body)
+        except MalformedAnswerError as error:
+            raise self._malformed(error, body) from error
+        attempt.usage = None if answer.usage is None else dict(answer.usage)
+        attempt.served_model = answer.served_model
+        attempt.response_id = answer.response_id
+        attempt.output_bytes = len(body)
+        attempt.outcome = AttemptOutcome.SUCCEEDED
+        if reply.gone:
+            passage.drained = True
+            passage.note_caller_left(reply)
+            return
+        content_type = response.header(b"content-type") or b"application/json"
+        passage.http_status = 200
+        passage.response_bytes = len(body)
+        await reply.whole(200, _headers(passage, attempt, content_type), body)
+        passage.ending = Ending.COMPLETE
+        if reply.stalled:
+            passage.note_caller_left(reply)
+
+    async def _stream(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        dialect: OpenAI,
+        request: Request,
+        reply: Reply,
+        response: Response,
+    ) -> None:
+        kind = response.header(b"content-type") or b""
+        if response.status != 200 or kind.startswith(b"application/json"):
+            raise await self._no_stream(response)
+        passage.streaming = True
+        cutter = FrameCutter(self._limits.frame_max_bytes)
+        reader = OpenAIStream(
+            attempt, shows_usage=request.asks_usage, merge_usage=self._merge_usage
+        )
+        first = await self._first_frames(response, cutter, reader)
+        attempt.first_byte_at_us = self._clock.now_us()
+        passage.http_status = 200
+        if not reply.gone:
+            await reply.start(200, _headers(passage, attempt, EVENT_STREAM))
+            await reply.send(first)
+            passage.response_bytes += len(first)
+        try:
+            await self._pass_on(passage, reply, response, cutter, reader)
+        except (TransportError, FrameTooLongError, ValueError, StreamFailedError) as error:
+            await self._broke(passage, attempt, dialect, reply, error)
+            return
+        attempt.outcome = AttemptOutcome.SUCCEEDED
+        await reply.finish()
+        if reply.gone:
+            passage.drained = True
+            passage.note_caller_left(reply)
+        else:
+            passage.ending = Ending.COMPLETE
+
+    async def _first_frames(
+        self, response: Response, cutter: FrameCutter, reader: OpenAIStream
+    ) -> bytes:
+        try:
+            while data := response.take() or await response.read():
+                whole = cutter.feed(data)
+                first = reader.first(whole) if whole else b""
+                if first:
+                    return first
+        except StreamFailedError as error:
+            refusal = understand(error.data, status=502)
+            raise AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal) from error
+        except TransportError as error:
+            raise _failed(error) from error
+        except ValueError as error:
+            raise AttemptFailedError(
+                ErrorClass.MALFORMED_ANSWER, AttemptOutcome.UNKNOWN, str(error)
+            ) from error
+        raise AttemptFailedError(
+            ErrorClass.MALFORMED_ANSWER, AttemptOutcome.FAILED, "an empty stream"
+        )
+
+    async def _pass_on(
+        self,
+        passage: Passage,
+        reply: Reply,
+        response: Response,
+        cutter: FrameCutter,
+        reader: OpenAIStream,
+    ) -> None:
+        now_s = self._clock.monotonic_s
+        while data := response.take() or await response.read():
+            passage.last_read_s = now_s()
+            whole = cutter.feed(data)
+            if not whole:
+                continue
+            out = reader.pass_on(whole)
+            if out and not reply.gone:
+                passage.response_bytes += len(out)
+                await reply.send(out)
+        if not reader.finished:
+            raise ValueError("the stream ended without its end")
+
+    async def _broke(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        dialect: OpenAI,
+        reply: Reply,
+        error: Exception,
+    ) -> None:
+        attempt.outcome = AttemptOutcome.BROKE
+        attempt.error_class = ErrorClass.STREAM_ERROR
+        attempt.message = str(error)[:500]
+        passage.ending = Ending.PROVIDER_BROKE
+        passage.error = f"the provider broke off: {type(error).__name__}"
+        if reply.gone:
+            passage.note_caller_left(reply)
+            return
+        if isinstance(error, StreamFailedError):
+            last = error.frame
+        else:
+            told = UpstreamError("the provider broke off the stream", details={"code": "broken"})
+            last = dialect.error_event(told)
+        await reply.break_off(last)
+
+    async def _no_stream(self, response: Response) -> AttemptFailedError:
+        """Return what an answer that is no stream means."""
+        try:
+            body = await response.read_all(self._limits.answer_bytes_max)
+        except TransportError as error:
+            return _failed(error)
+        if response.status != 200:
+            return self._refused(response, body)
+        return self._malformed(MalformedAnswerError("the answer is no stream"), body)
+
+    def _refused(self, response: Response, body: bytes) -> AttemptFailedError:
+        wait_s = retry_after_s(response, self._clock.now_us())
+        refusal = understand(body, status=response.status, wait_s=wait_s)
+        return AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal)
+
+    @staticmethod
+    def _malformed(error: MalformedAnswerError, body: bytes) -> AttemptFailedError:
+        """Return the failure of a 200 that is no answer: an error in disguise, or garbage."""
+        if b'"error"' in body[:4096]:
+            refusal = understand(body, status=502)
+            return AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal)
+        return AttemptFailedError(ErrorClass.MALFORMED_ANSWER, AttemptOutcome.UNKNOWN, str(error))
+
+
+def _failed(error: TransportError) -> AttemptFailedError:
+    outcome = AttemptOutcome.UNKNOWN if error.written else AttemptOutcome.FAILED
+    if isinstance(error, (ConnectError, PoolTimeoutError)):
+        error_class = ErrorClass.CONNECT
+    elif isinstance(error, (FirstByteTimeoutError, DeadlineExceededError, WriteStallError)):
+        error_class = ErrorClass.TIMEOUT
+    elif isinstance(error, (ProtocolError, ResponseTooLargeError)):
+        error_class = ErrorClass.MALFORMED_ANSWER
+    else:
+        error_class = ErrorClass.BROKEN_CONNECTION
+    return AttemptFailedError(error_class, outcome, error.message)
+
+
+def _headers(passage: Passage, attempt: AttemptEvidence, content_type: bytes) -> Headers:
+    return [
+        (b"content-type", content_type),
+        (b"x-tollbridge-call-id", passage.call_id.encode()),
+        (b"x-tollbridge-provider", attempt.provider.encode()),
+        (b"x-tollbridge-model", _header_value(attempt.served_model or attempt.model)),
+        (b"x-tollbridge-attempts", b"%d" % len(passage.attempts)),
+    ]
+
+
+def _header_value(text: str) -> bytes:
+    """Return text as a header may carry it: other than printable ASCII becomes a question mark."""
+    if text.isascii() and text.isprintable():
+        return text.encode("ascii")
+    return "".join(
+        character if character.isascii() and character.isprintable() else "?" for character in text
+    ).encode("ascii")
+
+
+def _kept(response: Response) -> dict[str, str]:
+    return {
+        name.decode("latin-1"): value.decode("latin-1")[:200]
+        for name, value in response.headers
+        if name in KEPT_HEADERS
+    }

@@ -1,0 +1,1 @@
+"""Which wire format does a provider speak? One file per format."""

@@ -1,0 +1,219 @@
+"""How do requests, answers and errors look in OpenAI's wire format?
+
+Source: OpenAI's API reference for chat completions, completions, embeddings and errors, and what
+its SDK sends and retries (requests as of openai-python 2).
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from tollbridge.core.call import Operation
+from tollbridge.core.errors import InvalidRequestError, TollbridgeError
+from tollbridge.core.plan import Endpoint
+from tollbridge.providers.request import Answer, MalformedAnswerError, Request
+
+TARGETS: dict[Operation, str] = {
+    Operation.CHAT_COMPLETION: "/chat/completions",
+    Operation.COMPLETION: "/completions",
+    Operation.EMBEDDING: "/embeddings",
+}
+
+# Under these quirks an endpoint deviates from the dialect; endpoints.toml says which has which.
+NO_STREAM_OPTIONS = "no_stream_options"
+MAX_COMPLETION_TOKENS = "max_completion_tokens"
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Chat(msgspec.Struct):
+    model: Name
+    messages: list[msgspec.Raw]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: Positive | None = None
+    max_completion_tokens: Positive | None = None
+    n: Positive | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+
+
+class _Completion(msgspec.Struct):
+    model: Name
+    prompt: str | list[msgspec.Raw] | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: Positive | None = None
+    n: Positive | None = None
+    best_of: Positive | None = None
+    user: str | None = None
+
+
+class _Embedding(msgspec.Struct):
+    model: Name
+    input: str | list[msgspec.Raw]
+    user: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    usage: dict[str, Any] | None = None
+    model: str | None = None
+    id: str | None = None
+    choices: list[msgspec.Raw] | None = None
+    data: list[msgspec.Raw] | None = None
+    error: Any = None
+
+
+class OpenAI:
+    """OpenAI's dialect: checks requests, composes bodies for a candidate, reads answers."""
+
+    name = "openai"
+
+    def __init__(self) -> None:
+        self._chat = msgspec.json.Decoder(_Chat).decode
+        self._completion = msgspec.json.Decoder(_Completion).decode
+        self._embedding = msgspec.json.Decoder(_Embedding).decode
+        self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._answer = msgspec.json.Decoder(_Answer).decode
+        self._encode = msgspec.json.Encoder().encode
+
+    def parse(self, operation: Operation, body: bytes) -> Request:
+        """Check a caller's body; unknown fields pass.
+
+        Raises InvalidRequestError naming what is wrong and, where known, the parameter.
+        """
+        try:
+            if not body.isascii():
+                body.decode("utf-8")
+            if operation is Operation.CHAT_COMPLETION:
+                return self._read_chat(body)
+            if operation is Operation.COMPLETION:
+                return self._read_completion(body)
+            return self._read_embedding(body)
+        except UnicodeDecodeError as error:
+            raise InvalidRequestError("the body is not valid UTF-8") from error
+        except msgspec.ValidationError as error:
+            raise _invalid(str(error)) from error
+        except msgspec.DecodeError as error:
+            raise InvalidRequestError(f"the body is not valid JSON: {error}") from error
+        except RecursionError as error:
+            raise InvalidRequestError("the body is nested too deeply") from error
+
+    def body_for(
+        self, request: Request, endpoint: Endpoint, model: str, output_tokens_cap: int | None
+    ) -> bytes:
+        """Return the body as this candidate gets it; the caller's own bytes where nothing differs.
+
+        `output_tokens_cap` is sent where the caller gave no limit of its own and a hard limit
+        needs one. Usage is asked for in streams, unless the endpoint refuses the option.
+        """
+        changes: dict[str, Any] = {}
+        if model != request.model:
+            changes["model"] = model
+        if (
+            output_tokens_cap is not None
+            and request.output_tokens_max is None
+            and request.operation is not Operation.EMBEDDING
+        ):
+            modern = MAX_COMPLETION_TOKENS in endpoint.quirks
+            changes["max_completion_tokens" if modern else "max_tokens"] = output_tokens_cap
+        asks = request.stream and not request.asks_usage
+        if asks and NO_STREAM_OPTIONS not in endpoint.quirks:
+            changes["stream_options"] = {"include_usage": True}
+        if not changes:
+            return request.body
+        fields: dict[str, Any] = self._fields(request.body)
+        options = fields.get("stream_options")
+        if options is not None and "stream_options" in changes and bytes(options) != b"null":
+            changes["stream_options"] = {**msgspec.json.decode(options), "include_usage": True}
+        fields.update(changes)
+        return self._encode(fields)
+
+    def read_answer(self, body: bytes) -> Answer:
+        """Read a whole answer with status 200.
+
+        Raises MalformedAnswerError where it is no JSON of this dialect, or an error in disguise.
+        """
+        try:
+            answer = self._answer(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedAnswerError(f"the answer is not the dialect's JSON: {error}") from error
+        if answer.error is not None and answer.choices is None and answer.data is None:
+            raise MalformedAnswerError(f"an error in a 200: {str(answer.error)[:400]}")
+        if answer.choices is None and answer.data is None:
+            raise MalformedAnswerError("the answer has neither choices nor data")
+        return Answer(usage=answer.usage, served_model=answer.model, response_id=answer.id)
+
+    def render_error(self, error: TollbridgeError) -> bytes:
+        """Return an error as OpenAI's SDK expects it."""
+        return self._encode({"error": _error_object(error)})
+
+    def error_event(self, error: TollbridgeError) -> bytes:
+        """Return the frame that ends a stream which broke."""
+        return b"data: %b\n\n" % self.render_error(error)
+
+    def _read_chat(self, body: bytes) -> Request:
+        chat = self._chat(body)
+        return Request(
+            Operation.CHAT_COMPLETION,
+            body,
+            chat.model,
+            bool(chat.stream),
+            chat.stream_options is not None and bool(chat.stream_options.include_usage),
+            chat.max_completion_tokens or chat.max_tokens,
+            chat.n or 1,
+            chat.safety_identifier or chat.user,
+        )
+
+    def _read_completion(self, body: bytes) -> Request:
+        completion = self._completion(body)
+        prompts = len(completion.prompt) if isinstance(completion.prompt, list) else 1
+        return Request(
+            Operation.COMPLETION,
+            body,
+            completion.model,
+            bool(completion.stream),
+            completion.stream_options is not None and bool(completion.stream_options.include_usage),
+            completion.max_tokens,
+            max(completion.n or 1, completion.best_of or 1) * max(prompts, 1),
+            completion.user,
+        )
+
+    def _read_embedding(self, body: bytes) -> Request:
+        embedding = self._embedding(body)
+        return Request(Operation.EMBEDDING, body, embedding.model, customer=embedding.user)
+
+
+def _invalid(message: str) -> InvalidRequestError:
+    problem, _, place = message.partition(" - at `$")
+    parameter = place.rstrip("`").lstrip(".")
+    if problem.startswith("Object missing required field"):
+        parameter = parameter or problem.rpartition("field `")[2].rstrip("`")
+    words = f"{problem} at {parameter}" if parameter and place else problem
+    return InvalidRequestError(words, details={"param": parameter or None})
+
+
+def _error_object(error: TollbridgeError) -> dict[str, Any]:
+    kinds = {
+        401: "invalid_request_error",
+        402: "insufficient_quota",
+        403: "permission_error",
+        404: "invalid_request_error",
+        429: "rate_limit_error",
+    }
+    kind = kinds.get(error.status)
+    if kind is None:
+        kind = "invalid_request_error" if error.status < 500 else "server_error"
+    details = dict(error.details)
+    return {
+        "message": error.message,
+        "type": kind,
+        "param": details.pop("param", None),
+        "code": details.pop("code", None) or error.code,
+        **({"details": details} if details else {}),
+    }

@@ -1,0 +1,130 @@
+"""What do the frames of an OpenAI stream say, and which of them does the caller get?
+
+Most frames only pass: one search finds those that say something about usage, an end or an error,
+and only these are decoded. Source: OpenAI's streaming reference; the deviations of vLLM (usage in
+every frame), Groq (`x_groq.usage`), Azure (a first frame without choices) and OpenRouter (usage
+beside choices, comments) are carried too.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.providers.frames import data_of, split_frames
+
+UsageMerge = Callable[[dict[str, Any] | None, dict[str, Any]], dict[str, Any]]
+
+# The keys as JSON writes them: inside a string their quotes would be escaped.
+_SAYS_SOMETHING = re.compile(rb'"(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"\s*:\s*[{"])')
+_FINISH_REASON = re.compile(rb'"finish_reason"\s*:\s*"')
+# Anything but plain data frames that say nothing: a comment, an event name, the end mark.
+_NEEDS_A_LOOK = re.compile(_SAYS_SOMETHING.pattern + rb"|\[DONE\]|\A(?!data:)|\n\r?\n(?!data:|\Z)")
+_DONE = b"[DONE]"
+
+
+class _Group(msgspec.Struct):
+    usage: dict[str, Any] | None = None
+
+
+class _Frame(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    choices: list[msgspec.Raw] | None = None
+    usage: dict[str, Any] | None = None
+    x_groq: _Group | None = None
+    error: Any = None
+
+
+class StreamFailedError(Exception):
+    """The provider says in the stream that it failed."""
+
+    def __init__(self, frame: bytes, data: bytes, error: Any) -> None:
+        super().__init__(str(error)[:500])
+        self.frame = frame
+        self.data = data
+
+
+class OpenAIStream:
+    """Reads one stream and keeps what it says in the attempt's evidence."""
+
+    def __init__(
+        self, attempt: AttemptEvidence, *, shows_usage: bool, merge_usage: UsageMerge
+    ) -> None:
+        self._attempt = attempt
+        self._shows_usage = shows_usage
+        self._merge_usage = merge_usage
+        self._decode = _DECODE
+        self.finished = False
+        """A frame said that the answer is whole: a finish reason, usage, or the end mark."""
+
+    def first(self, whole: bytes) -> bytes:
+        """Read the first frames; return what the caller gets of them, b"" where nothing yet.
+
+        Raises StreamFailedError where the stream begins with an error, ValueError where it is no
+        stream of this dialect.
+        """
+        for frame in split_frames(whole):
+            data = data_of(frame)
+            if not data:
+                continue
+            if data == _DONE:
+                raise ValueError("the stream ended before its first frame")
+            first = self._read(frame, data)
+            self._attempt.served_model = first.model
+            self._attempt.response_id = first.id
+            break
+        else:
+            return b""
+        return self.pass_on(whole)
+
+    def pass_on(self, whole: bytes) -> bytes:
+        """Read whole frames and return those that the caller gets.
+
+        Raises StreamFailedError where the provider says that it failed.
+        """
+        attempt = self._attempt
+        attempt.output_bytes += len(whole)
+        if _NEEDS_A_LOOK.search(whole) is None:
+            attempt.chunks += whole.count(b"\n\n") + whole.count(b"\n\r\n")
+            return whole
+        return b"".join([frame for frame in split_frames(whole) if self._look(frame)])
+
+    def _look(self, frame: bytes) -> bool:
+        """Note what one frame says; return whether the caller gets it."""
+        data = data_of(frame)
+        if not data:
+            return True  # a comment or an event name alone
+        if data == _DONE:
+            self.finished = True
+            return True
+        if _SAYS_SOMETHING.search(data) is None:
+            self._attempt.chunks += 1
+            return True
+        said = self._read(frame, data)
+        if said.choices:
+            self._attempt.chunks += 1
+        if _FINISH_REASON.search(data) is not None:
+            self.finished = True
+        usage = said.usage or (said.x_groq.usage if said.x_groq is not None else None)
+        if usage is None:
+            return True
+        self._attempt.usage = self._merge_usage(self._attempt.usage, usage)
+        if said.choices:
+            return True
+        self.finished = True
+        return self._shows_usage
+
+    def _read(self, frame: bytes, data: bytes) -> _Frame:
+        try:
+            said = self._decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"a frame is not the dialect's JSON: {error}") from error
+        if said.error is not None and not said.choices:
+            raise StreamFailedError(frame, data, said.error)
+        return said
+
+
+_DECODE = msgspec.json.Decoder(_Frame).decode

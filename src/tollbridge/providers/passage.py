@@ -1,0 +1,90 @@
+"""How far has a call come, and how does the caller hear of it?"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tollbridge.core.call import Ending, OnCallerLeft
+from tollbridge.core.evidence import AttemptEvidence
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Reply(Protocol):
+    """The way back to the caller."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody reads any more."""
+        ...
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the caller was dropped because it stopped reading."""
+        ...
+
+    @property
+    def started(self) -> bool:
+        """Whether status and headers have gone out."""
+        ...
+
+    def watch(self, on_gone: Callable[[], None] | None) -> None:
+        """Call back once when the caller leaves, at once if it has left."""
+        ...
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        ...
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send status and headers of a stream."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of a stream; waits while the caller does not read."""
+        ...
+
+    async def finish(self) -> None:
+        """End the stream cleanly."""
+        ...
+
+    async def break_off(self, last: bytes) -> None:
+        """End the stream so that the caller sees that it is not whole, after a last frame."""
+        ...
+
+
+class Passage:
+    """One call on its way: what is known, and how it ends as far as is known."""
+
+    def __init__(
+        self, call_id: str, first: AttemptEvidence, deadline_s: float, output_tokens_cap: int | None
+    ) -> None:
+        self.call_id = call_id
+        self.attempts: list[AttemptEvidence] = [first]
+        self.deadline_s = deadline_s
+        """On the monotonic clock."""
+        self.output_tokens_cap = output_tokens_cap
+        self.ending = Ending.CUT_SHORT
+        self.http_status = 499
+        self.response_bytes = 0
+        self.error: str | None = None
+        self.policy = OnCallerLeft.DRAIN
+        self.caller_left_policy: OnCallerLeft | None = None
+        self.drained = False
+        self.streaming = False
+        self.last_read_s = 0.0
+        """When a stream last gave something, on the monotonic clock."""
+        self.stop: Callable[[str], None] | None = None
+        """Stops the work on this call, for a reason."""
+        self.stop_reason: str | None = None
+
+    def note_caller_left(self, reply: Reply) -> None:
+        """Conclude that the caller did not get the answer to its end."""
+        self.caller_left_policy = self.policy
+        if reply.stalled:
+            self.ending = Ending.CALLER_STOPPED_READING
+        elif reply.started:
+            self.ending = Ending.CALLER_LEFT
+        elif reply.gone:
+            self.ending = Ending.CALLER_LEFT_BEFORE_FIRST_BYTE
+        if not reply.started:
+            self.http_status = 499

@@ -1,0 +1,1 @@
+"""What does an attempt cost, by which price versions?"""

@@ -1,0 +1,49 @@
+"""What can a call cost at most?
+
+The hold of a call under a hard limit. It must not be too low: the dearest candidate, each token
+at the dearest rate it could be billed at.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, Decimal
+
+from tollbridge.core.money import NANO
+from tollbridge.core.plan import Candidate
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.prices import COST_USD_MAX
+
+BYTES_PER_TOKEN_MIN = 2
+"""No request has more tokens than half its bytes."""
+
+
+def ceiling(
+    candidates: Iterable[Candidate],
+    request_bytes: int,
+    output_tokens: int,
+    choices: int,
+    at_us: int,
+    book: PriceBook,
+) -> int | None:
+    """Return the most that any of the candidates can cost, in nano-USD, rounded up.
+
+    `output_tokens` is the cap of one choice, 0 for operations without output tokens. None where
+    a candidate has no price for what it may bill, or there is no candidate.
+    """
+    input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN)
+    output_total = output_tokens * choices
+    dearest: Decimal | None = None
+    for candidate in candidates:
+        tariff = book.find(candidate.endpoint.provider, candidate.model, at_us)
+        if tariff is None or tariff.input_usd_max is None:
+            return None
+        cost = tariff.input_usd_max * input_tokens + tariff.request_usd
+        if output_total:
+            if tariff.output_usd_max is None:
+                return None
+            cost += tariff.output_usd_max * output_total
+        if dearest is None or cost > dearest:
+            dearest = cost
+    if dearest is None:
+        return None
+    # The caller names the output tokens: however many, the hold must fit a database's integer.
+    return int((min(dearest, COST_USD_MAX) * NANO).to_integral_value(ROUND_CEILING))

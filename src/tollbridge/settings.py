@@ -1,0 +1,193 @@
+"""Which knobs are there, in which unit, and what do they do?
+
+Read once, by the processes and the command line, and handed on as values. Each is set by an
+environment variable: TOLLBRIDGE_ and its name in capitals; a `.env` in the working directory is
+read too. Secrets have no default: what is not given is made at the first start and kept in the
+data directory.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """All settings of Tollbridge."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOLLBRIDGE_", env_file=".env", extra="ignore", env_ignore_empty=True
+    )
+
+    # Where
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(
+        default=Path("data"), description="Directory of database, spool and secrets."
+    )
+    config: Path | None = Field(
+        default=None, description="Configuration file, applied at each start."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL or SQLite URL; SQLite in the data directory where not given.",
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes.")
+    node: str = Field(
+        default="node-1", min_length=1, max_length=64, description="Name of this node."
+    )
+    billing_time_zone: str = Field(
+        default="UTC", description="Zone in which days and months begin."
+    )
+    sandbox: bool = Field(default=False, description="Whether to start the sandbox provider too.")
+
+    # Secrets
+    admin_password: SecretStr | None = Field(
+        default=None, description="Password of the user admin, which the first start creates."
+    )
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="Key that encrypts provider keys, 32 bytes in base64; else data/master.key.",
+    )
+
+    # Callers
+    header_bytes_max: int = Field(
+        default=64 * 1024, ge=1024, description="Size of a request's head."
+    )
+    header_timeout_s: float = Field(
+        default=15.0, gt=0, description="Time for a request's head to arrive."
+    )
+    body_bytes_max: int = Field(default=32 * MIB, ge=1024, description="Size of a request's body.")
+    body_timeout_s: float = Field(
+        default=120.0, gt=0, description="Time for a request's body to arrive."
+    )
+    inflight_body_bytes_max: int = Field(
+        default=256 * MIB, ge=MIB, description="Request bodies that one worker holds at one moment."
+    )
+    write_stall_timeout_s: float = Field(
+        default=60.0, gt=0, description="Time a caller may take nothing of its answer."
+    )
+    keep_alive_timeout_s: int = Field(
+        default=75, ge=1, description="Time an idle caller's connection lives."
+    )
+    shutdown_grace_s: int = Field(
+        default=30, ge=0, description="Time for calls to end at shutdown."
+    )
+    backlog: int = Field(
+        default=2048, ge=1, description="Connections waiting to be accepted per worker."
+    )
+
+    # Providers
+    total_timeout_s: float = Field(
+        default=600.0, gt=0, description="Time for an unstreamed call in all."
+    )
+    stream_timeout_s: float = Field(default=3600.0, gt=0, description="Time for a stream in all.")
+    first_byte_timeout_s: float = Field(
+        default=60.0, gt=0, description="Time for a provider to begin a stream."
+    )
+    stream_idle_timeout_s: float = Field(
+        default=120.0, gt=0, description="Time a provider's stream may give nothing."
+    )
+    drain_timeout_s: float = Field(
+        default=30.0, ge=0, description="Time a stream is read on after its caller has left."
+    )
+    drains_max: int = Field(
+        default=100, ge=0, description="Calls read on without a caller, per worker."
+    )
+    attempts_max: int = Field(default=8, ge=1, description="Attempts of one call.")
+    retry_rounds_max: int = Field(
+        default=1, ge=0, description="Further rounds over candidates that refused for the moment."
+    )
+    retry_wait_max_s: float = Field(
+        default=5.0, ge=0, description="Longest wait before such a round."
+    )
+    retry_backoff_s: float = Field(
+        default=0.25, ge=0, description="Wait before such a round where the provider asks for none."
+    )
+    frame_max_bytes: int = Field(default=MIB, ge=1024, description="Size of one frame of a stream.")
+    answer_bytes_max: int = Field(
+        default=64 * MIB, ge=1024, description="Size of an unstreamed answer."
+    )
+    connect_timeout_s: float = Field(
+        default=10.0, gt=0, description="Time to connect to a provider."
+    )
+    connections_per_origin_max: int = Field(
+        default=512, ge=1, description="Connections of one worker to one provider."
+    )
+    upstream_idle_max_s: float = Field(
+        default=15.0, gt=0, description="Idle time of a kept connection."
+    )
+    upstream_age_max_s: float = Field(default=300.0, gt=0, description="Age of a kept connection.")
+    ca_file: Path | None = Field(
+        default=None, description="Certificates to trust instead of the system's."
+    )
+    breaker_failures_max: int = Field(
+        default=5, ge=1, description="Failures in a row that open an endpoint's breaker."
+    )
+    breaker_open_s: float = Field(default=30.0, gt=0, description="Time a breaker stays open.")
+
+    # Limits
+    reserve_output_tokens: int = Field(
+        default=4096,
+        ge=1,
+        description="Output tokens held, and sent as the cap, where a call names none.",
+    )
+    reserve_wait_ms: int = Field(
+        default=300, ge=0, description="Time a would-be refusal waits for idle leases to come back."
+    )
+    lease_target_s: float = Field(
+        default=10.0, gt=0, description="Time that one lease should last."
+    )
+    snapshot_stale_max_s: float = Field(
+        default=900.0, gt=0, description="Time that workers serve on without the office."
+    )
+
+    # Spool and drain
+    spool_fsync: Literal["always", "interval", "never"] = Field(
+        default="interval", description="When the spool is made safe against a power cut."
+    )
+    spool_fsync_interval_ms: int = Field(
+        default=100, ge=1, description="Most that a power cut can lose, with spool_fsync interval."
+    )
+    spool_segment_mb: int = Field(
+        default=64, ge=1, description="Size at which a spool segment is ended."
+    )
+    spool_reserve_mb: int = Field(
+        default=256, ge=0, description="Free disk below which no new call is let in."
+    )
+    spool_keep_h: float = Field(default=24.0, ge=0, description="Time a drained segment is kept.")
+    drain_batch_records_max: int = Field(
+        default=2000, ge=1, description="Spool records in one transaction of the drain."
+    )
+    drain_interval_ms: int = Field(
+        default=50, ge=1, description="Time between two looks at the spool."
+    )
+    evidence_keep_days: int = Field(default=30, ge=0, description="Time that raw evidence is kept.")
+    estimate_bytes_per_token: int = Field(
+        default=4,
+        ge=1,
+        description="Request bytes per input token, where a provider reported nothing.",
+    )
+    estimate_tokens_per_chunk: int = Field(
+        default=1, ge=1, description="Output tokens per chunk, where a provider reported nothing."
+    )
+
+    # Database
+    sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
+        default="NORMAL", description="How SQLite syncs; the spool repeats what a power cut takes."
+    )
+    database_connections_max: int = Field(
+        default=10, ge=2, description="Connections to PostgreSQL."
+    )
+    version_poll_ms: int = Field(
+        default=250, ge=10, description="Time between two looks whether the database has changed."
+    )
+
+    # Tests
+    crash_at: str | None = Field(
+        default=None,
+        description="Named point at which the process kills itself; for crash tests alone.",
+    )

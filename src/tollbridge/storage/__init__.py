@@ -1,0 +1,1 @@
+"""Where are facts kept, and when are they certain? Engines, transactions, types, migrations."""
