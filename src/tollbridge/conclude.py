@@ -10,10 +10,11 @@ from tollbridge.core.account import (
     AttemptAccount,
     CallAccount,
     CostOrigin,
+    Rated,
 )
 from tollbridge.core.call import AttemptOutcome, Ending, Status
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
-from tollbridge.core.usage import NO_USAGE, UsageSource
+from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.metering.meter import meter, owes_nothing
 from tollbridge.rating.book import PriceBook
@@ -54,25 +55,38 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     )
 
 
+def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
+    """Return what `conclude` says that the call is charged, and nothing else: a worker's need."""
+    opened, closed = evidence.opened, evidence.closed
+    total = 0
+    for attempt in closed.attempts:
+        usage = meter(attempt, opened, closed, conclusions.estimates)
+        cost_nanousd = _rate(attempt, evidence, usage, conclusions).cost_nanousd
+        if cost_nanousd is None:
+            return 0
+        total += cost_nanousd
+    return total
+
+
 def _account(
     attempt: AttemptEvidence, evidence: CallEvidence, conclusions: Conclusions
 ) -> AttemptAccount:
-    closed = evidence.closed
-    usage = meter(attempt, evidence.opened, closed, conclusions.estimates)
+    usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
+    rated = _rate(attempt, evidence, usage, conclusions)
+    return AttemptAccount(attempt, usage, attribute(attempt), rated)
+
+
+def _rate(
+    attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
+) -> Rated:
     served = attempt.served_model
-    models = (attempt.model,) if served is None else (served, attempt.model)
-    return AttemptAccount(
-        attempt,
+    return rate(
         usage,
-        attribute(attempt),
-        rate(
-            usage,
-            attempt.provider,
-            models,
-            attempt.started_at_us,
-            conclusions.book,
-            nothing_owed=owes_nothing(attempt, closed),
-        ),
+        attempt.provider,
+        (attempt.model,) if served is None else (served, attempt.model),
+        attempt.started_at_us,
+        conclusions.book,
+        nothing_owed=owes_nothing(attempt, evidence.closed),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from tollbridge.access.authenticate import KeyRing, require
 from tollbridge.access.keys import KeyEntry, Scope
-from tollbridge.conclude import Conclusions, conclude
+from tollbridge.conclude import Conclusions, charge_of
 from tollbridge.core.call import (
     CATEGORY_OF,
     Ending,
@@ -106,6 +106,22 @@ class Call(msgspec.Struct, frozen=True):
     under_money: bool
 
 
+class Journey(msgspec.Struct, frozen=True):
+    """One call that was let in: what is journaled of it, where, and what is held for it."""
+
+    opened: Opened
+    segment: Segment
+    passage: Passage
+    held: Holds | None
+
+
+class _Stream(msgspec.Struct):
+    """An open stream, and what was last journaled of it."""
+
+    journey: Journey
+    chunks: int = 0
+
+
 class Known(msgspec.Struct, frozen=True):
     """What a worker knows of the world: one immutable snapshot, replaced as a whole."""
 
@@ -139,7 +155,8 @@ class Gateway:
         self._draw = draw
         self._limits = limits
         self._dialect = OpenAI()
-        self._streams: dict[str, tuple[Passage, Segment, int]] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._waits_for_disk = spool.syncs_always
 
     def authenticate(self, inbound: Inbound) -> KeyEntry:
         """Stage 1: who asks, and may they?"""
@@ -201,16 +218,15 @@ class Gateway:
             )
         )
 
-    def open(self, call: Call, reserved: Holds | None) -> tuple[Passage, Segment]:
+    def open(self, call: Call, held: Holds | None) -> Journey:
         """Stage 5, its first half: journal the call before anything of it leaves."""
-        now_us = self._clock.now_us()
-        attempt = new_attempt(1, call.plan.candidates[0], now_us)
-        holds = () if reserved is None else reserved.money
+        attempt = new_attempt(1, call.plan.candidates[0], self._clock.now_us())
+        opened = self._opened(call, () if held is None else held.money, attempt)
         try:
-            segment = self._spool.opened(self._opened(call, holds, attempt))
+            segment = self._spool.opened(opened)
         except Exception:
-            if reserved is not None:
-                self._purses.cancel(reserved)
+            if held is not None:
+                self._purses.cancel(held)
             raise
         stream = call.request.stream
         timeout_s = self._limits.stream_timeout_s if stream else self._limits.total_timeout_s
@@ -220,19 +236,22 @@ class Gateway:
             self._clock.monotonic_s() + timeout_s,
             self._limits.reserve_output_tokens if call.under_money else None,
         )
-        return passage, segment
+        return Journey(opened, segment, passage, held)
 
-    async def dispatch(self, call: Call, passage: Passage, segment: Segment, reply: Reply) -> None:
+    async def dispatch(self, call: Call, journey: Journey, reply: Reply) -> None:
         """Stage 4: what did which provider answer?"""
-        await self._spool.durable()
+        if self._waits_for_disk:
+            await self._spool.durable()
         if call.request.stream:
-            self._streams[call.call_id] = (passage, segment, 0)
-        journal = partial(self._journal, segment, call.call_id)
-        await self._relay.run(passage, call.request, call.plan, reply, journal)
+            self._streams[call.call_id] = _Stream(journey)
+        journal = partial(self._journal, journey.segment, call.call_id)
+        await self._relay.run(journey.passage, call.request, call.plan, reply, journal)
 
-    def close(self, call: Call, passage: Passage, segment: Segment, reserved: Holds | None) -> None:
+    def close(self, call: Call, journey: Journey) -> None:
         """Stage 5, its second half: journal the end, and settle what was held. Never waits."""
-        self._streams.pop(call.call_id, None)
+        passage = journey.passage
+        if call.request.stream:
+            self._streams.pop(call.call_id, None)
         closed = Closed(
             call_id=call.call_id,
             closed_at_us=self._clock.now_us(),
@@ -244,24 +263,25 @@ class Gateway:
             error=passage.error,
             response_bytes=passage.response_bytes,
         )
-        if reserved is None:
-            self._spool.closed(segment, closed)
-            return
-        if call.under_money:
-            closed = self._charged(call, closed, reserved)
-        else:
-            self._purses.settle(reserved, 0)
-        self._spool.closed(segment, closed)
+        if journey.held is not None:
+            charge_nanousd = 0
+            if call.under_money:
+                evidence = CallEvidence(journey.opened, closed)
+                charge_nanousd = charge_of(evidence, self._now_known().conclusions)
+                closed.charge_nanousd = charge_nanousd
+            self._purses.settle(journey.held, charge_nanousd)
+        self._spool.closed(journey.segment, closed)
 
     def tick(self) -> None:
         """Journal how open streams stand, and stop those that give nothing; once a second."""
         now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
-        for call_id, (passage, segment, chunks) in list(self._streams.items()):
+        for call_id, stream in list(self._streams.items()):
+            passage = stream.journey.passage
             attempt = passage.attempts[-1]
-            if attempt.chunks != chunks:
-                self._streams[call_id] = (passage, segment, attempt.chunks)
+            if attempt.chunks != stream.chunks:
+                stream.chunks = attempt.chunks
                 try:
-                    self._spool.append(segment, Progress(call_id, now_us, attempt))
+                    self._spool.append(stream.journey.segment, Progress(call_id, now_us, attempt))
                 except OverloadedError:
                     continue  # progress is a help, not a promise; the stream goes on
             elif (
@@ -270,13 +290,6 @@ class Gateway:
                 and now_s - passage.last_read_s > self._limits.stream_idle_timeout_s
             ):
                 passage.stop("the provider gave nothing for too long")
-
-    def _charged(self, call: Call, closed: Closed, reserved: Holds) -> Closed:
-        known = self._now_known()
-        evidence = CallEvidence(self._opened(call, reserved.money, None), closed)
-        charge_nanousd = conclude(evidence, known.conclusions).charge_nanousd
-        self._purses.settle(reserved, charge_nanousd)
-        return msgspec.structs.replace(closed, charge_nanousd=charge_nanousd)
 
     def _journal(
         self, segment: Segment, call_id: str, attempts: tuple[AttemptEvidence, ...]
@@ -320,9 +333,7 @@ class Gateway:
             stream=request.stream,
             request_bytes=len(request.body),
             expected_provider=plan.candidates[0].endpoint.provider,
-            planned=tuple(
-                [f"{one.endpoint.name}/{one.model}: {one.reason}" for one in plan.candidates]
-            ),
+            planned=tuple([one.described for one in plan.candidates]),
             customer=inbound.customer or request.customer,
             tags=inbound.tags,
             holds=holds,

@@ -27,24 +27,24 @@ async def serve(inbound: Inbound, reply: Reply, gateway: Gateway) -> None:
     plan = gateway.plan(request)
     call = gateway.begin(inbound, key, request, plan)
     try:
-        reserved = await gateway.reserve(call)
+        held = await gateway.reserve(call)
     except (BudgetExceededError, UnpricedModelError) as error:
         gateway.refuse(call, error)
         raise
-    passage, segment = gateway.open(call, reserved)
+    journey = gateway.open(call, held)
     try:
-        await gateway.dispatch(call, passage, segment, reply)
+        await gateway.dispatch(call, journey, reply)
     except TollbridgeError as error:
-        passage.http_status = error.status
-        passage.error = error.message
+        journey.passage.http_status = error.status
+        journey.passage.error = error.message
         raise
     except Exception as error:
-        passage.ending = Ending.INTERNAL_ERROR
-        passage.http_status = 200 if reply.started else 500
-        passage.error = f"our own fault: {type(error).__name__}"
+        journey.passage.ending = Ending.INTERNAL_ERROR
+        journey.passage.http_status = 200 if reply.started else 500
+        journey.passage.error = f"our own fault: {type(error).__name__}"
         raise
     finally:
-        gateway.close(call, passage, segment, reserved)
+        gateway.close(call, journey)
 
 
 class Books(Protocol):

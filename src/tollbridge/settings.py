@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     )
     sandbox: bool = Field(default=False, description="Whether to start the sandbox provider too.")
 
+    sandbox_url: str | None = Field(
+        default=None, description="Base URL of a sandbox provider that runs already, with its /v1."
+    )
+
     # Secrets
     admin_password: SecretStr | None = Field(
         default=None, description="Password of the user admin, which the first start creates."

@@ -326,6 +326,21 @@ async def test_a_proxy_that_opens_no_tunnel_is_a_connect_error(
     await transport.aclose()
 
 
+async def test_bytes_behind_the_proxys_answer_are_refused(
+    authority: tuple[Path, Path], tls_address: Address, notes: Notes
+) -> None:
+    proxy = await listen(tunnelling(tls_address, Notes(), b"HTTP/1.1 200 OK\r\n\r\nsurplus"))
+    transport = Transport(
+        LIMITS,
+        ssl_context=client_ssl_context(authority[0]),
+        proxies=ProxySettings.parse(https_proxy=f"http://127.0.0.1:{port_of(proxy)}"),
+    )
+    with pytest.raises(ConnectError):
+        await fetch(transport, Origin("https", NAME, 443))
+    assert notes.heads == []
+    await transport.aclose()
+
+
 async def test_http_goes_to_the_proxy_in_absolute_form(notes: Notes) -> None:
     proxy = await listen(answering(notes))
     transport = Transport(

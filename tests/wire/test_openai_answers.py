@@ -41,7 +41,8 @@ def frames(path: Path) -> list[Any]:
 
 
 def has_content(frame: Any) -> bool:
-    return any(choice.get("delta", {}).get("content") for choice in frame.get("choices") or [])
+    choices: list[Any] = frame.get("choices") or []
+    return any(choice.get("delta", {}).get("content") for choice in choices)
 
 
 def attempt_of(name: str, case: dict[str, Any]) -> AttemptEvidence:

@@ -1,4 +1,4 @@
-"""All SQL of keys and users."""
+"""Which keys and users are there? All SQL of access."""
 
 import secrets
 from collections.abc import Iterable, Sequence

@@ -69,13 +69,15 @@ class Tokens:
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
             claims_registry.validate(claims)
+            # A list of roles passes the registry's check; it is no Role.
+            role = Role(claims["role"])
         except ExpiredTokenError as error:
             raise AuthenticationError("this token has expired; sign in again") from error
         except (JoseError, ValueError) as error:
             raise AuthenticationError("this token is not valid") from error
         return Session(
             user=claims["sub"],
-            role=Role(claims["role"]),
+            role=role,
             issued_at_s=claims["iat"],
             expires_at_s=claims["exp"],
         )

@@ -71,7 +71,7 @@ class DataPlane:
             await self._elsewhere(scope, receive, send)
             return
         received_at_us = self._clock.now_us()
-        reply = CallerReply(send, scope["state"][CONNECTION])
+        reply = CallerReply(scope["state"][CONNECTION])
         operation = OPERATIONS.get(path)
         try:
             if operation is not None and scope["method"] == "POST":

@@ -1,6 +1,12 @@
-"""How does an answer go back to a caller?"""
+"""How does an answer go back to a caller?
 
-from collections.abc import Awaitable, Callable, MutableMapping
+Straight to the connection: a whole answer is one write, head and body together. The request's
+cycle is told what it would have noted itself, so that keep-alive and pipelining go on as usual.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from tollbridge.api.protocol import GatewayProtocol
@@ -9,15 +15,23 @@ from tollbridge.providers.passage import Headers
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+# Up to this size head and body are joined: a copy is cheaper than a second write.
+JOINED_BYTES_MAX = 256 * 1024
+
+_STATUS_LINES: Mapping[int, bytes] = MappingProxyType(
+    {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode("ascii") for one in HTTPStatus}
+)
+
 
 class CallerReply:
-    """The way back to one caller, over ASGI and the connection beneath it."""
+    """The way back to one caller."""
 
-    __slots__ = ("_connection", "_send", "started")
+    __slots__ = ("_chunked", "_connection", "_cycle", "started")
 
-    def __init__(self, send: Send, connection: GatewayProtocol) -> None:
-        self._send = send
+    def __init__(self, connection: GatewayProtocol) -> None:
         self._connection = connection
+        self._cycle = connection.cycle
+        self._chunked = True
         self.started = False
 
     @property
@@ -36,26 +50,72 @@ class CallerReply:
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
-        headers.append((b"content-length", b"%d" % len(body)))
+        if self.gone:
+            return
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        headers.append((b"content-length", b"%d" % len(body)))
+        head = self._head(status, headers)
+        transport = self._connection.transport
+        if len(body) <= JOINED_BYTES_MAX:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            transport.write(body)
+        self._complete()
+        await self._drain()
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers of a stream."""
+        if self.gone:
+            return
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._chunked = self._cycle.scope["http_version"] != "1.0"
+        if self._chunked:
+            headers.append((b"transfer-encoding", b"chunked"))
+        else:
+            self._cycle.keep_alive = False
+        self._cycle.response_started = True
+        self._connection.transport.write(self._head(status, headers))
 
     async def send(self, data: bytes) -> None:
         """Send a part of a stream; waits while the caller does not read."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        connection = self._connection
+        if connection.lost:
+            return
+        connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if connection.flow.write_paused:
+            await connection.flow.drain()
 
     async def finish(self) -> None:
         """End the stream cleanly."""
-        await self._send({"type": "http.response.body", "body": b""})
+        if self.gone:
+            return
+        if self._chunked:
+            self._connection.transport.write(b"0\r\n\r\n")
+        self._complete()
 
     async def break_off(self, last: bytes) -> None:
         """End the stream so that the caller sees that it is not whole, after a last frame."""
         if last:
             await self.send(last)
         self._connection.hang_up()
+
+    def _head(self, status: int, headers: Headers) -> bytes:
+        if not self._cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        return b"%b%b\r\n" % (_STATUS_LINES[status], b"".join(lines))
+
+    def _complete(self) -> None:
+        """Do what the cycle does when it has sent the end of a response itself."""
+        cycle = self._cycle
+        cycle.response_started = True
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self._connection.transport.close()
+        cycle.on_response()
+
+    async def _drain(self) -> None:
+        if self._connection.flow.write_paused:
+            await self._connection.flow.drain()

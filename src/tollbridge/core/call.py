@@ -1,6 +1,6 @@
 """What is a call, who makes it, and in which words is it described?"""
 
-import os
+import random
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -175,9 +175,13 @@ def bucket_of(operation: Operation, vendor: str | None) -> Bucket:
 
 def new_id(now_us: int) -> str:
     """Return a new UUIDv7 as canonical text: sorted by its millisecond, 74 random bits."""
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (now_us // 1000) << 80 | random
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    chance = _chance(74)  # an id is no secret; it only must not repeat
+    time = f"{now_us // 1000:012x}"
+    rest = f"{chance & 0xFFFFFFFFFFFFFFF:015x}"
+    return (
+        f"{time[:8]}-{time[8:]}-7{chance >> 62:03x}-{8 | chance >> 60 & 3:x}{rest[:3]}-{rest[3:]}"
+    )
+
+
+# Seeded by the system in each process; asking the system anew for each id costs more than the id.
+_chance = random.getrandbits

@@ -98,8 +98,8 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     attempt: AttemptEvidence
 
 
-class Closed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="closed"):
-    """A call ended."""
+class Closed(msgspec.Struct, omit_defaults=True, tag_field="kind", tag="closed"):
+    """A call ended. Complete but for the charge, which follows from it."""
 
     call_id: str
     closed_at_us: int

@@ -25,6 +25,12 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     quirks: tuple[str, ...] = ()
     """Deviations from the dialect, each explained in endpoints.toml: no_stream_options …"""
 
+    def __repr__(self) -> str:
+        """Show which endpoint it is; a key must not reach a log or an error by accident."""
+        return (
+            f"Endpoint(name={self.name!r}, provider={self.provider!r}, base_url={self.base_url!r})"
+        )
+
 
 class Candidate(msgspec.Struct, frozen=True):
     """One endpoint with that provider's model, and why it stands at its place in the plan."""
@@ -32,6 +38,13 @@ class Candidate(msgspec.Struct, frozen=True):
     endpoint: Endpoint
     model: str
     reason: str
+    described: str = ""
+    """All of it in one line, made once: it is journaled with every call."""
+
+    def __post_init__(self) -> None:
+        """Describe it."""
+        described = f"{self.endpoint.name}/{self.model}: {self.reason}"
+        msgspec.structs.force_setattr(self, "described", described)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -37,10 +37,10 @@ class AgreedLeases:
 
         `dead_lease_id` was ended behind the worker's back and must not be granted to again.
         """
-        ids = self._current.get((worker, budget_id), [])
-        for totals in reversed(ids):
-            if totals.period_start_us == period_start_us and totals.lease_id != dead_lease_id:
-                return self._totals[worker, totals.lease_id]
+        chain = self._current.get((worker, budget_id), [])
+        newest = next((t for t in reversed(chain) if t.period_start_us == period_start_us), None)
+        if newest is not None and newest.lease_id != dead_lease_id:
+            return self._totals[worker, newest.lease_id]
         fresh = LeaseTotals(self._new_lease_id(), budget_id, period_start_us, worker, 0, 0)
         self._enter(fresh)
         return fresh

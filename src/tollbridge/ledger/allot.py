@@ -130,6 +130,25 @@ class LeaseOf(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """Where leases are kept: `store.DatabaseLedger`, or `memory.MemoryLedger` in tests.
+
+    Each method is one transaction and raises OverloadedError where the store does not answer;
+    then nothing may be concluded about whether it happened.
+    """
+
+    async def allot(self, turn: Turn, lease_of: LeaseOf) -> list[Outcome]:
+        """Decide every ask of a turn."""
+        ...
+
+    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
+        """Make the store agree with what a living worker holds."""
+        ...
+
+    async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
+        """Return the budgets that some node found no room in since then, and the store's now."""
+        ...
+
 
 class Changes(msgspec.Struct):
     """What is to be written."""
@@ -214,7 +233,8 @@ def _decide(book: Book, ask: MoneyAsk, shares: int, lease_of: LeaseOf, zone: tzi
             if ask.refill:
                 continue
             return _shortage(book, budget, row, need, end_us)
-        if amount:
+        # A call that needs nothing still needs a lease to hold it in.
+        if amount or not ask.refill:
             one = Granted(budget.budget_id, row.lease_id, start_us, end_us, amount)
             granted.append((row, one))
     for row, one in granted:
@@ -231,7 +251,9 @@ def _lease(book: Book, lease_of: LeaseOf, worker: str, key: PeriodKey) -> LeaseR
     if row is not None and row.state != ACTIVE:
         # Released by an operator although its worker lives: it goes on with another lease.
         totals = lease_of(worker, *key, dead_lease_id=totals.lease_id)
-    book.apply(totals)
+    if totals.lease_id not in book.changes.leases:
+        # Not after a grant of this very turn, of which the totals do not know yet.
+        book.apply(totals)
     return book.snapshot.leases.get(totals.lease_id) or book.new(totals)
 
 

@@ -8,7 +8,6 @@ the node's workers are first asked for what they can spare.
 import asyncio
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Protocol
 
 import msgspec
 
@@ -27,33 +26,13 @@ from tollbridge.core.limits import (
     PurseState,
 )
 from tollbridge.ledger.agreed import AgreedLeases
-from tollbridge.ledger.allot import LeaseOf, LeaseTotals, MoneyAsk, Outcome, Shortage, Turn
+from tollbridge.ledger.allot import LeaseTotals, Ledger, MoneyAsk, Shortage, Turn
 from tollbridge.ledger.counts import CountLimits
 
 # The request id of a refill, for which nobody waits.
 REFILL = 0
 
 ToWorker = LeaseGrant | LeaseRefusal | LeaseRecall
-
-
-class Ledger(Protocol):
-    """Where leases are kept: `store.DatabaseLedger`, or `memory.MemoryLedger` in tests.
-
-    Each method is one transaction and raises OverloadedError where the store does not answer;
-    then nothing may be concluded about whether it happened.
-    """
-
-    async def allot(self, turn: Turn, lease_of: LeaseOf) -> list[Outcome]:
-        """Decide every ask of a turn."""
-        ...
-
-    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
-        """Make the store agree with what a living worker holds."""
-        ...
-
-    async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
-        """Return the budgets that some node found no room in since then, and the store's now."""
-        ...
 
 
 class GranterSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,44 @@ hold becomes a charge, or falls free again. A charge above its hold (an overrun)
 below zero; that is made up by the next grant and never given back.
 """
 
+import msgspec
+
+from tollbridge.core.call import Hold
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import BugError
 from tollbridge.core.limits import PurseState
 
 # A pace is measured over at least this long, so that two calls in a row are no trend.
 PACE_MEASURED_US_MIN = SECOND_US // 10
+
+
+class PurseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The knobs of a worker's purses, with their units."""
+
+    lease_target_us: int = 10 * SECOND_US
+    """How long what is granted should last at the present pace."""
+    first_stock_calls: int = 4
+    """How many calls' worth is asked for before a pace is known."""
+    refused_us: int = SECOND_US // 5
+    """How long a refusal answers further calls without asking again."""
+    scarce_us: int = SECOND_US
+    """How long after a recall nothing is asked for in stock."""
+    answer_grace_us: int = SECOND_US // 5
+    """How much longer than a call's own wait its answer may take to arrive."""
+    waiting_calls_max: int = 10_000
+    """How many calls may wait for the office at once."""
+
+
+class Holds(msgspec.Struct):
+    """What is set aside for one call. `money` belongs into the call's record."""
+
+    money: tuple[Hold, ...] = ()
+    concurrent: tuple[Hold, ...] = ()
+    """Held until the call's end; `budget_id` is the limit's id, the amount a count."""
+    rates: tuple[Hold, ...] = ()
+    """Spent already: a call that is let in counts even if it fails."""
+    ended: bool = False
+    """Whether the holds were settled, released or cancelled."""
 
 
 class Purse:

@@ -29,6 +29,12 @@ _LEASE = (
     "SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state "
     "FROM leases WHERE "
 )
+_LEASES_OF_PAIRS_POSTGRESQL = """
+SELECT l.lease_id, l.budget_id, l.period_start_us, l.worker, l.node,
+       l.granted, l.settled, l.returned, l.state
+FROM unnest($1::text[], $2::text[]) AS p (worker, budget_id)
+JOIN leases AS l ON l.worker = p.worker AND l.budget_id = p.budget_id
+"""
 _OUTSTANDING = "granted - settled - returned > 0"
 
 # Inserts what is missing and locks what is there, in one pass in key order.
@@ -61,21 +67,21 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
 WHERE p.budget_id = m.budget_id AND p.period_start_us = m.start_us
 AND (m.moved <= 0 OR m.ceiling IS NULL OR p.spent_nanousd + p.leased_nanousd + m.moved <= m.ceiling)
 """
-_LEASE_COLUMNS = (
-    "lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state"
-)
-_ON_LEASE = """
+_PUT_LEASE_SQLITE = """
+INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
+                    granted, settled, returned, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (lease_id) DO UPDATE
 SET granted = excluded.granted, returned = excluded.returned, state = excluded.state
 """
-_PUT_LEASE_SQLITE = (
-    f"INSERT INTO leases ({_LEASE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {_ON_LEASE}"
-)
-_PUT_LEASE_POSTGRESQL = (
-    f"INSERT INTO leases ({_LEASE_COLUMNS}) SELECT * FROM unnest($1::text[], $2::text[], "
-    "$3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]) "
-    f"{_ON_LEASE}"
-)
+_PUT_LEASE_POSTGRESQL = """
+INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
+                    granted, settled, returned, state)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+ON CONFLICT (lease_id) DO UPDATE
+SET granted = excluded.granted, returned = excluded.returned, state = excluded.state
+"""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -86,6 +92,8 @@ class Scope(msgspec.Struct, frozen=True):
     pairs: tuple[tuple[str, str], ...] = ()
     """(worker, budget id): leases of one worker."""
     lease_ids: tuple[str, ...] = ()
+    keys: tuple[PeriodKey, ...] = ()
+    """Budget periods of leases that the database may not know."""
     worker: str | None = None
     """All leases of one worker."""
     node: str | None = None
@@ -147,7 +155,7 @@ def _keys(
     zone: tzinfo,
 ) -> set[PeriodKey]:
     """Return the period keys of a scope: the running ones of its budgets, and `more`."""
-    keys = set(more)
+    keys = {*scope.keys, *more}
     for budget_id in scope.budget_ids:
         bound = budgets.get(budget_id) or BudgetBound(budget_id, None)
         keys.add((budget_id, period_bounds(bound.period, now_us, zone)[0]))
@@ -224,8 +232,7 @@ async def _leases_postgresql(driver: PostgresDriver, scope: Scope) -> list[Lease
     rows: list[Any] = []
     if scope.pairs:
         rows += await driver.fetch(
-            f"{_LEASE} (worker, budget_id) IN "
-            "(SELECT * FROM unnest($1::text[], $2::text[]))",
+            _LEASES_OF_PAIRS_POSTGRESQL,
             [pair[0] for pair in scope.pairs],
             [pair[1] for pair in scope.pairs],
         )
@@ -245,13 +252,13 @@ async def _write_postgresql(
 ) -> int:
     moved = 0
     if moves:
-        status = await driver.execute(_MOVE_POSTGRESQL, *_columns(moves))
+        status = await driver.execute(_MOVE_POSTGRESQL, *columns(moves))
         moved = int(status.rpartition(" ")[2])
     if leases:
-        await driver.execute(_PUT_LEASE_POSTGRESQL, *_columns(leases))
+        await driver.execute(_PUT_LEASE_POSTGRESQL, *columns(leases))
     return moved
 
 
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Turn rows into one array per column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]

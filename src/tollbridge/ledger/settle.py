@@ -11,26 +11,26 @@ from typing import Any
 import msgspec
 
 from tollbridge.ledger.postings import entries
+from tollbridge.ledger.rows import columns
 from tollbridge.storage.unit import Unit
-
-# A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
-# that is unknown (the database was cut back by a power failure) has no part; its charge counts.
-_PART_AFTER = "(CASE WHEN {rest} > {charge} THEN {rest} - {charge} ELSE 0 END)"
-_PART_BEFORE = "(CASE WHEN {rest} > 0 THEN {rest} ELSE 0 END)"
-_REST = "granted - settled - returned"
 
 _SPEND_SQLITE = """
 INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
 VALUES (?, ?, ?, 0)
 ON CONFLICT DO UPDATE SET spent_nanousd = spent_nanousd + excluded.spent_nanousd
 """
-_UNLEASE_SQLITE = f"""
+# A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
+# that is unknown (the database was cut back by a power failure) has no part; its charge counts.
+_UNLEASE_SQLITE = """
 UPDATE budget_periods SET leased_nanousd = leased_nanousd + coalesce((
-    SELECT {_PART_AFTER.format(rest=_REST, charge="?1")} - {_PART_BEFORE.format(rest=_REST)}
-    FROM leases WHERE lease_id = ?2), 0)
+    SELECT max(0, granted - settled - returned - ?1) - max(0, granted - settled - returned)
+    FROM leases WHERE lease_id = ?2 AND budget_id = ?3 AND period_start_us = ?4), 0)
 WHERE budget_id = ?3 AND period_start_us = ?4
 """
-_SETTLE_SQLITE = "UPDATE leases SET settled = settled + ?1 WHERE lease_id = ?2"
+_SETTLE_SQLITE = """
+UPDATE leases SET settled = settled + ?1
+WHERE lease_id = ?2 AND budget_id = ?3 AND period_start_us = ?4
+"""
 _POST_SQLITE = (
     "INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us) VALUES (?, ?, ?, ?)"
 )
@@ -44,21 +44,25 @@ ORDER BY s.budget_id COLLATE "C", s.start_us
 ON CONFLICT (budget_id, period_start_us)
 DO UPDATE SET spent_nanousd = p.spent_nanousd + excluded.spent_nanousd
 """
-_UNLEASE_POSTGRESQL = f"""
+_UNLEASE_POSTGRESQL = """
 UPDATE budget_periods AS p SET leased_nanousd = p.leased_nanousd + d.moved
 FROM (
     SELECT l.budget_id, l.period_start_us,
-           sum({_PART_AFTER.format(rest=_REST, charge="s.charge")}
-               - {_PART_BEFORE.format(rest=_REST)})::bigint AS moved
-    FROM unnest($1::bigint[], $2::text[]) AS s (charge, lease_id)
+           sum(greatest(0, l.granted - l.settled - l.returned - s.charge)
+               - greatest(0, l.granted - l.settled - l.returned))::bigint AS moved
+    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[])
+         AS s (budget_id, start_us, lease_id, charge)
     JOIN leases AS l ON l.lease_id = s.lease_id
+         AND l.budget_id = s.budget_id AND l.period_start_us = s.start_us
     GROUP BY l.budget_id, l.period_start_us
 ) AS d
 WHERE p.budget_id = d.budget_id AND p.period_start_us = d.period_start_us AND d.moved <> 0
 """
 _SETTLE_POSTGRESQL = """
 UPDATE leases AS l SET settled = l.settled + s.charge
-FROM unnest($1::bigint[], $2::text[]) AS s (charge, lease_id) WHERE l.lease_id = s.lease_id
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[])
+     AS s (budget_id, start_us, lease_id, charge)
+WHERE l.lease_id = s.lease_id AND l.budget_id = s.budget_id AND l.period_start_us = s.start_us
 """
 _POST_POSTGRESQL = """
 INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us)
@@ -104,11 +108,9 @@ async def settle(
 
     def run(connection: sqlite3.Connection) -> None:
         connection.executemany(_SPEND_SQLITE, spent)
-        connection.executemany(
-            _UNLEASE_SQLITE,
-            [(charge, lease, budget, start) for budget, start, lease, charge in settled],
-        )
-        connection.executemany(_SETTLE_SQLITE, [(charge, lease) for *_, lease, charge in settled])
+        each = [(charge, lease, budget, start) for budget, start, lease, charge in settled]
+        connection.executemany(_UNLEASE_SQLITE, each)
+        connection.executemany(_SETTLE_SQLITE, each)
         connection.executemany(
             _POST_SQLITE,
             [(batch_id, account, amount, posted_at_us) for account, amount in posted],
@@ -126,15 +128,10 @@ async def _settle_postgresql(
 ) -> None:
     driver = await unit.postgres_driver()
     if spent:
-        await driver.execute(_SPEND_POSTGRESQL, *_columns(spent))
-        _, _, lease_ids, charges = _columns(settled)
-        await driver.execute(_UNLEASE_POSTGRESQL, charges, lease_ids)
-        await driver.execute(_SETTLE_POSTGRESQL, charges, lease_ids)
+        await driver.execute(_SPEND_POSTGRESQL, *columns(spent))
+        each = columns(settled)
+        await driver.execute(_UNLEASE_POSTGRESQL, *each)
+        await driver.execute(_SETTLE_POSTGRESQL, *each)
     if posted:
         batch_id, posted_at_us = batch
-        await driver.execute(_POST_POSTGRESQL, batch_id, *_columns(posted), posted_at_us)
-
-
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """Turn rows into one array per column, as `unnest` takes them."""
-    return [list(column) for column in zip(*rows, strict=True)]
+        await driver.execute(_POST_POSTGRESQL, batch_id, *columns(posted), posted_at_us)

@@ -81,16 +81,16 @@ postings = Table(
 # on PostgreSQL goes with `forget_postings(connection)`.
 KEEP_POSTINGS: Mapping[str, tuple[str, ...]] = {
     "sqlite": (
-        "CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings "
-        "BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END",
-        "CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings "
-        "BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END",
+        """CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings
+        BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END""",
+        """CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings
+        BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END""",
     ),
     "postgresql": (
-        "CREATE OR REPLACE FUNCTION postings_are_kept() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'postings are never changed'; END $$",
-        "CREATE TRIGGER postings_no_change BEFORE UPDATE OR DELETE ON postings "
-        "FOR EACH ROW EXECUTE FUNCTION postings_are_kept()",
+        """CREATE OR REPLACE FUNCTION postings_are_kept() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'postings are never changed'; END $$""",
+        """CREATE TRIGGER postings_no_change BEFORE UPDATE OR DELETE ON postings
+        FOR EACH ROW EXECUTE FUNCTION postings_are_kept()""",
     ),
 }
 FORGET_POSTINGS: Mapping[str, tuple[str, ...]] = {

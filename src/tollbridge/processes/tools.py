@@ -114,6 +114,7 @@ def make_server(settings: Settings, application: Application) -> uvicorn.Server:
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=settings.keep_alive_timeout_s,

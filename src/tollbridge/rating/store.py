@@ -1,4 +1,4 @@
-"""All SQL of prices."""
+"""How are prices kept, added and read? All SQL of rating."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -103,7 +103,7 @@ async def _load(unit: Unit) -> list[PriceRow]:
             columns.status,
         )
     )
-    return [PriceRow(*row) for row in found.tuples()]
+    return [PriceRow(*row) for row in found]
 
 
 def _record(row: PriceRow, statement: DeclaredPrice | None) -> dict[str, Any]:

@@ -38,12 +38,12 @@ class RecordCodec:
     """Encodes records to lines and back; one per process, since it keeps compiled codecs."""
 
     def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder().encode
+        self.body = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(SpoolRecord).decode
 
     def line(self, record: SpoolRecord) -> bytes:
         """Return a record as one line with its checksum and newline."""
-        body = self._encode(record)
+        body = self.body(record)
         return b'{"v":1,"crc":%d,"record":%b}\n' % (zlib.crc32(body), body)
 
     def parse(self, line: bytes) -> SpoolRecord:
@@ -51,9 +51,13 @@ class RecordCodec:
 
         Raises UnreadableLineError where the line is not whole or not known.
         """
-        return self._decode_body(body_of(line))
+        return self.record(body_of(line))
 
-    def _decode_body(self, body: bytes) -> SpoolRecord:
+    def record(self, body: bytes) -> SpoolRecord:
+        """Read a record's own JSON.
+
+        Raises UnreadableLineError where it is not known.
+        """
         try:
             return self._decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

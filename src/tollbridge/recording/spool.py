@@ -137,6 +137,11 @@ class Spool:
         if limits.fsync != "never":
             self._thread.start()
 
+    @property
+    def syncs_always(self) -> bool:
+        """Whether a call must wait for `durable` before it is dispatched."""
+        return self._limits.fsync == "always"
+
     def opened(self, record: Opened) -> Segment:
         """Journal that a call is let in; return the segment that all its records go to.
 
@@ -192,9 +197,7 @@ class Spool:
             self._segment.write(self._line(record))
 
     async def durable(self) -> None:
-        """Wait until everything written so far survives a power cut (`fsync = "always"` only)."""
-        if self._limits.fsync != "always":
-            return
+        """Wait until everything written so far survives a power cut; needs `syncs_always`."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((loop, done))

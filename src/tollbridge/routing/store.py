@@ -1,4 +1,4 @@
-"""All SQL of endpoints, their keys, and routes."""
+"""Which endpoints and routes are there, and with which keys? All SQL of routing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollbridge.providers.connection import Connection
@@ -203,6 +203,7 @@ def test_each_kind_of_answer_ends_as_the_standard_says(
     assert complete is (not expected_failure)
 
 
+@settings(deadline=None)  # a shared machine's pauses are no failure
 @given(
     name=st.sampled_from(sorted(ANSWERS)),
     cuts=st.lists(st.integers(0, 200), max_size=12),
@@ -258,6 +259,14 @@ def test_a_flood_without_a_body_is_refused_before_it_ends(
     with pytest.raises(ProtocolError):
         response.raise_failure()
     assert bench.books.forgotten == 1
+
+
+def test_trailers_are_dropped(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    bench = Bench(loop, sock)
+    response = bench.begin(100)
+    bench.connection.data_received(ANSWERS["chunked"])
+    assert response.complete
+    assert response.header(b"trailer") is None
 
 
 def test_a_head_over_the_limit_is_refused_even_if_one_read_brings_all_of_it(

@@ -2,6 +2,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -217,8 +218,7 @@ def test_an_unknown_model_names_at_most_three_near_ones_that_can_be_asked_for() 
         [*ABC, endpoint("off", enabled=False)], *known, route("gpt-4o-min", candidate("off"))
     )
     error = missing(table, "gpt-4o-min")
-    near = error.details["near"]
-    assert isinstance(near, list)
+    near = cast("list[str]", error.details["near"])
     assert near[0] == "gpt-4o-mini"
     assert len(near) == 3
     assert "near it: gpt-4o-mini" in error.message

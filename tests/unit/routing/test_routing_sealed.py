@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.core.plan import Endpoint
+from tollbridge.routing.part import DeclaredEndpoint
 from tollbridge.routing.sealed import master_id, seal, try_unseal, unseal
 
 MASTER = b"m" * 32
@@ -36,3 +38,8 @@ def test_the_same_key_is_sealed_differently_each_time() -> None:
 def test_a_master_key_has_32_bytes() -> None:
     with pytest.raises(ConfigurationError, match="32 bytes, not 5"):
         master_id(b"short")
+
+
+def test_an_endpoint_does_not_show_its_key() -> None:
+    endpoint = Endpoint("a", "p", "openai", "https://h/v1", api_key="sk-secret")
+    assert "secret" not in repr(DeclaredEndpoint(endpoint))

@@ -1,0 +1,1 @@
+"""What can be seen and changed over HTTP? One file per resource."""

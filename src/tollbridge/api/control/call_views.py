@@ -1,0 +1,250 @@
+"""How is a call shown? Money as decimal text, instants as ISO 8601, unknown as null."""
+
+from pydantic import BaseModel, Field
+
+from tollbridge.api.control.page import instant_text
+from tollbridge.core.account import CostComponent
+from tollbridge.core.clock import to_text
+from tollbridge.core.money import usd_text
+from tollbridge.insight.usage import AttemptRow, Bill, CallRow, CallWhole
+
+
+class Call(BaseModel):
+    """One call."""
+
+    call_id: str
+    received_at: str
+    accounted_at: str | None = Field(description="Its end; it decides the day.")
+    status: str = Field(description="PROCESSING, COMPLETED or FAILED.")
+    http_status: int | None
+    ending: str | None = Field(description="How it ended: complete, caller_left …")
+    error_class: str | None
+    error_message: str | None
+    actual_provider_name: str | None = Field(description="Who answered and bills us.")
+    upstream_provider_name: str | None = Field(description="Who ran the model, where revealed.")
+    expected_provider: str | None = Field(description="First in the plan.")
+    bucket: str = Field(description="The generic provider name that limits count by.")
+    category: str
+    operation: str
+    label: str = Field(description="The model that the application asked for.")
+    requested_model: str | None = Field(description="What the provider was asked for.")
+    served_model: str | None = Field(description="What the provider says it ran.")
+    endpoint: str | None
+    user: str
+    key_id: str
+    key_name: str
+    project: str
+    customer: str | None
+    tags: list[str]
+    stream: bool
+    usage: dict[str, int] = Field(description="Unit → count; an absent unit is not known.")
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
+    usage_source: str | None = Field(description="reported, drained, estimated or none.")
+    cost_usd: str | None = Field(description="All attempts; null is not known, never zero.")
+    cost_origin: str | None = Field(description="reported, computed, nothing_owed or mixed.")
+    unpriced_reason: str | None
+    charge_usd: str | None = Field(description="What the account pays.")
+    latency_ms: int | None
+    first_byte_ms: int | None
+    attempts: int
+    flags: list[str] = Field(description="unpriced, estimated, overrun, unknown_outcome …")
+
+
+class Component(BaseModel):
+    """One line of a cost: quantity times rate."""
+
+    unit: str
+    quantity: int
+    rate_usd: str
+    per: int = Field(description="How many units the rate is for.")
+    amount_usd: str
+    price_version_id: str
+
+
+class Attempt(BaseModel):
+    """One try of one endpoint."""
+
+    number: int
+    endpoint: str
+    provider: str
+    upstream_provider_name: str | None
+    model: str
+    served_model: str | None
+    reason: str = Field(description="Why it stood at its place in the plan.")
+    outcome: str
+    error_class: str | None
+    http_status: int | None
+    message: str | None
+    started_at: str
+    latency_ms: int | None
+    first_byte_ms: int | None
+    usage: dict[str, int]
+    usage_source: str | None
+    cost_usd: str | None
+    cost_origin: str | None
+    unpriced_reason: str | None
+    components: list[Component]
+    rounding_usd: str | None = Field(description="Cost minus the exact sum of the components.")
+    flags: list[str]
+    response_id: str | None
+
+
+class Attribution(BaseModel):
+    """Who served, by which rule, and how sure that is."""
+
+    provider: str | None
+    upstream_provider: str | None
+    rule_id: str | None
+    confidence: str | None
+    evidence: str | None
+
+
+class Held(BaseModel):
+    """What was set aside of one budget."""
+
+    budget_id: str
+    lease_id: str
+    period_start: str
+    amount_usd: str
+
+
+class CallInFull(Call):
+    """One call with all that is known of it."""
+
+    method: str
+    path: str
+    request_bytes: int
+    response_bytes: int | None
+    attribution: Attribution
+    attempt_list: list[Attempt]
+    planned: list[str] | None = Field(description="Null once the evidence is purged.")
+    holds: list[Held] | None = Field(description="Null once the evidence is purged.")
+
+
+def in_short(row: CallRow) -> Call:
+    """Return a call as the log lists it."""
+    return Call.model_validate(_fields(row))
+
+
+def in_full(whole: CallWhole) -> CallInFull:
+    """Return a call with its attempts, components and holds."""
+    row = whole.call
+    bills = {bill.attempt: bill for bill in whole.bills}
+    holds = whole.holds
+    return CallInFull.model_validate(
+        {
+            **_fields(row),
+            "method": row.method,
+            "path": row.path,
+            "request_bytes": row.request_bytes,
+            "response_bytes": row.response_bytes,
+            "attribution": Attribution(
+                provider=row.actual_provider_name,
+                upstream_provider=row.upstream_provider_name,
+                rule_id=row.rule_id,
+                confidence=row.confidence,
+                evidence=row.evidence,
+            ),
+            "attempt_list": [_attempt(one, bills.get(one.number)) for one in whole.attempts],
+            "planned": None if whole.planned is None else list(whole.planned),
+            "holds": None
+            if holds is None
+            else [
+                Held(
+                    budget_id=one.budget_id,
+                    lease_id=one.lease_id,
+                    period_start=to_text(one.period_start_us),
+                    amount_usd=usd_text(one.amount_nanousd),
+                )
+                for one in holds
+            ],
+        }
+    )
+
+
+def _fields(row: CallRow) -> dict[str, object]:
+    return {
+        "call_id": row.call_id,
+        "received_at": to_text(row.received_at_us),
+        "accounted_at": instant_text(row.accounted_at_us),
+        "status": row.status,
+        "http_status": row.http_status,
+        "ending": row.ending,
+        "error_class": row.error_class,
+        "error_message": row.error_message,
+        "actual_provider_name": row.actual_provider_name,
+        "upstream_provider_name": row.upstream_provider_name,
+        "expected_provider": row.expected_provider,
+        "bucket": row.bucket,
+        "category": row.category,
+        "operation": row.operation,
+        "label": row.label,
+        "requested_model": row.requested_model,
+        "served_model": row.served_model,
+        "endpoint": row.endpoint,
+        "user": row.user,
+        "key_id": row.key_id,
+        "key_name": row.key_name,
+        "project": row.project,
+        "customer": row.customer,
+        "tags": list(row.tags),
+        "stream": row.stream,
+        "usage": row.usage,
+        "input_tokens": row.usage.get("input"),
+        "output_tokens": row.usage.get("output"),
+        "total_tokens": row.total_tokens,
+        "usage_source": row.usage_source,
+        "cost_usd": _usd(row.cost_nanousd),
+        "cost_origin": row.cost_origin,
+        "unpriced_reason": row.unpriced_reason,
+        "charge_usd": _usd(row.charge_nanousd),
+        "latency_ms": row.latency_ms,
+        "first_byte_ms": row.first_byte_ms,
+        "attempts": row.attempt_count,
+        "flags": list(row.flags),
+    }
+
+
+def _attempt(row: AttemptRow, bill: Bill | None) -> Attempt:
+    return Attempt(
+        number=row.number,
+        endpoint=row.endpoint,
+        provider=row.provider,
+        upstream_provider_name=row.upstream_provider_name,
+        model=row.model,
+        served_model=row.served_model,
+        reason=row.reason,
+        outcome=row.outcome,
+        error_class=row.error_class,
+        http_status=row.http_status,
+        message=row.message,
+        started_at=to_text(row.started_at_us),
+        latency_ms=row.latency_ms,
+        first_byte_ms=row.first_byte_ms,
+        usage=row.usage,
+        usage_source=row.usage_source,
+        cost_usd=_usd(row.cost_nanousd),
+        cost_origin=row.cost_origin,
+        unpriced_reason=row.unpriced_reason,
+        components=[] if bill is None else [_component(one) for one in bill.components],
+        rounding_usd=None if bill is None else bill.rounding_usd,
+        flags=list(row.flags),
+        response_id=row.response_id,
+    )
+
+
+def _component(one: CostComponent) -> Component:
+    return Component(
+        unit=one.unit,
+        quantity=one.quantity,
+        rate_usd=one.rate_usd,
+        per=one.per,
+        amount_usd=one.amount_usd,
+        price_version_id=one.price_version_id,
+    )
+
+
+def _usd(amount_nanousd: int | None) -> str | None:
+    return None if amount_nanousd is None else usd_text(amount_nanousd)

@@ -1,0 +1,134 @@
+"""Which API keys are there, and how does one get or lose one?"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from tollbridge.access import store
+from tollbridge.access.keys import NAME_LENGTH_MAX, KeyRow, KeyTerms, Scope
+from tollbridge.api.control.page import (
+    NextCursor,
+    PageQuery,
+    decode_cursor,
+    encode_cursor,
+    instant_text,
+)
+from tollbridge.api.deps import ADMIN, ControlOf, ViewerOf
+from tollbridge.core.clock import to_text, to_us
+from tollbridge.core.errors import InvalidRequestError, NotFoundError
+from tollbridge.insight.resource_queries import key_name_of, list_keys
+
+router = APIRouter(prefix="/keys", tags=["keys"])
+COUNT_MAX = 1_000_000_000
+
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
+
+
+class Key(BaseModel):
+    """An API key; its text is shown once, when it is minted."""
+
+    key_id: str
+    name: str
+    last4: str = Field(description="The last four characters of its text.")
+    user: str
+    project: str
+    scopes: list[str] = Field(description="call (data plane), read, admin.")
+    source: str = Field(description="file: the configuration file alone changes it; or minted.")
+    calls_per_minute: int | None
+    concurrent_calls: int | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class MintedKey(Key):
+    """A new API key with its text."""
+
+    key: str = Field(description="Shown this once; kept only as a digest.")
+
+
+class KeyPage(BaseModel):
+    """A page of keys, by name."""
+
+    keys: list[Key]
+    next_cursor: NextCursor
+
+
+class KeyOrder(BaseModel):
+    """What a new key is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    user: Name | None = Field(default=None, description="The key's name, where not given.")
+    project: Name = "default"
+    scopes: list[Scope] = Field(default=[Scope.CALL], min_length=1, max_length=3)
+    expires_at: AwareDatetime | None = None
+    calls_per_minute: Count | None = None
+    concurrent_calls: Count | None = None
+
+
+@router.get("")
+async def list_page(
+    query: Annotated[PageQuery, Query()], viewer: ViewerOf, control: ControlOf
+) -> KeyPage:
+    """List keys by name; whoever is no admin sees those of their user."""
+    after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
+    async with control.services.database.read() as unit:
+        rows = await list_keys(unit, viewer.sees, after, query.limit + 1)
+    page = rows[: query.limit]
+    more = len(rows) > query.limit
+    return KeyPage(
+        keys=[Key(**_fields(row)) for row in page],
+        next_cursor=encode_cursor((page[-1].terms.name,)) if more else None,
+    )
+
+
+@router.post("", status_code=201, dependencies=[ADMIN])
+async def mint(order: KeyOrder, control: ControlOf) -> MintedKey:
+    """Mint a key. Its text is in this answer and nowhere else."""
+    expires_at_us = None if order.expires_at is None else to_us(order.expires_at)
+    if expires_at_us is not None and expires_at_us <= control.services.clock.now_us():
+        raise InvalidRequestError("expires_at is past", details={"param": "expires_at"})
+    terms = KeyTerms(
+        name=order.name,
+        user=order.user or order.name,
+        project=order.project,
+        scopes=tuple(dict.fromkeys(scope.value for scope in order.scopes)),
+        expires_at_us=expires_at_us,
+        calls_per_minute=order.calls_per_minute,
+        concurrent_calls=order.concurrent_calls,
+    )
+    async with control.services.database.write() as unit:
+        minted = await store.create_key(unit, terms, control.services.pepper)
+    return MintedKey(**_fields(minted.row), key=minted.key)
+
+
+@router.delete("/{key_id}", dependencies=[ADMIN])
+async def revoke(key_id: str, control: ControlOf) -> Key:
+    """Revoke a key for good, on all workers within a second. Again changes nothing."""
+    async with control.services.database.write() as unit:
+        name = await key_name_of(unit, key_id)
+        if name is None:
+            raise NotFoundError(f"there is no key with the id {key_id!r}")
+        row = await store.revoke_key(unit, name)
+    return Key(**_fields(row))
+
+
+def _fields(row: KeyRow) -> dict[str, Any]:
+    return {
+        "key_id": row.key_id,
+        "name": row.terms.name,
+        "last4": row.last4,
+        "user": row.terms.user,
+        "project": row.terms.project,
+        "scopes": list(row.terms.scopes),
+        "source": row.source,
+        "calls_per_minute": row.terms.calls_per_minute,
+        "concurrent_calls": row.terms.concurrent_calls,
+        "created_at": to_text(row.created_at_us),
+        "expires_at": instant_text(row.terms.expires_at_us),
+        "revoked_at": instant_text(row.revoked_at_us),
+    }

@@ -1,0 +1,74 @@
+"""How is a long list cut into pages, and how does one find the next?
+
+A cursor says after which row to go on, so that rows which come and go meanwhile shift nothing.
+It is opaque: base64 of the row's sort key as JSON.
+"""
+
+import base64
+import binascii
+from typing import Annotated, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from tollbridge.api.deps import Viewer
+from tollbridge.core.clock import to_text
+from tollbridge.core.errors import InvalidRequestError, PermissionDeniedError
+
+LIMIT_MAX = 500
+LIMIT_DEFAULT = 50
+CURSOR_LENGTH_MAX = 1000
+T = TypeVar("T")
+
+LimitField = Annotated[int, Field(ge=1, le=LIMIT_MAX, description="Rows of a page.")]
+CursorField = Annotated[
+    str | None,
+    Field(max_length=CURSOR_LENGTH_MAX, description="`next_cursor` of the page before."),
+]
+NextCursor = Annotated[str | None, Field(description="Cursor of the next page; null at the end.")]
+
+
+class Query(BaseModel):
+    """Parameters of a list. One that is not known is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class PageQuery(Query):
+    """Which page."""
+
+    limit: LimitField = LIMIT_DEFAULT
+    cursor: CursorField = None
+
+
+def encode_cursor(place: tuple[str | int, ...]) -> str:
+    """Return the cursor of a row's sort key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode("ascii").rstrip("=")
+
+
+def decode_cursor(cursor: str, shape: type[T]) -> T:
+    """Return the sort key that a cursor stands for. Raises InvalidRequestError."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        return msgspec.json.decode(
+            base64.b64decode(padded, altchars=b"-_", validate=True), type=shape
+        )
+    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as error:
+        raise InvalidRequestError(
+            "the cursor is not one of this list's", details={"param": "cursor"}
+        ) from error
+
+
+def instant_text(at_us: int | None) -> str | None:
+    """Return an instant as ISO 8601 in UTC; None stays None."""
+    return None if at_us is None else to_text(at_us)
+
+
+def only_own(viewer: Viewer, user: str | None) -> str | None:
+    """Return the user whose rows are asked for, as far as `viewer` may see them; None is all.
+
+    Raises PermissionDeniedError where somebody else's are asked for.
+    """
+    if viewer.sees is None or user in {None, viewer.sees}:
+        return viewer.sees or user
+    raise PermissionDeniedError("you may see the calls of your own user only")

@@ -1,0 +1,61 @@
+"""How are the office, its database, its spool and its workers?"""
+
+from enum import StrEnum
+
+import msgspec
+
+DRAIN_LAG_S_MAX = 10.0
+
+
+class HealthStatus(StrEnum):
+    """Whether everything is as it should be."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+
+
+class WorkerFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker, as its last pulse told."""
+
+    worker: str
+    pid: int
+    calls_under_way: int = 0
+    drains_under_way: int = 0
+    faults: int = 0
+    not_carried: int = 0
+    spool_has_room: bool = True
+    breakers: dict[str, str] = {}
+    """Endpoint → open or half_open; closed ones may be left out."""
+
+
+class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What the office knows of its node, from memory."""
+
+    database_is_up: bool
+    """Whether its last transaction succeeded."""
+    workers_expected: int
+    workers: tuple[WorkerFigures, ...] = ()
+    spool_pending_records: int = 0
+    """Records in segments that are not drained yet."""
+    spool_pending_bytes: int = 0
+    drain_lag_s: float = 0.0
+    """Age of the oldest record that is not drained; 0 where there is none."""
+    drained_records: int = 0
+    """Since the office's start."""
+    quarantined: int = 0
+    unreadable_lines: int = 0
+    faults: int = 0
+    """Errors of ours in the office since its start."""
+
+    def problems(self) -> list[str]:
+        """Return what is not as it should be, in words."""
+        found: list[str] = []
+        if not self.database_is_up:
+            found.append("the database does not answer; calls are kept in the spool")
+        if len(self.workers) < self.workers_expected:
+            found.append(f"{len(self.workers)} of {self.workers_expected} workers are linked")
+        if any(not worker.spool_has_room for worker in self.workers):
+            found.append("the spool's disk has no room; new calls are refused")
+        if self.drain_lag_s > DRAIN_LAG_S_MAX:
+            found.append(f"the drain is {self.drain_lag_s:.0f} s behind")
+        return found

@@ -1,0 +1,55 @@
+"""Which commands are there, and how does one of them fail?
+
+Exit status: 0 done; 1 done, and what was checked is not in order; 2 not done, and the last line
+says why.
+"""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from tollbridge.cli import backup, books, database, keys, ledger, prices, serve, usage
+from tollbridge.core.errors import TollbridgeError
+
+FAILED = 2
+
+application = typer.Typer(
+    name="tollbridge",
+    help="An AI gateway and the books behind it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+application.command("serve")(serve.serve)
+application.command("usage")(usage.usage)
+application.command("replay")(books.replay)
+application.command("doctor")(books.doctor)
+application.command("backup")(backup.backup)
+application.add_typer(database.commands, name="db")
+application.add_typer(keys.commands, name="keys")
+application.add_typer(ledger.commands, name="ledger")
+application.add_typer(prices.commands, name="prices")
+
+
+def main() -> None:
+    """Run the command of this process' arguments."""
+    try:
+        application()
+    except TollbridgeError as error:
+        _fail(error.message)
+    except ValidationError as error:
+        for found in error.errors():
+            name = "_".join(str(part) for part in found["loc"]).upper()
+            sys.stderr.write(f"tollbridge: TOLLBRIDGE_{name}: {found['msg']}\n")
+        sys.exit(FAILED)
+    except OSError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"tollbridge: {message}\n")
+    sys.exit(FAILED)

@@ -1,0 +1,142 @@
+"""How does one get, see and revoke API keys?"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+import typer
+
+from tollbridge.access import store
+from tollbridge.access.keys import KeyRow, KeyTerms, Minted, Scope
+from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
+from tollbridge.core.clock import SystemClock, to_text, to_us
+from tollbridge.core.errors import InvalidRequestError
+from tollbridge.processes.places import Places
+from tollbridge.processes.secrets import load_secrets
+from tollbridge.settings import Settings
+
+commands = typer.Typer(help="API keys.", no_args_is_help=True)
+PAGE_ROWS = 1000
+
+Name = Annotated[str, typer.Argument(help="The key's name.", show_default=False)]
+Count = Annotated[int | None, typer.Option(min=1, show_default="unlimited")]
+
+
+@commands.command()
+def create(
+    name: Name,
+    *,
+    user: Annotated[
+        str | None, typer.Option(help="Whose it is.", show_default="the key's name")
+    ] = None,
+    project: Annotated[str, typer.Option(help="For which project.")] = "default",
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="call, read or admin; may be given again.", show_default="call"),
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="An instant such as 2027-01-01T00:00:00Z, or 90d.", show_default="never"),
+    ] = None,
+    calls_per_minute: Count = None,
+    concurrent_calls: Count = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Mint a key and print it: this is the only time that it is seen."""
+    terms = KeyTerms(
+        name=name,
+        user=user or name,
+        project=project,
+        scopes=tuple(one.value for one in scope or [Scope.CALL]),
+        expires_at_us=None if expires is None else expiry_us(expires, SystemClock().now_us()),
+        calls_per_minute=calls_per_minute,
+        concurrent_calls=concurrent_calls,
+    )
+    minted = asyncio.run(_create(load_settings(data_dir=data_dir), terms))
+    note(f"key {minted.row.terms.name} (id {minted.row.key_id}); it is shown this once:")
+    print_line(minted.key)
+
+
+@commands.command("list")
+def list_all(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List all keys by name."""
+    rows = asyncio.run(_list(load_settings(data_dir=data_dir)))
+    if as_json:
+        print_json([msgspec.to_builtins(row) for row in rows])
+        return
+    print_table(
+        ("name", "key", "user", "project", "scopes", "per minute", "at once", "from", "state"),
+        [_shown(row) for row in rows],
+        right=("per minute", "at once"),
+    )
+
+
+@commands.command()
+def revoke(name: Name, *, data_dir: DataDir = None) -> None:
+    """Revoke a key for good, on all workers within a second."""
+    row = asyncio.run(_revoke(load_settings(data_dir=data_dir), name))
+    print_line(f"key {row.terms.name} was revoked at {to_text(row.revoked_at_us or 0)}")
+
+
+def expiry_us(text: str, now_us: int) -> int:
+    """Return the instant that `--expires` names: days from now as `90d`, or ISO 8601 with a zone.
+
+    Raises InvalidRequestError for anything else, and for what is past.
+    """
+    try:
+        if text.endswith("d") and text[:-1].isdigit():
+            at_us = now_us + int(text[:-1]) * round(timedelta(days=1).total_seconds()) * 1_000_000
+        else:
+            at_us = to_us(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"--expires is an instant such as 2027-01-01T00:00:00Z, or days such as 90d: {error}"
+        ) from error
+    if at_us <= now_us:
+        raise InvalidRequestError("--expires is past")
+    return at_us
+
+
+async def _create(settings: Settings, terms: KeyTerms) -> Minted:
+    async with opened(settings) as database:
+        pepper = load_secrets(settings, Places(settings.data_dir)).pepper
+        async with database.write() as unit:
+            return await store.create_key(unit, terms, pepper)
+
+
+async def _list(settings: Settings) -> list[KeyRow]:
+    rows: list[KeyRow] = []
+    async with opened(settings) as database, database.read() as unit:
+        while True:
+            page = await store.list_keys(unit, rows[-1].terms.name if rows else "", PAGE_ROWS)
+            rows += page
+            if len(page) < PAGE_ROWS:
+                return rows
+
+
+async def _revoke(settings: Settings, name: str) -> KeyRow:
+    async with opened(settings) as database, database.write() as unit:
+        return await store.revoke_key(unit, name)
+
+
+def _shown(row: KeyRow) -> tuple[str, ...]:
+    terms = row.terms
+    if row.revoked_at_us is not None:
+        state = f"revoked {time_text(row.revoked_at_us)}"
+    elif terms.expires_at_us is not None:
+        state = f"expires {time_text(terms.expires_at_us)}"
+    else:
+        state = "good"
+    return (
+        terms.name,
+        f"…{row.last4}",
+        terms.user,
+        terms.project,
+        ",".join(terms.scopes),
+        count_text(terms.calls_per_minute),
+        count_text(terms.concurrent_calls),
+        row.source,
+        state,
+    )

@@ -1,0 +1,1 @@
+"""What does it mean? Read-only questions to the tables of all other packages."""

@@ -1,0 +1,174 @@
+"""All SQL of questions that need more than one package's tables, or another order. Read-only."""
+
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+from sqlalchemy import String, or_, select, tuple_, type_coerce
+
+from tollbridge.access.keys import KeyRow, KeyTerms
+from tollbridge.access.tables import keys
+from tollbridge.ledger.budgets import BudgetRow, BudgetTerms, PeriodState
+from tollbridge.ledger.periods import period_bounds
+from tollbridge.ledger.tables import budget_periods, budgets
+from tollbridge.rating.tables import price_versions
+from tollbridge.storage.unit import Unit
+
+ROWS_MAX = 1001
+"""Most rows of any list here: a page of a thousand, and one to know that there are more."""
+
+
+class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which prices; None is any."""
+
+    provider: str | None = None
+    model: str | None = None
+
+
+class PriceVersion(msgspec.Struct, frozen=True):
+    """One price version with where it comes from."""
+
+    price_version_id: str
+    provider: str
+    model: str
+    unit: str
+    rate_usd: str | None
+    per: int
+    valid_from_us: int
+    valid_to_us: int | None
+    recorded_at_us: int
+    source: str
+    status: str
+    reference: str | None
+    as_of: str | None
+
+    @property
+    def place(self) -> tuple[str, str, str, int, str]:
+        """Where it stands in a list."""
+        return (self.provider, self.model, self.unit, self.recorded_at_us, self.price_version_id)
+
+
+class BudgetNow(msgspec.Struct, frozen=True):
+    """A budget with its running period."""
+
+    row: BudgetRow
+    state: PeriodState
+
+
+async def list_keys(unit: Unit, user: str | None, after_name: str, limit: int) -> list[KeyRow]:
+    """Return a page of keys by name, of one user or all, beginning behind `after_name`."""
+    query = select(keys).where(keys.c.name > after_name).order_by(keys.c.name)
+    if user is not None:
+        query = query.where(keys.c.user == user)
+    rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
+    return [
+        KeyRow(
+            key_id=row.key_id,
+            terms=KeyTerms(
+                name=row.name,
+                user=row.user,
+                project=row.project,
+                scopes=tuple(row.scopes),
+                expires_at_us=row.expires_at_us,
+                calls_per_minute=row.calls_per_minute,
+                concurrent_calls=row.concurrent_calls,
+            ),
+            last4=row.last4,
+            source=row.source,
+            created_at_us=row.created_at_us,
+            revoked_at_us=row.revoked_at_us,
+        )
+        for row in rows
+    ]
+
+
+async def key_name_of(unit: Unit, key_id: str) -> str | None:
+    """Return the name of the key with that id, or None."""
+    # As text: PostgreSQL would refuse what is no UUID instead of not finding it.
+    found = await unit.connection.execute(
+        select(keys.c.name).where(keys.c.key_id.cast(String) == key_id.lower()),
+    )
+    return found.scalar()
+
+
+async def list_prices(
+    unit: Unit,
+    wanted: PriceFilter,
+    after: tuple[str, str, str, int, str] | None,
+    limit: int,
+) -> list[PriceVersion]:
+    """Return a page of price versions by provider, model, unit and time of recording."""
+    columns = price_versions.c
+    order = (columns.provider, columns.model, columns.unit, columns.recorded_at_us)
+    ident = columns.price_version_id.cast(String)
+    query = select(
+        columns.price_version_id,
+        columns.provider,
+        columns.model,
+        columns.unit,
+        type_coerce(columns.rate_usd, String),
+        columns.per,
+        columns.valid_from_us,
+        columns.valid_to_us,
+        columns.recorded_at_us,
+        columns.source,
+        columns.status,
+        columns.reference,
+        columns.as_of,
+    ).order_by(*order, ident)
+    if wanted.provider is not None:
+        query = query.where(columns.provider == wanted.provider)
+    if wanted.model is not None:
+        query = query.where(columns.model == wanted.model)
+    if after is not None:
+        query = query.where(tuple_(*order, ident) > after)
+    rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
+    return [PriceVersion(*row) for row in rows.tuples()]
+
+
+async def list_budgets(
+    unit: Unit, zone: tzinfo, user: str | None, after_name: str, limit: int
+) -> list[BudgetNow]:
+    """Return a page of budgets by name with their running periods.
+
+    With `user` only those that bind that user or one of their keys.
+    """
+    query = select(budgets).where(budgets.c.name > after_name).order_by(budgets.c.name)
+    if user is not None:
+        own_keys = select(("key:" + keys.c.name).label("subject")).where(keys.c.user == user)
+        query = query.where(
+            or_(budgets.c.subject == f"user:{user}", budgets.c.subject.in_(own_keys)),
+        )
+    found = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
+    rows = [_budget_row(row) for row in found]
+    now_us = await unit.now_us()
+    bounds = {row.budget_id: period_bounds(row.terms.period, now_us, zone) for row in rows}
+    states = await _period_counters(unit, {one: start for one, (start, _) in bounds.items()})
+    return [
+        BudgetNow(
+            row,
+            PeriodState(row.budget_id, *bounds[row.budget_id], *states.get(row.budget_id, (0, 0))),
+        )
+        for row in rows
+    ]
+
+
+async def _period_counters(unit: Unit, start_of: dict[str, int]) -> dict[str, tuple[int, int]]:
+    columns = budget_periods.c
+    rows = await unit.connection.execute(
+        select(columns.budget_id, columns.spent_nanousd, columns.leased_nanousd).where(
+            tuple_(columns.budget_id, columns.period_start_us).in_(list(start_of.items())),
+        ),
+    )
+    return {row.budget_id: (row.spent_nanousd, row.leased_nanousd) for row in rows}
+
+
+def _budget_row(row: Any) -> BudgetRow:
+    return BudgetRow(
+        budget_id=row.budget_id,
+        terms=BudgetTerms(row.name, row.subject, row.limit_nanousd, row.period, row.hard),
+        enabled=row.enabled,
+        source=row.source,
+        created_at_us=row.created_at_us,
+        updated_at_us=row.updated_at_us,
+    )

@@ -1,0 +1,198 @@
+"""What is asked of the books about calls, and what do they answer? Frozen values, no SQL."""
+
+from enum import StrEnum
+
+import msgspec
+
+from tollbridge.core.account import CostComponent
+
+
+class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which calls; None is any."""
+
+    provider: str | None = None
+    """The actual provider, or the bucket."""
+    actual_provider: str | None = None
+    bucket: str | None = None
+    category: str | None = None
+    model: str | None = None
+    """The label that was asked for, or the model that served."""
+    status: str | None = None
+    status_code: int | None = None
+    ending: str | None = None
+    user: str | None = None
+    key: str | None = None
+    """The key's name or id."""
+    project: str | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+    """Half-open: from `from_us` until before `to_us`, by `accounted_at_us`."""
+
+
+class CallPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a call stands among the newest first."""
+
+    accounted_at_us: int
+    call_id: str
+
+
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, ended or still open. None is unknown, or not there yet; never zero."""
+
+    call_id: str
+    received_at_us: int
+    accounted_at_us: int | None
+    """Its end; None while it is open."""
+    actual_provider_name: str | None
+    upstream_provider_name: str | None
+    expected_provider: str | None
+    bucket: str
+    category: str
+    operation: str
+    label: str
+    requested_model: str | None
+    served_model: str | None
+    endpoint: str | None
+    user: str
+    key_id: str
+    key_name: str
+    project: str
+    customer: str | None
+    tags: tuple[str, ...]
+    method: str
+    path: str
+    stream: bool
+    status: str
+    http_status: int | None
+    ending: str | None
+    error_class: str | None
+    error_message: str | None
+    attempt_count: int
+    usage: dict[str, int]
+    """Unit → count; an absent unit is unknown."""
+    total_tokens: int | None
+    usage_source: str | None
+    cost_nanousd: int | None
+    cost_origin: str | None
+    unpriced_reason: str | None
+    charge_nanousd: int | None
+    latency_ms: int | None
+    first_byte_ms: int | None
+    flags: tuple[str, ...]
+    request_bytes: int
+    response_bytes: int | None
+    rule_id: str | None
+    confidence: str | None
+    evidence: str | None
+
+    @property
+    def place(self) -> CallPlace:
+        """Where it stands among ended calls."""
+        return CallPlace(self.accounted_at_us or 0, self.call_id)
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of one endpoint."""
+
+    number: int
+    endpoint: str
+    provider: str
+    upstream_provider_name: str | None = None
+    model: str
+    served_model: str | None = None
+    reason: str
+    outcome: str
+    error_class: str | None = None
+    http_status: int | None = None
+    message: str | None = None
+    started_at_us: int
+    latency_ms: int | None = None
+    first_byte_ms: int | None = None
+    usage: dict[str, int] = {}
+    usage_source: str | None = None
+    cost_nanousd: int | None = None
+    cost_origin: str | None = None
+    unpriced_reason: str | None = None
+    flags: tuple[str, ...] = ()
+    response_id: str | None = None
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """The lines of one attempt's cost."""
+
+    attempt: int
+    components: tuple[CostComponent, ...] = ()
+    rounding_usd: str = "0"
+
+
+class HeldAmount(msgspec.Struct, frozen=True):
+    """What was set aside of one budget before the call was let in."""
+
+    lease_id: str
+    budget_id: str
+    period_start_us: int
+    amount_nanousd: int
+
+
+class CallWhole(msgspec.Struct, frozen=True):
+    """One call with all that is known of it."""
+
+    call: CallRow
+    attempts: tuple[AttemptRow, ...]
+    bills: tuple[Bill, ...] = ()
+    planned: tuple[str, ...] | None = None
+    """Each candidate with its reason; None once the evidence is purged."""
+    holds: tuple[HeldAmount, ...] | None = None
+    """None once the evidence is purged."""
+
+
+class Grouping(StrEnum):
+    """By what totals are told apart."""
+
+    PROVIDER = "provider"
+    MODEL = "model"
+    USER = "user"
+    KEY = "key"
+    DAY = "day"
+
+
+class TotalsFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which calls are summed up; None is any. Instants are starts of quarter hours."""
+
+    provider: str | None = None
+    bucket: str | None = None
+    category: str | None = None
+    project: str | None = None
+    user: str | None = None
+    key: str | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one group."""
+
+    calls: int = 0
+    completed: int = 0
+    failed: int = 0
+    attempts: int | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nanousd: int = 0
+    """Of what is known; `unpriced` says how many are not whole in it."""
+    charge_nanousd: int = 0
+    unpriced: int = 0
+    estimated: int = 0
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Totals of each group and of all."""
+
+    total: Total
+    groups: tuple[tuple[str, Total], ...]
+    """Dearest first, days in their order; a day is its start as ISO 8601."""
+    more: bool
+    """Whether groups were left out."""

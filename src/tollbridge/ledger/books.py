@@ -1,0 +1,63 @@
+"""Does the ledger contradict itself?
+
+Of each budget period: leased = Σ of its leases' parts, spent = Σ of its postings. Of each batch:
+Σ of its postings = 0.
+"""
+
+from collections.abc import Mapping
+
+from tollbridge.ledger.budgets import Discrepancy
+from tollbridge.storage.unit import Unit
+
+DISCREPANCIES_MAX = 1000
+
+_CHECKS: Mapping[str, str] = {
+    "leased": """
+        SELECT 'budget:' || p.budget_id || ':' || p.period_start_us AS subject,
+               coalesce(s.total, 0) AS expected, p.leased_nanousd AS found
+        FROM budget_periods AS p LEFT JOIN (
+            SELECT budget_id, period_start_us, sum(granted - settled - returned) AS total
+            FROM leases WHERE granted - settled - returned > 0
+            GROUP BY budget_id, period_start_us
+        ) AS s ON s.budget_id = p.budget_id AND s.period_start_us = p.period_start_us
+        WHERE p.leased_nanousd <> coalesce(s.total, 0)
+        ORDER BY 1""",
+    "leased without a period": """
+        SELECT 'budget:' || l.budget_id || ':' || l.period_start_us AS subject,
+               sum(l.granted - l.settled - l.returned) AS expected, 0 AS found
+        FROM leases AS l
+        WHERE l.granted - l.settled - l.returned > 0 AND NOT EXISTS (
+            SELECT 1 FROM budget_periods AS p
+            WHERE p.budget_id = l.budget_id AND p.period_start_us = l.period_start_us
+        )
+        GROUP BY l.budget_id, l.period_start_us
+        ORDER BY 1""",
+    "spent": """
+        SELECT account AS subject, sum(posted) AS expected, sum(spent) AS found FROM (
+            SELECT account, amount_nanousd AS posted, 0 AS spent
+            FROM postings WHERE substr(account, 1, 7) = 'budget:'
+            UNION ALL
+            SELECT 'budget:' || budget_id || ':' || period_start_us, 0, spent_nanousd
+            FROM budget_periods
+        ) AS sides
+        GROUP BY account HAVING sum(posted) <> sum(spent)
+        ORDER BY 1""",
+    "batch": """
+        SELECT batch_id AS subject, 0 AS expected, sum(amount_nanousd) AS found
+        FROM postings GROUP BY batch_id HAVING sum(amount_nanousd) <> 0
+        ORDER BY 1""",
+}
+
+
+async def books(unit: Unit) -> list[Discrepancy]:
+    """Return where two figures differ, at most 1,000 places; [] when all is well.
+
+    Reads the whole ledger: a check, for a reading unit.
+    """
+    found: list[Discrepancy] = []
+    for kind, sql in _CHECKS.items():
+        rows = await unit.connection.exec_driver_sql(f"{sql} LIMIT {DISCREPANCIES_MAX}")
+        found += [
+            Discrepancy(kind, str(row.subject), int(row.expected), int(row.found)) for row in rows
+        ]
+    return found[:DISCREPANCIES_MAX]

@@ -1,0 +1,359 @@
+"""All that is read and written of budgets and leases, but for the drain's part (`settle.py`).
+
+The statements that run for many rows at once are in `rows.py`; what they decide is in `allot.py`.
+"""
+
+import sqlite3
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, tzinfo
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from tollbridge.core.call import new_id
+from tollbridge.core.errors import ConflictError, NotFoundError, OverloadedError
+from tollbridge.core.limits import Limit, LimitKind, PurseState
+from tollbridge.ledger import allot as decide
+from tollbridge.ledger import rows as locked
+from tollbridge.ledger.allot import Book, LeaseOf, Outcome, Turn
+from tollbridge.ledger.budgets import (
+    BudgetEntry,
+    BudgetRow,
+    BudgetsApplied,
+    BudgetSource,
+    BudgetTerms,
+    LeaseOutstanding,
+    LimitsPart,
+    PeriodState,
+    check_terms,
+)
+from tollbridge.ledger.periods import period_bounds
+from tollbridge.ledger.tables import budget_periods, budgets, leases
+from tollbridge.storage import versions
+from tollbridge.storage.unit import Database, Unit
+
+PART = "limits"
+PAGE_ROWS_MAX = 1000
+# A recall may be committed this much later than the instant it is dated with.
+RECALLS_OVERLAP_US = 50_000
+
+
+async def load_part(unit: Unit) -> LimitsPart:
+    """Return the hard budgets in force, for the workers."""
+    found = await unit.connection.execute(
+        select(budgets).where(budgets.c.enabled, budgets.c.hard).order_by(budgets.c.budget_id),
+    )
+    return LimitsPart(
+        budgets=[
+            BudgetEntry(
+                limit=Limit(
+                    limit_id=row.budget_id,
+                    kind=LimitKind.MONEY,
+                    name=row.name,
+                    amount=row.limit_nanousd,
+                    period=row.period,
+                ),
+                subject=row.subject,
+            )
+            for row in found
+        ],
+    )
+
+
+async def list_budgets(unit: Unit, after_name: str = "", limit: int = 100) -> list[BudgetRow]:
+    """Return a page of budgets by name, at most 1,000, beginning behind `after_name`."""
+    found = await unit.connection.execute(
+        select(budgets)
+        .where(budgets.c.name > after_name)
+        .order_by(budgets.c.name)
+        .limit(min(limit, PAGE_ROWS_MAX)),
+    )
+    return [_budget_row(row) for row in found]
+
+
+async def get_budget(unit: Unit, name: str) -> BudgetRow:
+    """Return one budget by name. Raises NotFoundError."""
+    found = await _find(unit, name)
+    if found is None:
+        raise NotFoundError(f"there is no budget named {name!r}")
+    return found
+
+
+async def period_state(unit: Unit, budget: BudgetRow, zone: tzinfo = UTC) -> PeriodState:
+    """Return what is spent and leased in a budget's running period."""
+    start_us, end_us = period_bounds(budget.terms.period, await unit.now_us(), zone)
+    found = await unit.connection.execute(
+        select(budget_periods.c.spent_nanousd, budget_periods.c.leased_nanousd).where(
+            budget_periods.c.budget_id == budget.budget_id,
+            budget_periods.c.period_start_us == start_us,
+        ),
+    )
+    row = found.first()
+    spent, leased = (0, 0) if row is None else (row.spent_nanousd, row.leased_nanousd)
+    return PeriodState(budget.budget_id, start_us, end_us, spent, leased)
+
+
+async def create_budget(
+    unit: Unit,
+    terms: BudgetTerms,
+    source: BudgetSource = BudgetSource.API,
+) -> BudgetRow:
+    """Add a budget. Raises ConflictError where the name is taken, ConfigurationError if wrong."""
+    check_terms(terms)
+    if await _find(unit, terms.name) is not None:
+        raise ConflictError(f"there is a budget named {terms.name!r} already")
+    now_us = await unit.now_us()
+    row = BudgetRow(
+        budget_id=new_id(now_us),
+        terms=terms,
+        enabled=True,
+        source=source.value,
+        created_at_us=now_us,
+        updated_at_us=now_us,
+    )
+    await unit.connection.execute(
+        insert(budgets).values(
+            budget_id=row.budget_id,
+            enabled=True,
+            source=row.source,
+            created_at_us=now_us,
+            updated_at_us=now_us,
+            **_values(terms),
+        ),
+    )
+    await versions.bump(unit, PART)
+    return row
+
+
+async def change_budget(unit: Unit, terms: BudgetTerms, *, enabled: bool = True) -> BudgetRow:
+    """Give the budget of that name other terms. A limit below what is spent grants nothing more.
+
+    Raises NotFoundError, and ConflictError for a budget that the configuration file declares.
+    """
+    found = await get_budget(unit, terms.name)
+    if found.source == BudgetSource.FILE:
+        raise ConflictError(f"the budget {terms.name!r} is declared in the configuration file")
+    if await _set(unit, found, terms, enabled=enabled):
+        await versions.bump(unit, PART)
+    return await get_budget(unit, terms.name)
+
+
+async def apply(unit: Unit, declared: Sequence[BudgetTerms]) -> BudgetsApplied:
+    """Make the file's budgets what the file says, disable those it no longer declares.
+
+    Twice is once. A budget of that name which the file does not own is left alone.
+    """
+    rows = await unit.connection.execute(select(budgets))
+    existing = {row.name: _budget_row(row) for row in rows}
+    changed: list[str] = []
+    left_alone: list[str] = []
+    for terms in declared:
+        check_terms(terms)
+        found = existing.get(terms.name)
+        if found is None:
+            await create_budget(unit, terms, BudgetSource.FILE)
+            changed.append(terms.name)
+        elif found.source != BudgetSource.FILE:
+            left_alone.append(terms.name)
+        elif await _set(unit, found, terms, enabled=True):
+            changed.append(terms.name)
+    names = {terms.name for terms in declared}
+    missing = [
+        row
+        for row in existing.values()
+        if row.source == BudgetSource.FILE and row.enabled and row.terms.name not in names
+    ]
+    for row in missing:
+        await _set(unit, row, row.terms, enabled=False)
+    if changed or missing:
+        await versions.bump(unit, PART)
+    return BudgetsApplied(
+        changed=tuple(changed),
+        disabled=tuple(sorted(row.terms.name for row in missing)),
+        left_alone=tuple(left_alone),
+    )
+
+
+async def return_remainder(
+    unit: Unit,
+    worker: str,
+    keep: Mapping[str, int] | None = None,
+) -> int:
+    """End a dead worker's leases, in the unit that drains its last record; return what is freed.
+
+    `keep` (lease id → nano-USD) stays leased: holds of calls in quarantine. Doing it again, with
+    less to keep, frees the difference. The granter must have been told of the death before.
+    """
+    return await _end(unit, locked.Scope(worker=worker), keep or {})
+
+
+async def release_node(unit: Unit, node: str) -> int:
+    """End all leases of a node that is gone for good; return how much falls free, in nano-USD.
+
+    Should it come back, its charges are posted all the same. The caller writes the audit entry.
+    """
+    return await _end(unit, locked.Scope(node=node), {})
+
+
+async def list_outstanding_leases(
+    unit: Unit,
+    node: str | None = None,
+    after_lease_id: str = "",
+    limit: int = PAGE_ROWS_MAX,
+) -> list[LeaseOutstanding]:
+    """Return a page of the leases that still count, of one node or all, by lease id."""
+    rest = leases.c.granted - leases.c.settled - leases.c.returned
+    query = (
+        select(leases, budgets.c.name, rest.label("rest"))
+        .outerjoin(budgets, budgets.c.budget_id == leases.c.budget_id)
+        .where(rest > 0, leases.c.lease_id > after_lease_id)
+        .order_by(leases.c.lease_id)
+        .limit(min(limit, PAGE_ROWS_MAX))
+    )
+    if node is not None:
+        query = query.where(leases.c.node == node)
+    return [
+        LeaseOutstanding(
+            lease_id=row.lease_id,
+            budget_id=row.budget_id,
+            budget_name=row.name,
+            period_start_us=row.period_start_us,
+            node=row.node,
+            worker=row.worker,
+            state=row.state,
+            outstanding_nanousd=row.rest,
+        )
+        for row in await unit.connection.execute(query)
+    ]
+
+
+class DatabaseLedger:
+    """The ledger that a `grants.Granter` grants from. Each method is one transaction.
+
+    Raises OverloadedError where the database does not answer.
+    """
+
+    def __init__(self, database: Database, node: str, zone: tzinfo = UTC) -> None:
+        self._database = database
+        self._node = node
+        self._zone = zone
+
+    async def allot(self, turn: Turn, lease_of: LeaseOf) -> list[Outcome]:
+        """Decide every ask of a turn."""
+        scope = locked.Scope(
+            budget_ids=tuple(sorted({n.limit_id for ask in turn.asks for n in ask.needs})),
+            pairs=tuple(sorted({(a.worker, n.limit_id) for a in turn.asks for n in a.needs})),
+            lease_ids=tuple(totals.lease_id for totals in turn.totals),
+            keys=tuple((totals.budget_id, totals.period_start_us) for totals in turn.totals),
+        )
+        async with self._write() as unit:
+            snapshot = await locked.load(unit, scope, self._zone)
+            book = Book(snapshot, self._node)
+            outcomes = decide.allot(book, turn, lease_of, self._zone)
+            await locked.write(unit, snapshot, book.changes)
+        return outcomes
+
+    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
+        """Make the database agree with what a living worker holds."""
+        told = tuple(states)
+        scope = locked.Scope(
+            budget_ids=tuple(sorted({state.limit_id for state in told})),
+            lease_ids=tuple(state.lease_id for state in told),
+            keys=tuple((state.limit_id, state.period_start_us) for state in told),
+            worker=worker,
+        )
+        async with self._write() as unit:
+            snapshot = await locked.load(unit, scope, self._zone)
+            book = Book(snapshot, self._node)
+            decide.greet(book, worker, told, self._zone)
+            await locked.write(unit, snapshot, book.changes)
+
+    async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
+        """Return the budgets that some node found no room in since then, and the now of it."""
+        with _answering():
+            async with self._database.read() as unit:
+                now_us = await unit.now_us()
+                found = await unit.connection.execute(
+                    select(budget_periods.c.budget_id.distinct()).where(
+                        budget_periods.c.recalled_at_us > since_us,
+                    ),
+                )
+                return list(found.scalars()), now_us - RECALLS_OVERLAP_US
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncGenerator[Unit]:
+        with _answering():
+            async with self._database.write() as unit:
+                yield unit
+
+
+@contextmanager
+def _answering() -> Generator[None]:
+    """Turn what means that the database is away, busy or was interrupted into OverloadedError."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise
+    except (
+        DBAPIError,
+        PoolTimeoutError,
+        sqlite3.OperationalError,
+        asyncpg.InterfaceError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.TransactionRollbackError,
+        OSError,
+    ) as error:
+        raise OverloadedError("the ledger's database does not answer", retry_after_s=1) from error
+
+
+async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:
+    snapshot = await locked.load(unit, scope, UTC)
+    book = Book(snapshot)
+    freed = decide.end_leases(book, snapshot.leases.values(), keep)
+    await locked.write(unit, snapshot, book.changes)
+    return freed
+
+
+async def _find(unit: Unit, name: str) -> BudgetRow | None:
+    found = await unit.connection.execute(select(budgets).where(budgets.c.name == name))
+    row = found.first()
+    return None if row is None else _budget_row(row)
+
+
+async def _set(unit: Unit, found: BudgetRow, terms: BudgetTerms, *, enabled: bool) -> bool:
+    """Write other terms; return whether anything changed."""
+    check_terms(terms)
+    if found.terms == terms and found.enabled == enabled:
+        return False
+    await unit.connection.execute(
+        update(budgets)
+        .where(budgets.c.budget_id == found.budget_id)
+        .values(enabled=enabled, updated_at_us=await unit.now_us(), **_values(terms)),
+    )
+    return True
+
+
+def _values(terms: BudgetTerms) -> dict[str, Any]:
+    return msgspec.structs.asdict(terms)
+
+
+def _budget_row(row: Row[Any]) -> BudgetRow:
+    return BudgetRow(
+        budget_id=row.budget_id,
+        terms=BudgetTerms(row.name, row.subject, row.limit_nanousd, row.period, row.hard),
+        enabled=row.enabled,
+        source=row.source,
+        created_at_us=row.created_at_us,
+        updated_at_us=row.updated_at_us,
+    )

@@ -1,0 +1,105 @@
+"""Do all workers know what the database says?
+
+Each part of the snapshot has a version in the database. It is looked at often; a part whose
+version has changed is read and encoded once, here, and sent to every worker.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from tollbridge.access import store as access_store
+from tollbridge.core.limits import Limit, LimitKind
+from tollbridge.ledger import store as ledger_store
+from tollbridge.processes.link import LimitsPart, Part
+from tollbridge.processes.secrets import Secrets
+from tollbridge.processes.snapshot import AccessSnapshot, PartName
+from tollbridge.rating import store as rating_store
+from tollbridge.rating.prices import PricePart
+from tollbridge.routing import store as routing_store
+from tollbridge.storage import versions
+from tollbridge.storage.unit import Database, Unit
+
+OnPart = Callable[[Part], None]
+Load = Callable[[Unit], Awaitable[object]]
+
+# Whose versions in the database a part depends on.
+SOURCES: Mapping[PartName, tuple[str, ...]] = {
+    PartName.ACCESS: (access_store.PART,),
+    PartName.ROUTING: (routing_store.PART,),
+    PartName.PRICES: (rating_store.PART,),
+    PartName.LIMITS: (access_store.PART, ledger_store.PART),
+}
+
+
+class Broadcast:
+    """The snapshot as it stands, and its renewal."""
+
+    def __init__(self, database: Database, installation: Secrets, on_part: OnPart) -> None:
+        self._database = database
+        self._installation = installation
+        self._on_part = on_part
+        self._seen: dict[PartName, tuple[int, ...]] = {}
+        self._loads: Mapping[PartName, Load] = {
+            PartName.ACCESS: self._load_access,
+            PartName.ROUTING: self._load_routing,
+            PartName.PRICES: self._load_prices,
+            PartName.LIMITS: self._load_limits,
+        }
+        self._key_ids: dict[str, str] = {}
+        self.parts: dict[PartName, Part] = {}
+        self.prices: PricePart | None = None
+        self.limits: tuple[Limit, ...] = ()
+        self.unreadable: tuple[str, ...] = ()
+        """Endpoints whose provider key the master key in force cannot open."""
+
+    async def renew(self) -> list[PartName]:
+        """Look at the versions; read, keep and hand on each part that has changed."""
+        renewed: list[PartName] = []
+        async with self._database.read() as unit:
+            now = await versions.read_versions(unit)
+            for name, sources in SOURCES.items():
+                seen = tuple(now.get(source, 0) for source in sources)
+                if self._seen.get(name) == seen:
+                    continue
+                content = msgspec.msgpack.encode(await self._loads[name](unit))
+                self._seen[name] = seen
+                self.parts[name] = Part(name.value, sum(seen), content)
+                renewed.append(name)
+        for name in renewed:
+            self._on_part(self.parts[name])
+        return renewed
+
+    async def _load_access(self, unit: Unit) -> AccessSnapshot:
+        part = await access_store.load_part(unit)
+        self._key_ids = {one.caller.key_name: one.key_id for one in part.keys if not one.revoked}
+        return AccessSnapshot(part, self._installation.pepper)
+
+    async def _load_routing(self, unit: Unit) -> object:
+        part = await routing_store.load_part(unit, self._installation.master)
+        self.unreadable = part.unreadable
+        return part
+
+    async def _load_prices(self, unit: Unit) -> PricePart:
+        self.prices = await rating_store.load_part(unit)
+        return self.prices
+
+    async def _load_limits(self, unit: Unit) -> LimitsPart:
+        """Put together what holds each key's calls back."""
+        of_key: dict[str, list[Limit]] = {}
+        for key in await access_store.key_limits(unit):
+            counted = (
+                (LimitKind.CALLS_PER_MINUTE, key.calls_per_minute),
+                (LimitKind.CONCURRENT_CALLS, key.concurrent_calls),
+            )
+            for kind, amount in counted:
+                if amount is not None:
+                    limit = Limit(f"{kind.value}:{key.key_id}", kind, key.name, amount)
+                    of_key.setdefault(key.key_id, []).append(limit)
+        for budget in (await ledger_store.load_part(unit)).budgets:
+            kind, _, name = budget.subject.partition(":")
+            key_id = self._key_ids.get(name) if kind == "key" else None
+            if key_id is not None:
+                of_key.setdefault(key_id, []).append(budget.limit)
+        self.limits = tuple(limit for limits in of_key.values() for limit in limits)
+        return LimitsPart({key_id: tuple(limits) for key_id, limits in of_key.items()})

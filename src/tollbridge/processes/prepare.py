@@ -1,0 +1,96 @@
+"""What must be done once before workers start?
+
+Migrations, prices of the seed, the user admin, the configuration file, the endpoints that the
+environment has keys for. All of it may be done again: twice is once.
+"""
+
+import secrets
+from collections.abc import Mapping
+
+import msgspec
+
+from tollbridge.access import store as access_store
+from tollbridge.access.keys import KeyTerms, Minted
+from tollbridge.access.users import Role, hash_password
+from tollbridge.configuration.read import Configuration, read_file
+from tollbridge.core.clock import Clock
+from tollbridge.ledger import store as ledger_store
+from tollbridge.ledger.budgets import BudgetTerms
+from tollbridge.processes.secrets import Secrets
+from tollbridge.rating import store as rating_store
+from tollbridge.routing import store as routing_store
+from tollbridge.routing.builtin import builtin_endpoints, load_known
+from tollbridge.routing.part import Skipped, Source
+from tollbridge.settings import Settings
+from tollbridge.storage.unit import Database
+
+ADMIN = "admin"
+START_KEY = "start"
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What the person who started us should know."""
+
+    skipped: tuple[Skipped, ...]
+    live: tuple[str, ...]
+    minted: tuple[Minted, ...]
+    start_key: str | None
+    admin_password: str | None
+    """Only where it was made just now."""
+
+
+async def prepare(
+    database: Database,
+    settings: Settings,
+    installation: Secrets,
+    clock: Clock,
+    environment: Mapping[str, str],
+    sandbox_url: str | None,
+) -> Prepared:
+    """Bring the database to what code, environment and configuration file say.
+
+    Raises ConfigurationError where they cannot be applied; then nothing of the file is.
+    """
+    known = load_known(sandbox_url)
+    if settings.config is None:
+        configuration = Configuration()
+    else:
+        configuration = read_file(settings.config, environment, known)
+    builtin, skipped = builtin_endpoints(known, environment, configuration.endpoint_names)
+    now_us = clock.now_us()
+    async with database.write() as unit:
+        await rating_store.seed(unit, now_us)
+        await routing_store.apply(
+            unit,
+            configuration.endpoints,
+            configuration.routes,
+            installation.master,
+            absent=known.endpoints.keys() | configuration.endpoint_names,
+        )
+        await routing_store.apply(unit, builtin, (), installation.master, source=Source.BUILTIN)
+        keys = await access_store.apply(unit, configuration.keys, installation.pepper)
+        await rating_store.apply_file_prices(unit, configuration.prices, now_us)
+        await ledger_store.apply(
+            unit,
+            [
+                BudgetTerms(one.name, one.subject, one.limit_nanousd, one.period)
+                for one in configuration.budgets
+            ],
+        )
+        start_key = None
+        if settings.sandbox:
+            terms = KeyTerms(name=START_KEY, user=ADMIN, scopes=("call", "read"))
+            start_key = (await access_store.replace_key(unit, terms, installation.pepper)).key
+        made = None
+        if await access_store.find_user(unit, ADMIN) is None:
+            given = settings.admin_password
+            made = secrets.token_urlsafe(18) if given is None else None
+            password = made if given is None else given.get_secret_value()
+            await access_store.create_user(unit, ADMIN, Role.ADMIN, hash_password(password or ""))
+    return Prepared(
+        skipped=(*configuration.skipped, *skipped),
+        live=tuple(one.endpoint.name for one in (*configuration.endpoints, *builtin)),
+        minted=keys.minted,
+        start_key=start_key,
+        admin_password=made,
+    )

@@ -1,0 +1,31 @@
+"""What does the person who started us read first?"""
+
+from tollbridge.processes.prepare import Prepared
+from tollbridge.settings import Settings
+
+SANDBOX_MODEL = "sandbox-small"
+
+
+def welcome(settings: Settings, prepared: Prepared) -> str:
+    """Return the lines that are printed when the first worker serves."""
+    url = f"http://{settings.host}:{settings.port}"
+    lines = ["", f"Tollbridge serves on {url}"]
+    if prepared.live:
+        lines.append(f"  live: {', '.join(prepared.live)}")
+    lines += [f"  skipped: {one.table} {one.name}: {one.reason}" for one in prepared.skipped]
+    if prepared.admin_password is not None:
+        lines.append(f"  user admin, password {prepared.admin_password} (shown once)")
+    for minted in prepared.minted:
+        lines.append(f"  key {minted.row.terms.name}: {minted.key} (shown once)")
+    if prepared.start_key is not None:
+        body = '{"model": "%s", "messages": [{"role": "user", "content": "Who serves me?"}]}'
+        lines += [
+            f"  key (replaced at each start): {prepared.start_key}",
+            "  try it:",
+            f"    curl {url}/v1/chat/completions \\",
+            f"      -H 'Authorization: Bearer {prepared.start_key}' \\",
+            "      -H 'Content-Type: application/json' \\",
+            f"      -d '{body % SANDBOX_MODEL}'",
+            "    tollbridge usage",
+        ]
+    return "\n".join([*lines, "", ""])

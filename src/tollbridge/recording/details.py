@@ -1,0 +1,184 @@
+"""Which detail row follows from a call's account?
+
+A tuple in the order of the columns of `call_details`, in the driver's own values: thousands are
+made a second, so there is no dict and no object in between.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tollbridge.core.account import AttemptAccount, CallAccount, CostComponent, CostOrigin
+from tollbridge.core.call import Status
+from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.core.usage import Usage
+from tollbridge.recording.tables import PROVIDER_LENGTH_MAX
+
+LABEL_LENGTH_MAX = 255
+"""Of what a caller may choose freely: customer and tags."""
+MIXED = "mixed"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a call's records come from, and what they said."""
+
+    node: str
+    worker: str
+    segment: str
+    offset_bytes: int
+    raw: bytes
+    """JSON: {"opened": …, "closed": …}."""
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """The lines of one attempt's cost."""
+
+    attempt: int
+    components: tuple[CostComponent, ...]
+    rounding_usd: str
+
+
+def milliseconds(start_us: int, end_us: int | None) -> int | None:
+    """Return a duration in whole milliseconds, never below zero; None where it has no end."""
+    return None if end_us is None else max(0, (end_us - start_us + 500) // 1000)
+
+
+def json_of(value: object) -> str | None:
+    """Return the text of a JSON column; what is empty is NULL."""
+    return _encode(value).decode() if value else None
+
+
+def tokens_of(usage: Usage) -> tuple[int | None, int | None, int | None, int | None, int | None]:
+    """Return input, output, cache-read, cache-write and reasoning tokens; None is unknown."""
+    get = usage.counts.get
+    return get("input"), get("output"), get("cache_read"), get("cache_write"), get("reasoning")
+
+
+def known_cost_of(account: CallAccount) -> int:
+    """Return the sum of what is known of the attempts' costs, in nano-USD."""
+    if account.cost_nanousd is not None:
+        return account.cost_nanousd
+    return sum([attempt.rated.cost_nanousd or 0 for attempt in account.attempts])
+
+
+def detail_row(account: CallAccount, source: Source) -> tuple[Any, ...]:
+    """Return the values of `call_details` in the order of its columns."""
+    opened, closed = account.evidence.opened, account.evidence.closed
+    caller = opened.caller
+    attempts = account.attempts
+    serving = attempts[-1].evidence if attempts else None
+    usage, attribution = account.usage, account.attribution
+    tokens = tokens_of(usage)
+    read, written = tokens[0], tokens[1]
+    first_byte_at_us = None if serving is None else serving.first_byte_at_us
+    failed = account.status is not Status.COMPLETED
+    message = closed.error
+    if message is None and failed and serving is not None:
+        message = serving.message
+    upstream = attribution.upstream_provider
+    return (
+        account.evidence.opened.call_id,
+        account.accounted_at_us,
+        opened.received_at_us,
+        opened.opened_at_us,
+        closed.closed_at_us,
+        first_byte_at_us,
+        milliseconds(opened.received_at_us, closed.closed_at_us),
+        milliseconds(opened.received_at_us, first_byte_at_us),
+        opened.category.value,
+        opened.operation.value,
+        opened.bucket.value,
+        opened.label,
+        None if serving is None else serving.model,
+        None if serving is None else serving.served_model,
+        opened.expected_provider and opened.expected_provider[:PROVIDER_LENGTH_MAX],
+        attribution.provider[:PROVIDER_LENGTH_MAX],
+        upstream and upstream[:PROVIDER_LENGTH_MAX],
+        None if serving is None else serving.endpoint,
+        None if serving is None else serving.dialect,
+        attribution.rule_id,
+        attribution.confidence.value,
+        attribution.evidence,
+        caller.key_id,
+        caller.key_name,
+        caller.user,
+        caller.project,
+        opened.customer and opened.customer[:LABEL_LENGTH_MAX],
+        json_of([tag[:LABEL_LENGTH_MAX] for tag in opened.tags]) if opened.tags else None,
+        opened.method,
+        opened.path,
+        account.status.value,
+        closed.http_status,
+        closed.ending.value,
+        _error_class(serving) if failed and serving is not None else None,
+        message,
+        len(attempts),
+        opened.stream,
+        *tokens,
+        None if read is None and written is None else (read or 0) + (written or 0),
+        json_of(usage.counts),
+        usage.source.value,
+        account.cost_nanousd,
+        known_cost_of(account),
+        *_figures(attempts),
+        account.cost_nanousd is None,
+        None if account.cost_nanousd is not None else _reason(attempts),
+        account.charge_nanousd,
+        _bills(attempts),
+        json_of(account.flags),
+        opened.request_bytes,
+        closed.response_bytes,
+        closed.on_caller_left and closed.on_caller_left.value,
+        closed.drained,
+        source.node,
+        source.worker,
+        1,
+    )
+
+
+def _figures(attempts: Sequence[AttemptAccount]) -> tuple[str | None, int | None, int | None]:
+    """Return the origin of the cost, what our prices give, and what providers reported."""
+    if len(attempts) == 1:
+        rated = attempts[0].rated
+        origin = rated.origin
+        return origin and origin.value, rated.computed_nanousd, rated.reported_nanousd
+    billing = [one.rated for one in attempts if one.rated.origin is not CostOrigin.NOTHING_OWED]
+    if not billing:
+        return CostOrigin.NOTHING_OWED.value, None, None
+    origins = {rated.origin for rated in billing}
+    origin = origins.pop() if len(origins) == 1 else MIXED
+    return (
+        None if origin is None else str(origin),
+        _sum([rated.computed_nanousd for rated in billing]),
+        _sum([rated.reported_nanousd for rated in billing]),
+    )
+
+
+def _sum(amounts: Sequence[int | None]) -> int | None:
+    """Return a sum that is unknown where a part of it is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
+def _reason(attempts: Sequence[AttemptAccount]) -> str | None:
+    for attempt in attempts:
+        if attempt.rated.cost_nanousd is None:
+            return attempt.rated.unpriced_reason
+    return None
+
+
+def _bills(attempts: Sequence[AttemptAccount]) -> str | None:
+    return json_of(
+        [
+            Bill(one.evidence.number, one.rated.components, one.rated.rounding_usd)
+            for one in attempts
+            if one.rated.components
+        ]
+    )
+
+
+def _error_class(serving: AttemptEvidence) -> str | None:
+    return None if serving.error_class is None else serving.error_class.value

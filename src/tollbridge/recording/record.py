@@ -1,0 +1,140 @@
+"""How does a call get into the books: one detail row, its attempts, its sums and its postings?
+
+Stages 9 and 10 for one unit. Whatever moves money or counts is computed from the calls that were
+really added: what is in the books already is passed over.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from tollbridge.core.account import CallAccount
+from tollbridge.core.call import new_id
+from tollbridge.core.limits import LeaseCorrection
+from tollbridge.recording.attempts import attempt_rows
+from tollbridge.recording.details import Source, detail_row
+from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
+from tollbridge.recording.store import BookRows, RecordingStore
+from tollbridge.storage.unit import Unit
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """One call's charge against one budget period, through the lease that it held from."""
+
+    lease_id: str
+    budget_id: str
+    period_start_us: int
+    charge_nanousd: int
+
+
+class Ledger(Protocol):
+    """What recording asks of the ledger, in its own unit; the office hands it over."""
+
+    async def settle(
+        self,
+        unit: Unit,
+        batch_id: str,
+        charges: Sequence[Charge],
+        provider_costs: Mapping[str, int],
+        posted_at_us: int,
+    ) -> None:
+        """Post a batch: what is charged to budgets, and what providers bill in nano-USD."""
+        ...
+
+    async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
+        """Free what a dead worker was granted, but for `keep` (lease id → nano-USD)."""
+        ...
+
+
+class Shelf:
+    """What stays the same from unit to unit: statements, and the dimensions that are known."""
+
+    def __init__(self, store: RecordingStore, days: Days, dimensions_cached_max: int) -> None:
+        self.store = store
+        self.days = days
+        self.dimensions = Dimensions(dimensions_cached_max)
+
+
+class UnitBooks:
+    """The books as far as one unit is concerned: pipeline's `Books`."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        shelf: Shelf,
+        ledger: Ledger,
+        sources: Mapping[str, Source],
+        now_us: int,
+    ) -> None:
+        self._unit = unit
+        self._shelf = shelf
+        self._ledger = ledger
+        self._sources = sources
+        self._now_us = now_us
+        self._fold: Fold | None = None
+        self._fresh: dict[Dimension, Ids] = {}
+        self.added: list[CallAccount] = []
+
+    async def record(self, accounts: Sequence[CallAccount]) -> Sequence[CallAccount]:
+        """Insert what is not there yet, with its sums, and return just that."""
+        added: list[CallAccount] = []
+        fold = Fold(self._shelf.dimensions, self._shelf.days)
+
+        def build(known: set[str]) -> BookRows:
+            for account in accounts:
+                call_id = account.evidence.opened.call_id
+                if call_id not in known:
+                    known.add(call_id)
+                    added.append(account)
+            return self._rows(added, fold)
+
+        call_ids = [account.evidence.opened.call_id for account in accounts]
+        await self._shelf.store.add_calls(self._unit, call_ids, build)
+        self._fold = fold
+        return added
+
+    async def settle(self, accounts: Sequence[CallAccount]) -> None:
+        """Post the charges of the accounts that `record` has just returned."""
+        charges = [
+            Charge(hold.lease_id, hold.budget_id, hold.period_start_us, account.charge_nanousd)
+            for account in accounts
+            if account.charge_nanousd
+            for hold in account.evidence.opened.holds
+        ]
+        fold = self._fold
+        costs = {} if fold is None else fold.provider_costs
+        if charges or costs:
+            await self._ledger.settle(
+                self._unit, new_id(self._now_us), charges, costs, self._now_us
+            )
+        if fold is not None:
+            self._fresh.update(fold.fresh)
+        self.added += accounts
+
+    def committed(self) -> None:
+        """Note that the unit has ended well."""
+        self._shelf.dimensions.committed(self._fresh)
+
+    def _rows(self, added: Sequence[CallAccount], fold: Fold) -> BookRows:
+        details = [
+            detail_row(account, self._sources[account.evidence.opened.call_id])
+            for account in added
+        ]
+        evidence = [
+            (row[0], row[1], self._sources[row[0]].raw.decode()) for row in details
+        ]
+        for account in added:
+            fold.add(account)
+        return BookRows(details, attempt_rows(added), evidence, fold)
+
+
+def corrections(accounts: Sequence[CallAccount]) -> list[LeaseCorrection]:
+    """Return where the posted charge is not what the worker took from its purse."""
+    return [
+        LeaseCorrection(hold.lease_id, hold.budget_id, account.charge_nanousd - taken)
+        for account in accounts
+        if (taken := account.evidence.closed.charge_nanousd) is not None
+        and taken != account.charge_nanousd
+        for hold in account.evidence.opened.holds
+    ]
