@@ -1,5 +1,6 @@
 """How is Tollbridge started for the benchmark: governed, in its shipped defaults?"""
 
+import asyncio
 import http.client
 import json
 import os
@@ -11,6 +12,13 @@ from pathlib import Path
 
 from bench.gateways import Gateway
 from bench.processes import BenchError, Child, command_line
+from tollbridge.access.keys import KeyTerms
+from tollbridge.access.store import create_key
+from tollbridge.processes.places import Places
+from tollbridge.processes.secrets import load_secrets
+from tollbridge.settings import Settings
+from tollbridge.storage import migrate
+from tollbridge.storage.unit import Database
 
 KEY_VARIABLE = "TOLLBRIDGE_BENCH_KEY"
 DATABASE_VARIABLE = "TOLLBRIDGE_DATABASE_URL"
@@ -43,7 +51,7 @@ rates = {{ input = "0.15", output = "0.60", cache_read = "0.075" }}
 
 [[budget]]
 name = "bench-month"
-subject = "key:bench"
+subject = "organisation:default"
 limit_usd = "1000000.00"
 period = "month"
 hard = true
@@ -51,12 +59,25 @@ hard = true
 
 
 def seed_keys(data_dir: Path, count: int) -> list[str]:
-    """Put `count` keys under hard budgets into a data directory and return their secrets.
+    """Mint `count` keys into a fresh data directory, as many teams would have; return them."""
+    settings = Settings(data_dir=data_dir)
+    places = Places(data_dir)
+    pepper = load_secrets(settings, places).pepper
+    return asyncio.run(_mint(f"sqlite:///{places.database}", pepper, count))
 
-    Called before `tollbridge serve`. Raises BenchError as long as the product has no way to make
-    many keys at once.
-    """
-    raise BenchError(f"{count} keys in {data_dir}: bulk seeding is not there yet; use --keys 1")
+
+async def _mint(url: str, pepper: bytes, count: int) -> list[str]:
+    await migrate.upgrade(url)
+    database = Database.open(url)
+    try:
+        async with database.write() as unit:
+            minted = [
+                await create_key(unit, KeyTerms(f"key-{number}", f"user-{number % 1000}"), pepper)
+                for number in range(count)
+            ]
+    finally:
+        await database.close()
+    return [one.key for one in minted]
 
 
 class Tollbridge(Gateway):

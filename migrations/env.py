@@ -7,12 +7,20 @@ from tollbridge.access import tables as access_tables
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.ledger import tables as ledger_tables
 from tollbridge.rating import tables as rating_tables
+from tollbridge.recording import tables as recording_tables
 from tollbridge.routing import tables as routing_tables
 from tollbridge.storage import versions
 from tollbridge.storage.types import metadata
 
 # Importing a module defines its tables on the metadata.
-TABLES = (versions, access_tables, routing_tables, rating_tables, ledger_tables)
+TABLES = (
+    versions,
+    access_tables,
+    routing_tables,
+    rating_tables,
+    ledger_tables,
+    recording_tables,
+)
 
 
 def run() -> None:

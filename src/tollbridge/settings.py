@@ -179,6 +179,10 @@ class Settings(BaseSettings):
         default=1, ge=1, description="Output tokens per chunk, where a provider reported nothing."
     )
 
+    log_calls: bool = Field(
+        default=True, description="Whether the drain writes a log line per attempt and per call."
+    )
+
     # Database
     sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
         default="NORMAL", description="How SQLite syncs; the spool repeats what a power cut takes."

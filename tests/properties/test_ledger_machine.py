@@ -20,12 +20,12 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
-from tests.support.ledger import Node, at_once, money, per_minute
 
+from tests.support.ledger import Node, at_once, money, per_minute
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import LimitError, OverloadedError
-from tollbridge.core.limits import LeaseCorrection, LeaseRecall, Limit, LimitKind, PurseState
-from tollbridge.ledger.allot import BudgetBound, LeaseOf, Outcome, Turn
+from tollbridge.core.limits import LeaseCorrection, LeaseRecall, Limit, LimitKind
+from tollbridge.ledger.allot import BudgetBound, LeaseOf, LeaseTotals, Outcome, Turn
 from tollbridge.ledger.grants import GranterSettings
 from tollbridge.ledger.memory import MemoryLedger
 from tollbridge.ledger.periods import MINUTE_US
@@ -56,9 +56,9 @@ class FlakyLedger:
         self._maybe("after")
         return outcomes
 
-    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
+    async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
         self._maybe("before")
-        await self.ledger.greet(worker, states)
+        await self.ledger.greet(worker, told)
         self._maybe("after")
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
@@ -103,7 +103,7 @@ class LedgerMachine(RuleBasedStateMachine):
             per_minute("rate", CALLS_PER_MINUTE),
             at_once("concurrent", CALLS_AT_ONCE),
         )
-        self.bounds = dict.fromkeys(BUDGETS, 1000)
+        self.bounds: dict[str, int] = dict.fromkeys(BUDGETS, 1000)
         for budget_id, period in (("b-day", "day"), ("b-total", "total")):
             self.ledger.put_budget(BudgetBound(budget_id, 1000, period))
         self.nodes: list[Node] = []
@@ -141,7 +141,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.names += 1
             self.nodes[node].worker(f"w{self.names}")
 
-    @rule(pick=picks, amount=st.sampled_from(AMOUNTS), needs=st.sampled_from(NEEDS), rounds=st.integers(0, 3))
+    @rule(
+        pick=picks,
+        amount=st.sampled_from(AMOUNTS),
+        needs=st.sampled_from(NEEDS),
+        rounds=st.integers(0, 3),
+    )
     def call(self, pick: int, amount: int, needs: set[int], rounds: int) -> None:
         where = [(i, name) for i, node in enumerate(self.nodes) for name in node.workers]
         if not where:

@@ -3,15 +3,25 @@
 Messages wait in queues until they are delivered, so that a test decides what overtakes what.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from tollbridge.core.clock import Clock
+from sqlalchemy import delete, insert, select
+
+from tollbridge.core.clock import Clock, SystemClock
 from tollbridge.core.limits import LeaseRequest, LeaseReturn, Limit, LimitKind
-from tollbridge.ledger.allot import Ledger
+from tollbridge.ledger.allot import BudgetBound, Ledger
+from tollbridge.ledger.books import books
+from tollbridge.ledger.budgets import Discrepancy
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
+from tollbridge.ledger.memory import MemoryLedger
 from tollbridge.ledger.purse import PurseSettings
 from tollbridge.ledger.reserve import FromOffice, Purses, ToOffice
+from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.ledger.store import DatabaseLedger, release_node, return_remainder
+from tollbridge.ledger.tables import budget_periods, budgets, postings
+from tollbridge.storage.unit import Database
 
 
 def money(budget_id: str, amount: int = 1000, period: str = "total") -> Limit:
@@ -101,3 +111,143 @@ class Node:
         granter = Granter(self.ledger, self.clock, send, self.settings)
         granter.replace_limits(self.limits)
         return granter
+
+
+class Kept(Protocol):
+    """A ledger with everything that tests do to it, in memory or in a database."""
+
+    ledger: Ledger
+
+    async def budget(self, budget_id: str, limit: int | None, period: str = "total") -> None:
+        """Add a budget or give it another limit; None disables it."""
+        ...
+
+    async def settle(
+        self,
+        batch_id: str,
+        settlements: Iterable[Settlement],
+        costs: Mapping[str, int],
+    ) -> None:
+        """Post a batch."""
+        ...
+
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+        """End a worker's leases."""
+        ...
+
+    async def release(self, node: str) -> int:
+        """End a node's leases."""
+        ...
+
+    async def books(self) -> list[Discrepancy]:
+        """Return the contradictions."""
+        ...
+
+    async def counters(self, budget_id: str) -> tuple[int, int]:
+        """Return (spent, leased) of a budget, over all its periods."""
+        ...
+
+    async def posted(self) -> dict[str, int]:
+        """Return the sum of the postings of each account."""
+        ...
+
+
+class KeptInMemory:
+    """The twin."""
+
+    def __init__(self) -> None:
+        self.twin = MemoryLedger(SystemClock())
+        self.ledger: Ledger = self.twin
+
+    async def budget(self, budget_id: str, limit: int | None, period: str = "total") -> None:
+        self.twin.put_budget(BudgetBound(budget_id, limit, period))
+
+    async def settle(
+        self,
+        batch_id: str,
+        settlements: Iterable[Settlement],
+        costs: Mapping[str, int],
+    ) -> None:
+        await self.twin.settle(batch_id, settlements, costs)
+
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+        return await self.twin.return_remainder(worker, keep)
+
+    async def release(self, node: str) -> int:
+        return await self.twin.release_node(node)
+
+    async def books(self) -> list[Discrepancy]:
+        return await self.twin.books()
+
+    async def counters(self, budget_id: str) -> tuple[int, int]:
+        rows = [row for key, row in self.twin.periods.items() if key[0] == budget_id]
+        return sum(row.spent for row in rows), sum(row.leased for row in rows)
+
+    async def posted(self) -> dict[str, int]:
+        sums: Counter[str] = Counter()
+        for (_, account), amount in self.twin.postings.items():
+            sums[account] += amount
+        return dict(sums)
+
+
+class KeptInDatabase:
+    """The real one."""
+
+    def __init__(self, database: Database, node: str = "node") -> None:
+        self.database = database
+        self.ledger: Ledger = DatabaseLedger(database, node)
+
+    async def budget(self, budget_id: str, limit: int | None, period: str = "total") -> None:
+        values = {
+            "name": budget_id,
+            "subject": "key:ci",
+            "limit_nanousd": limit or 0,
+            "period": period,
+            "hard": True,
+            "enabled": limit is not None,
+            "source": "api",
+            "created_at_us": 0,
+            "updated_at_us": 0,
+        }
+        async with self.database.write() as unit:
+            await unit.connection.execute(delete(budgets).where(budgets.c.budget_id == budget_id))
+            await unit.connection.execute(insert(budgets).values(budget_id=budget_id, **values))
+
+    async def settle(
+        self,
+        batch_id: str,
+        settlements: Iterable[Settlement],
+        costs: Mapping[str, int],
+    ) -> None:
+        async with self.database.write() as unit:
+            await settle(unit, batch_id, settlements, costs, posted_at_us=0)
+
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+        async with self.database.write() as unit:
+            return await return_remainder(unit, worker, keep)
+
+    async def release(self, node: str) -> int:
+        async with self.database.write() as unit:
+            return await release_node(unit, node)
+
+    async def books(self) -> list[Discrepancy]:
+        async with self.database.read() as unit:
+            return await books(unit)
+
+    async def counters(self, budget_id: str) -> tuple[int, int]:
+        async with self.database.read() as unit:
+            rows = await unit.connection.execute(
+                select(budget_periods).where(budget_periods.c.budget_id == budget_id),
+            )
+            found = rows.all()
+        return sum(r.spent_nanousd for r in found), sum(r.leased_nanousd for r in found)
+
+    async def posted(self) -> dict[str, int]:
+        async with self.database.read() as unit:
+            rows = await unit.connection.execute(
+                select(postings.c.account, postings.c.amount_nanousd),
+            )
+            sums: Counter[str] = Counter()
+            for row in rows:
+                sums[row.account] += row.amount_nanousd
+        return dict(sums)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from tests.tidy.source import Source, Violation
 
-SQL = ("storage/*", "*/tables.py", "*/store.py")
+SQL = ("storage/*", "*/tables.py", "*/store.py", "insight/*queries.py")
 SERVER = ("api/*", "processes/*", "sandbox/*")
 
 # Patterns below src/tollbridge; a library that is not named here may be imported anywhere.

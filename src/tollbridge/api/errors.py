@@ -20,8 +20,10 @@ from tollbridge.core.errors import (
     BugError,
     InvalidRequestError,
     NotFoundError,
+    OverloadedError,
     TollbridgeError,
 )
+from tollbridge.recording.store import is_database_fault
 
 OnFault = Callable[[str, BaseException], None]
 FIELDS_NAMED_MAX = 20
@@ -76,6 +78,9 @@ def add_handlers(application: FastAPI, on_fault: OnFault) -> None:
         return render(request, _http(request, error))
 
     async def fault(request: Request, error: Exception) -> Response:
+        if is_database_fault(error):
+            away = OverloadedError("the database does not answer", retry_after_s=1)
+            return render(request, away)
         on_fault("control", error)
         return render(request, BugError("an error of ours; it has been recorded"))
 

@@ -42,6 +42,8 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Age of the oldest record that is not drained; 0 where there is none."""
     drained_records: int = 0
     """Since the office's start."""
+    open_calls: int = 0
+    """Calls that the drain knows to have begun and not yet ended."""
     quarantined: int = 0
     unreadable_lines: int = 0
     faults: int = 0

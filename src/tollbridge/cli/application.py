@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from tollbridge.cli import backup, books, database, keys, ledger, prices, serve, usage
 from tollbridge.core.errors import TollbridgeError
+from tollbridge.recording.store import is_database_fault
 
 FAILED = 2
+INTERRUPTED = 130
 
 application = typer.Typer(
     name="tollbridge",
@@ -47,7 +49,11 @@ def main() -> None:
     except OSError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if is_database_fault(error):
+            _fail(f"the database does not answer: {error}")
+        raise
 
 
 def _fail(message: str) -> None:

@@ -12,7 +12,7 @@ from tollbridge.access.keys import KeyRow, KeyTerms, Minted, Scope
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
 from tollbridge.core.clock import SystemClock, to_text, to_us
-from tollbridge.core.errors import InvalidRequestError
+from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.processes.places import Places
 from tollbridge.processes.secrets import load_secrets
 from tollbridge.settings import Settings
@@ -101,9 +101,19 @@ def expiry_us(text: str, now_us: int) -> int:
 
 async def _create(settings: Settings, terms: KeyTerms) -> Minted:
     async with opened(settings) as database:
-        pepper = load_secrets(settings, Places(settings.data_dir)).pepper
+        pepper = _pepper(settings)
         async with database.write() as unit:
             return await store.create_key(unit, terms, pepper)
+
+
+def _pepper(settings: Settings) -> bytes:
+    places = Places(settings.data_dir)
+    if settings.database_url is not None and not places.secrets.is_dir():
+        # New secrets would make a key that no worker knows.
+        raise ConfigurationError(
+            f"there are no secrets in {places.secrets}: name the node's directory with --data-dir",
+        )
+    return load_secrets(settings, places).pepper
 
 
 async def _list(settings: Settings) -> list[KeyRow]:

@@ -21,7 +21,7 @@ NOT_BUILT = frozenset(
     },
 )
 SUBJECTS = frozenset({"organisation", "project", "user", "key", "customer"})
-SUBJECTS_BUILT = frozenset({"key"})
+SUBJECTS_BUILT = ("organisation", "project", "user", "key")
 LIMIT_TEXT_MAX = 40
 LIMIT_NANOUSD_MAX = 9 * 10**18
 
@@ -60,7 +60,8 @@ def read_budget(table: TableReader) -> FileBudget:
         raise table.error(f'subject is a kind and a name such as "key:ci", not {subject!r}')
     table.one_of("subject", kind, SUBJECTS)
     if kind not in SUBJECTS_BUILT:
-        raise table.error(f"a budget with the subject {kind}: is not built yet; built: key:")
+        built = ", ".join(f"{one}:" for one in SUBJECTS_BUILT)
+        raise table.error(f"a budget with the subject {kind}: is not built yet; built: {built}")
     if not table.flag("hard", default=True):
         raise table.error("hard = false is not built yet: only hard budgets are")
     return FileBudget(

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from tollbridge.access.tables import keys
 from tollbridge.core.call import Status
-from tollbridge.core.evidence import AttemptEvidence, AttemptStarted, Opened, Progress
+from tollbridge.core.evidence import AttemptEvidence, Opened
 from tollbridge.insight.usage import (
     AttemptRow,
     Bill,
@@ -19,6 +19,8 @@ from tollbridge.insight.usage import (
     CallWhole,
     HeldAmount,
 )
+from tollbridge.recording.calls import Assembler
+from tollbridge.recording.records import RecordCodec
 from tollbridge.recording.tables import call_attempts, call_details, call_evidence, open_calls
 from tollbridge.storage.unit import Unit
 
@@ -73,17 +75,24 @@ _COLUMNS = (
 )
 
 
-class _Evidence(msgspec.Struct, frozen=True):
-    """The part of the raw evidence that is shown."""
+class _Closed(msgspec.Struct, frozen=True):
+    opened: Opened | None = None
 
-    opened: Opened
+
+class _Evidence(msgspec.Struct, frozen=True):
+    """The part of the raw evidence that is shown; refused calls have it within their end."""
+
+    closed: _Closed
+    opened: Opened | None = None
 
 
 async def list_calls(
     unit: Unit, wanted: CallFilter, after: CallPlace | None, limit: int
 ) -> list[CallRow]:
     """Return a page of ended calls, the newest first, at most 1,001, beginning behind `after`."""
-    query = _filtered(select(*_COLUMNS), wanted, await _key_id(unit, wanted.key))
+    query = select(*_COLUMNS).where(*_conditions(wanted))
+    if wanted.key is not None:
+        query = query.where(await _of_key(unit, wanted.key))
     if after is not None:
         # The first condition is what the index is searched by.
         query = query.where(
@@ -127,15 +136,16 @@ def is_call_id(text: str) -> bool:
         return False
 
 
-async def _key_id(unit: Unit, key: str | None) -> str | None:
-    """Return the id of the key with that name, or the text itself: ids are in the index."""
-    if key is None:
-        return None
+async def _of_key(unit: Unit, key: str) -> ColumnElement[bool]:
+    """Return the condition of a key's calls, by its id where it is known: ids have an index."""
     found = await unit.connection.execute(select(keys.c.key_id).where(keys.c.name == key))
-    return found.scalar() or key
+    key_id = found.scalar()
+    if key_id is not None:
+        return _DETAILS.key_id == str(key_id)
+    return or_(_DETAILS.key_id == key, _DETAILS.key_name == key)
 
 
-def _filtered(query: Select[Any], wanted: CallFilter, key_id: str | None) -> Select[Any]:
+def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:
     equal = (
         (_DETAILS.user_name, wanted.user),
         (_DETAILS.actual_provider_name, wanted.actual_provider),
@@ -144,17 +154,12 @@ def _filtered(query: Select[Any], wanted: CallFilter, key_id: str | None) -> Sel
         (_DETAILS.status, wanted.status),
         (_DETAILS.http_status, wanted.status_code),
         (_DETAILS.ending, wanted.ending),
-        (_DETAILS.key_id, key_id),
         (_DETAILS.project, wanted.project),
     )
     conditions = [column == value for column, value in equal if value is not None]
     if wanted.provider is not None:
-        conditions.append(
-            or_(
-                _DETAILS.actual_provider_name == wanted.provider,
-                _DETAILS.bucket == wanted.provider,
-            )
-        )
+        columns = (_DETAILS.actual_provider_name, _DETAILS.bucket)
+        conditions.append(or_(*(column == wanted.provider for column in columns)))
     if wanted.model is not None:
         columns = (_DETAILS.label, _DETAILS.requested_model, _DETAILS.served_model)
         conditions.append(or_(*(column == wanted.model for column in columns)))
@@ -162,7 +167,7 @@ def _filtered(query: Select[Any], wanted: CallFilter, key_id: str | None) -> Sel
         conditions.append(_DETAILS.accounted_at_us >= wanted.from_us)
     if wanted.to_us is not None:
         conditions.append(_DETAILS.accounted_at_us < wanted.to_us)
-    return query.where(and_(True, *conditions))
+    return conditions
 
 
 async def _attempts(unit: Unit, call_id: str) -> tuple[AttemptRow, ...]:
@@ -212,7 +217,10 @@ async def _opened(unit: Unit, call_id: str) -> Opened | None:
         select(call_evidence.c.raw).where(call_evidence.c.call_id == call_id),
     )
     raw = found.scalar()
-    return None if raw is None else msgspec.json.decode(raw, type=_Evidence).opened
+    if raw is None:
+        return None
+    evidence = msgspec.json.decode(raw, type=_Evidence)
+    return evidence.opened or evidence.closed.opened
 
 
 async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | None:
@@ -222,22 +230,15 @@ async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | 
         ),
     )
     row = found.first()
-    if row is None or row.opened is None:
+    if row is None:
         return None
-    opened = msgspec.json.decode(row.opened, type=Opened)
-    if sees is not None and opened.caller.user != sees:
+    assembler = Assembler(RecordCodec())
+    known = assembler.reread(
+        call_id=call_id, opened=row.opened, attempts=row.attempts, progress=row.progress
+    )
+    opened, attempts = known.opened, known.attempts()
+    if opened is None or (sees is not None and opened.caller.user != sees):
         return None
-    # Later records know more of the same attempt.
-    seen: dict[int, AttemptEvidence] = {}
-    if opened.attempt is not None:
-        seen[opened.attempt.number] = opened.attempt
-    if row.attempts is not None:
-        started = msgspec.json.decode(row.attempts, type=AttemptStarted)
-        seen.update({one.number: one for one in started.attempts})
-    if row.progress is not None:
-        current = msgspec.json.decode(row.progress, type=Progress).attempt
-        seen[current.number] = current
-    attempts = [seen[number] for number in sorted(seen)]
     return CallWhole(
         _processing(opened, attempts),
         attempts=tuple(_attempt_seen(one) for one in attempts),
@@ -246,7 +247,7 @@ async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | 
     )
 
 
-def _processing(opened: Opened, attempts: list[AttemptEvidence]) -> CallRow:
+def _processing(opened: Opened, attempts: tuple[AttemptEvidence, ...]) -> CallRow:
     """Return an open call: who will have served, and for how much, is not known yet."""
     current = attempts[-1] if attempts else None
     return CallRow(
@@ -328,7 +329,7 @@ def _milliseconds(start_us: int, end_us: int | None) -> int | None:
     return None if end_us is None else max(0, (end_us - start_us + 500) // 1000)
 
 
-def _call_row(row: Row[Any]) -> CallRow:
+def _call_row(row: Any) -> CallRow:
     values: Iterable[tuple[str, Any]] = zip(CallRow.__struct_fields__, row, strict=True)
     fields = dict(values)
     fields["usage"] = fields["usage"] or {}

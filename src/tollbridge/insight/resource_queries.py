@@ -123,7 +123,7 @@ async def list_prices(
     if after is not None:
         query = query.where(tuple_(*order, ident) > after)
     rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [PriceVersion(*row) for row in rows.tuples()]
+    return [PriceVersion(*row) for row in rows]
 
 
 async def list_budgets(

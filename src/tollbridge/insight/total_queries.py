@@ -55,7 +55,9 @@ async def totals(
     by_attempt = rollups_by_attempt_daily if daily else rollups_by_attempt
     groups: Sums = {}
     total: Sums = {}
-    sources = [(by_call, _OF_CALLS if of_attempts else (*_OF_CALLS, *_OF_COST))]
+    sources: list[tuple[Table, tuple[str, ...]]] = [
+        (by_call, _OF_CALLS if of_attempts else (*_OF_CALLS, *_OF_COST))
+    ]
     if of_attempts:
         sources.append((by_attempt, ("attempts", *_OF_COST)))
     for table, measures in sources:
@@ -65,7 +67,7 @@ async def totals(
             await _add_days(unit, groups, (table, measures), query, zone)
         else:
             column = _COLUMN_OF[grouping]
-            order = func.sum(table.c[measures[-3]]).desc()
+            order = func.sum(table.c[_order_of(measures)]).desc()
             grouped = query.add_columns(column.label("of")).group_by(column).order_by(order, column)
             for row in await unit.connection.execute(grouped.limit(GROUPS_MAX + 1)):
                 _add(groups, row.of, row, measures)
@@ -129,6 +131,10 @@ def _add(sums: Sums, group: str, row: Any, measures: tuple[str, ...]) -> None:
     for name in measures:
         # PostgreSQL sums whole numbers to a decimal.
         of_group[name] = of_group.get(name, 0) + int(getattr(row, name))
+
+
+def _order_of(measures: tuple[str, ...]) -> str:
+    return "cost_nanousd" if "cost_nanousd" in measures else "calls"
 
 
 def _days_suffice(grouping: Grouping, wanted: TotalsFilter, zone: tzinfo) -> bool:

@@ -79,6 +79,10 @@ class AgreedLeases:
                 ),
             )
 
+    def of_worker(self, worker: str) -> tuple[LeaseTotals, ...]:
+        """Return the totals of all of a worker's leases."""
+        return tuple(self._totals[worker, one] for one in sorted(self._of_worker.get(worker, ())))
+
     def forget(self, worker: str) -> None:
         """Forget a worker and its leases."""
         for lease_id in self._of_worker.pop(worker, set()):

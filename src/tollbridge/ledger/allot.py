@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from tollbridge.core.limits import Granted, Need, PurseState
+from tollbridge.core.limits import Granted, Need
 from tollbridge.ledger.periods import period_bounds
 
 ACTIVE = "active"
@@ -141,8 +141,8 @@ class Ledger(Protocol):
         """Decide every ask of a turn."""
         ...
 
-    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
-        """Make the store agree with what a living worker holds."""
+    async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
+        """Make the store agree with all that a living worker holds."""
         ...
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
@@ -308,7 +308,7 @@ def _shortage(
     )
 
 
-def greet(book: Book, worker: str, states: Iterable[PurseState], zone: tzinfo) -> None:
+def greet(book: Book, worker: str, told: Iterable[LeaseTotals], zone: tzinfo) -> None:
     """Make the database agree with all that a living worker says it holds.
 
     What was granted without ever reaching the worker is taken back: leases of running periods
@@ -316,19 +316,9 @@ def greet(book: Book, worker: str, states: Iterable[PurseState], zone: tzinfo) -
     is over.
     """
     named: set[str] = set()
-    for state in states:
-        named.add(state.lease_id)
-        book.apply(
-            LeaseTotals(
-                lease_id=state.lease_id,
-                budget_id=state.limit_id,
-                period_start_us=state.period_start_us,
-                worker=worker,
-                granted=state.granted,
-                returned=state.returned,
-            ),
-            revive=True,
-        )
+    for totals in told:
+        named.add(totals.lease_id)
+        book.apply(totals, revive=True)
     for row in list(book.snapshot.leases.values()):
         budget = book.snapshot.budgets.get(row.budget_id) or BudgetBound(row.budget_id, None)
         start_us, _ = period_bounds(budget.period, book.snapshot.now_us, zone)

@@ -105,7 +105,7 @@ class Granter:
         self._waiting: list[_Waiting] = []
         self._recalls: dict[str, _Recall] = {}
         self._hellos: dict[str, int] = {}
-        self._unsaid_hellos: dict[str, tuple[PurseState, ...]] = {}
+        self._unsaid_hellos: dict[str, int] = {}
         self._hello_until_us = clock.now_us() + self._settings.hello_wait_us
         self._retry_at_us = 0
         self._polled_at_us = 0
@@ -128,9 +128,9 @@ class Granter:
         self._waiting = [one for one in self._waiting if one.worker != worker]
         counted = [state for state in told if self._counts.counts(state.limit_id)]
         self._counts.greet(worker, counted, self._clock.now_us())
-        money = tuple(state for state in told if not self._counts.counts(state.limit_id))
+        money = [state for state in told if not self._counts.counts(state.limit_id)]
         self._leases.greet(worker, money)
-        self._unsaid_hellos[worker] = money
+        self._unsaid_hellos[worker] = self._hellos[worker]
         self._wake.set()
 
     def receive(self, worker: str, message: LeaseRequest | LeaseReturn) -> None:
@@ -231,13 +231,14 @@ class Granter:
         return 2 * max(1, self._settings.workers)
 
     async def _say_hellos(self, now_us: int) -> None:
-        for worker, states in list(self._unsaid_hellos.items()):
+        for worker, hello in list(self._unsaid_hellos.items()):
             try:
-                await self._ledger.greet(worker, states)
+                # Not what it said then, but what has become of that since.
+                await self._ledger.greet(worker, self._leases.of_worker(worker))
             except OverloadedError:
                 self._retry_at_us = now_us + self._settings.database_retry_us
                 return
-            if self._unsaid_hellos.get(worker) is states:
+            if self._unsaid_hellos.get(worker) == hello:
                 del self._unsaid_hellos[worker]
 
     async def _poll_recalls(self, now_us: int) -> None:

@@ -9,13 +9,13 @@ from datetime import UTC, tzinfo
 
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import BugError
-from tollbridge.core.limits import PurseState
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger.allot import (
     Book,
     BudgetBound,
     LeaseOf,
     LeaseRow,
+    LeaseTotals,
     Outcome,
     PeriodKey,
     PeriodRow,
@@ -56,9 +56,9 @@ class MemoryLedger:
             self._recalled[budget_id] = self._clock.now_us()
         return outcomes
 
-    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
+    async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
         """Agree with what a living worker holds."""
-        decide.greet(self._book(), worker, tuple(states), self._zone)
+        decide.greet(self._book(), worker, told, self._zone)
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
         """Return the budgets found short since then."""

@@ -22,10 +22,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import ConflictError, NotFoundError, OverloadedError
-from tollbridge.core.limits import Limit, LimitKind, PurseState
+from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger import rows as locked
-from tollbridge.ledger.allot import Book, LeaseOf, Outcome, Turn
+from tollbridge.ledger.allot import Book, LeaseOf, LeaseTotals, Outcome, Turn
 from tollbridge.ledger.budgets import (
     BudgetEntry,
     BudgetRow,
@@ -263,19 +263,18 @@ class DatabaseLedger:
             await locked.write(unit, snapshot, book.changes)
         return outcomes
 
-    async def greet(self, worker: str, states: Iterable[PurseState]) -> None:
-        """Make the database agree with what a living worker holds."""
-        told = tuple(states)
+    async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
+        """Make the database agree with all that a living worker holds."""
+        totals = tuple(told)
         scope = locked.Scope(
-            budget_ids=tuple(sorted({state.limit_id for state in told})),
-            lease_ids=tuple(state.lease_id for state in told),
-            keys=tuple((state.limit_id, state.period_start_us) for state in told),
+            lease_ids=tuple(one.lease_id for one in totals),
+            keys=tuple((one.budget_id, one.period_start_us) for one in totals),
             worker=worker,
         )
         async with self._write() as unit:
             snapshot = await locked.load(unit, scope, self._zone)
             book = Book(snapshot, self._node)
-            decide.greet(book, worker, told, self._zone)
+            decide.greet(book, worker, totals, self._zone)
             await locked.write(unit, snapshot, book.changes)
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
@@ -284,9 +283,9 @@ class DatabaseLedger:
             async with self._database.read() as unit:
                 now_us = await unit.now_us()
                 found = await unit.connection.execute(
-                    select(budget_periods.c.budget_id.distinct()).where(
-                        budget_periods.c.recalled_at_us > since_us,
-                    ),
+                    select(budget_periods.c.budget_id)
+                    .where(budget_periods.c.recalled_at_us > since_us)
+                    .distinct(),
                 )
                 return list(found.scalars()), now_us - RECALLS_OVERLAP_US
 

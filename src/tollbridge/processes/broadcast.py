@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from tollbridge.access import store as access_store
+from tollbridge.core.call import Caller
 from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.ledger import store as ledger_store
 from tollbridge.processes.link import LimitsPart, Part
@@ -23,6 +24,8 @@ from tollbridge.storage.unit import Database, Unit
 OnPart = Callable[[Part], None]
 Load = Callable[[Unit], Awaitable[object]]
 
+ORGANISATION = "default"
+
 # Whose versions in the database a part depends on.
 SOURCES: Mapping[PartName, tuple[str, ...]] = {
     PartName.ACCESS: (access_store.PART,),
@@ -30,6 +33,16 @@ SOURCES: Mapping[PartName, tuple[str, ...]] = {
     PartName.PRICES: (rating_store.PART,),
     PartName.LIMITS: (access_store.PART, ledger_store.PART),
 }
+
+
+def subjects_of(caller: Caller) -> tuple[str, ...]:
+    """Return the subjects whose budgets a caller's calls count in; there is one organisation."""
+    return (
+        f"organisation:{ORGANISATION}",
+        f"project:{caller.project}",
+        f"user:{caller.user}",
+        f"key:{caller.key_name}",
+    )
 
 
 class Broadcast:
@@ -46,7 +59,7 @@ class Broadcast:
             PartName.PRICES: self._load_prices,
             PartName.LIMITS: self._load_limits,
         }
-        self._key_ids: dict[str, str] = {}
+        self._callers: list[Caller] = []
         self.parts: dict[PartName, Part] = {}
         self.prices: PricePart | None = None
         self.limits: tuple[Limit, ...] = ()
@@ -72,7 +85,7 @@ class Broadcast:
 
     async def _load_access(self, unit: Unit) -> AccessSnapshot:
         part = await access_store.load_part(unit)
-        self._key_ids = {one.caller.key_name: one.key_id for one in part.keys if not one.revoked}
+        self._callers = [one.caller for one in part.keys if not one.revoked]
         return AccessSnapshot(part, self._installation.pepper)
 
     async def _load_routing(self, unit: Unit) -> object:
@@ -96,10 +109,13 @@ class Broadcast:
                 if amount is not None:
                     limit = Limit(f"{kind.value}:{key.key_id}", kind, key.name, amount)
                     of_key.setdefault(key.key_id, []).append(limit)
+        of_subject: dict[str, list[Limit]] = {}
         for budget in (await ledger_store.load_part(unit)).budgets:
-            kind, _, name = budget.subject.partition(":")
-            key_id = self._key_ids.get(name) if kind == "key" else None
-            if key_id is not None:
-                of_key.setdefault(key_id, []).append(budget.limit)
-        self.limits = tuple(limit for limits in of_key.values() for limit in limits)
+            of_subject.setdefault(budget.subject, []).append(budget.limit)
+        for caller in self._callers:
+            for subject in subjects_of(caller):
+                if found := of_subject.get(subject):
+                    of_key.setdefault(caller.key_id, []).extend(found)
+        every = {limit.limit_id: limit for limits in of_key.values() for limit in limits}
+        self.limits = tuple(every.values())
         return LimitsPart({key_id: tuple(limits) for key_id, limits in of_key.items()})

@@ -29,7 +29,7 @@ RESTART_MAX_S = 10.0
 STEADY_S = 30.0
 """A process that lived so long is started again at once."""
 EXIT_CONFIGURATION = 78
-"""What the office ends with when starting it again would not help (EX_CONFIG)."""
+"""What a child ends with when starting it again would not help (EX_CONFIG)."""
 OFFICE_END_S = 30.0
 
 log: Any = structlog.get_logger()

@@ -1,5 +1,6 @@
 """How does one try of one endpoint go?"""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -85,6 +86,7 @@ class Attempts:
 
         Raises AttemptFailedError while nothing has been sent to the caller.
         """
+        begin_by_s = self._clock.monotonic_s() + self._limits.first_byte_timeout_s
         dialect = self._dialects[candidate.endpoint.dialect]
         body = dialect.body_for(
             request, candidate.endpoint, candidate.model, passage.output_tokens_cap
@@ -94,11 +96,24 @@ class Attempts:
             attempt.http_status = response.status
             attempt.headers = _kept(response)
             if request.stream:
-                await self._stream(passage, attempt, dialect, request, reply, response)
+                reader = OpenAIStream(
+                    attempt, shows_usage=request.asks_usage, merge_usage=self._merge_usage
+                )
+                await self._stream(passage, attempt, dialect, reader, reply, response, begin_by_s)
             else:
                 await self._whole(passage, attempt, dialect, reply, response)
+        except AttemptFailedError as failure:
+            api_key = candidate.endpoint.api_key
+            if api_key and api_key in failure.message:  # some providers repeat the key they refuse
+                failure.message = failure.message.replace(api_key, "[key]")
+            raise
         finally:
             response.close()
+
+    def last_words(self, dialect: str) -> bytes:
+        """Return the frame that ends a caller's stream which was broken off."""
+        told = UpstreamError("the provider broke off the stream", details={"code": "broken"})
+        return self._dialects[dialect].error_event(told)
 
     async def _send(
         self,
@@ -108,8 +123,14 @@ class Attempts:
         request: Request,
         body: bytes,
     ) -> Response:
-        door = self._doors.door(candidate.endpoint)
-        head = door.head(TARGETS[request.operation], passage.call_id, len(body))
+        try:
+            door = self._doors.door(candidate.endpoint)
+            head = door.head(TARGETS[request.operation], passage.call_id, len(body))
+        except ValueError as error:
+            # Its address or key cannot be put on the wire: the others may serve all the same.
+            raise AttemptFailedError(
+                ErrorClass.CONNECT, AttemptOutcome.FAILED, f"the endpoint is not usable: {error}"
+            ) from error
         attempt.written = True  # until the transport says otherwise: if we die now, it may be
         try:
             return await self._transport.send(
@@ -140,7 +161,7 @@ class Attempts:
             answer = dialect.read_answer(body)
         except MalformedAnswerError as error:
             raise self._malformed(error, body) from error
-        attempt.usage = None if answer.usage is None else dict(answer.usage)
+        attempt.usage = answer.usage
         attempt.served_model = answer.served_model
         attempt.response_id = answer.response_id
         attempt.output_bytes = len(body)
@@ -153,28 +174,26 @@ class Attempts:
         passage.http_status = 200
         passage.response_bytes = len(body)
         await reply.whole(200, _headers(passage, attempt, content_type), body)
-        passage.ending = Ending.COMPLETE
-        if reply.stalled:
+        if reply.cut_off:
             passage.note_caller_left(reply)
+        else:
+            passage.ending = Ending.COMPLETE
 
     async def _stream(
         self,
         passage: Passage,
         attempt: AttemptEvidence,
         dialect: OpenAI,
-        request: Request,
+        reader: OpenAIStream,
         reply: Reply,
         response: Response,
+        begin_by_s: float,
     ) -> None:
         kind = response.header(b"content-type") or b""
         if response.status != 200 or kind.startswith(b"application/json"):
-            raise await self._no_stream(response)
-        passage.streaming = True
+            raise await self._no_stream(response, begin_by_s)
         cutter = FrameCutter(self._limits.frame_max_bytes)
-        reader = OpenAIStream(
-            attempt, shows_usage=request.asks_usage, merge_usage=self._merge_usage
-        )
-        first = await self._first_frames(response, cutter, reader)
+        first = await self._first_frames(attempt, response, cutter, reader, begin_by_s)
         attempt.first_byte_at_us = self._clock.now_us()
         passage.http_status = 200
         if not reply.gone:
@@ -184,7 +203,7 @@ class Attempts:
         try:
             await self._pass_on(passage, reply, response, cutter, reader)
         except (TransportError, FrameTooLongError, ValueError, StreamFailedError) as error:
-            await self._broke(passage, attempt, dialect, reply, error)
+            await self._broke(passage, attempt, reply, error)
             return
         attempt.outcome = AttemptOutcome.SUCCEEDED
         await reply.finish()
@@ -195,23 +214,37 @@ class Attempts:
             passage.ending = Ending.COMPLETE
 
     async def _first_frames(
-        self, response: Response, cutter: FrameCutter, reader: OpenAIStream
+        self,
+        attempt: AttemptEvidence,
+        response: Response,
+        cutter: FrameCutter,
+        reader: OpenAIStream,
+        begin_by_s: float,
     ) -> bytes:
+        """Return the first frames that the caller gets: only these commit us to this provider."""
         try:
-            while data := response.take() or await response.read():
-                whole = cutter.feed(data)
-                first = reader.first(whole) if whole else b""
-                if first:
-                    return first
+            async with asyncio.timeout_at(begin_by_s):
+                while data := response.take() or await response.read():
+                    attempt.output_bytes += len(data)
+                    whole = cutter.feed(data)
+                    first = reader.first(whole) if whole else b""
+                    if first:
+                        return first
+                last = cutter.end()
+                first = reader.first(last) if last else b""
         except StreamFailedError as error:
-            refusal = understand(error.data, status=502)
+            refusal = understand(error.data)
             raise AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal) from error
+        except TimeoutError as error:
+            raise _no_first_frame(self._limits.first_byte_timeout_s) from error
         except TransportError as error:
             raise _failed(error) from error
         except ValueError as error:
             raise AttemptFailedError(
                 ErrorClass.MALFORMED_ANSWER, AttemptOutcome.UNKNOWN, str(error)
             ) from error
+        if first:
+            return first
         raise AttemptFailedError(
             ErrorClass.MALFORMED_ANSWER, AttemptOutcome.FAILED, "an empty stream"
         )
@@ -225,6 +258,8 @@ class Attempts:
         reader: OpenAIStream,
     ) -> None:
         now_s = self._clock.monotonic_s
+        passage.last_read_s = now_s()
+        reader.raise_failure()
         while data := response.take() or await response.read():
             passage.last_read_s = now_s()
             whole = cutter.feed(data)
@@ -234,6 +269,12 @@ class Attempts:
             if out and not reply.gone:
                 passage.response_bytes += len(out)
                 await reply.send(out)
+            reader.raise_failure()
+        out = reader.last(cutter.end())
+        if out and not reply.gone:
+            passage.response_bytes += len(out)
+            await reply.send(out)
+        reader.raise_failure()
         if not reader.finished:
             raise ValueError("the stream ended without its end")
 
@@ -241,7 +282,6 @@ class Attempts:
         self,
         passage: Passage,
         attempt: AttemptEvidence,
-        dialect: OpenAI,
         reply: Reply,
         error: Exception,
     ) -> None:
@@ -253,17 +293,16 @@ class Attempts:
         if reply.gone:
             passage.note_caller_left(reply)
             return
-        if isinstance(error, StreamFailedError):
-            last = error.frame
-        else:
-            told = UpstreamError("the provider broke off the stream", details={"code": "broken"})
-            last = dialect.error_event(told)
-        await reply.break_off(last)
+        said = error.frame if isinstance(error, StreamFailedError) else None
+        await reply.break_off(said or self.last_words(attempt.dialect))
 
-    async def _no_stream(self, response: Response) -> AttemptFailedError:
+    async def _no_stream(self, response: Response, begin_by_s: float) -> AttemptFailedError:
         """Return what an answer that is no stream means."""
         try:
-            body = await response.read_all(self._limits.answer_bytes_max)
+            async with asyncio.timeout_at(begin_by_s):
+                body = await response.read_all(self._limits.answer_bytes_max)
+        except TimeoutError:
+            return _no_first_frame(self._limits.first_byte_timeout_s)
         except TransportError as error:
             return _failed(error)
         if response.status != 200:
@@ -278,10 +317,16 @@ class Attempts:
     @staticmethod
     def _malformed(error: MalformedAnswerError, body: bytes) -> AttemptFailedError:
         """Return the failure of a 200 that is no answer: an error in disguise, or garbage."""
-        if b'"error"' in body[:4096]:
-            refusal = understand(body, status=502)
+        if error.disguised:
+            refusal = understand(body)
             return AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal)
         return AttemptFailedError(ErrorClass.MALFORMED_ANSWER, AttemptOutcome.UNKNOWN, str(error))
+
+
+def _no_first_frame(timeout_s: float) -> AttemptFailedError:
+    return AttemptFailedError(
+        ErrorClass.TIMEOUT, AttemptOutcome.UNKNOWN, f"no frame within {timeout_s} s"
+    )
 
 
 def _failed(error: TransportError) -> AttemptFailedError:

@@ -35,6 +35,14 @@ class FrameCutter:
         self._keep(data[end:])
         return data[:end]
 
+    def end(self) -> bytes:
+        """Return what is left at the end of the stream as a frame; b"" where nothing is.
+
+        Some providers leave out the empty line after their last frame.
+        """
+        tail, self.tail = self.tail.rstrip(b"\r\n"), b""
+        return tail + b"\n\n" if tail else b""
+
     def _keep(self, tail: bytes) -> None:
         if len(tail) > self._frame_max_bytes:
             raise FrameTooLongError(f"a frame is over {self._frame_max_bytes} bytes")

@@ -12,6 +12,9 @@ Headers = list[tuple[bytes, bytes]]
 class Reply(Protocol):
     """The way back to the caller."""
 
+    call_id: str | None
+    """Told to the caller with whatever answer it gets, once the call has it."""
+
     @property
     def gone(self) -> bool:
         """Whether nobody reads any more."""
@@ -20,6 +23,11 @@ class Reply(Protocol):
     @property
     def stalled(self) -> bool:
         """Whether the caller was dropped because it stopped reading."""
+        ...
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the caller went while it still had to take a part of what was sent."""
         ...
 
     @property
@@ -70,7 +78,6 @@ class Passage:
         self.policy = OnCallerLeft.DRAIN
         self.caller_left_policy: OnCallerLeft | None = None
         self.drained = False
-        self.streaming = False
         self.last_read_s = 0.0
         """When a stream last gave something, on the monotonic clock."""
         self.stop: Callable[[str], None] | None = None

@@ -60,20 +60,27 @@ _BY_STATUS: dict[int, ErrorClass] = {
     524: ErrorClass.TIMEOUT,
     529: ErrorClass.OVERLOADED,
 }
+_STATUS_CODE = re.compile(r"[45]\d\d")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS_OF = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def understand(body: bytes, *, status: int, wait_s: float | None = None) -> Refusal:
-    """Return what an error answer says, whatever its shape; `wait_s` is what its headers ask."""
+def understand(body: bytes, *, status: int | None = None, wait_s: float | None = None) -> Refusal:
+    """Return what an error answer says, whatever its shape; `wait_s` is what its headers ask.
+
+    `status` is None for an error inside a 200: its code may then be the status it stands for
+    (OpenRouter writes errors so).
+    """
     error = _error_of(body)
     code = str(error.get("code") or "")
+    if status is None:
+        status = int(code) if _STATUS_CODE.fullmatch(code) else 502
     words = f"{code} {error.get('type') or ''}".lower()
     message = str(error.get("message") or "")[:MESSAGE_CHARACTERS_MAX]
     parameter = error.get("param")
     return Refusal(
         error_class=_classify(status, words, message.lower()),
-        message=message or f"HTTP {status}",
+        message=message.replace("\0", "?") or f"HTTP {status}",
         retry_after_s=wait_s,
         code=code or None,
         parameter=parameter if isinstance(parameter, str) else None,

@@ -7,12 +7,13 @@ that it can be journaled whenever and however this ends.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Protocol
 
 import msgspec
 
 from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass, OnCallerLeft
-from tollbridge.core.clock import Clock
+from tollbridge.core.clock import SECOND_US, Clock
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Candidate, Plan
 from tollbridge.providers.attempt import AttemptFailedError, Attempts
@@ -87,42 +88,62 @@ class Relay:
         if reply.gone:
             _never_began(passage, self._clock.now_us())
             return
-        guard = _Guard(passage, reply, self._drains)
+        guard = _Guard(passage, reply, self._drains, streaming=request.stream)
         try:
             await self._try_all(passage, request, plan, reply, journal)
         except asyncio.CancelledError:
             if not guard.cancelled_by_us():
                 raise
             guard.conclude(self._clock.now_us())
-            if reply.started and not reply.gone:
-                await reply.break_off(b"")
+            if not reply.gone:
+                attempt = passage.attempts[-1]
+                self._health.failed(attempt.endpoint, ErrorClass.TIMEOUT)
+                await reply.break_off(self._attempts.last_words(attempt.dialect))
         finally:
             guard.release()
 
     async def _try_all(
         self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
     ) -> None:
-        candidates = plan.candidates
-        for round_number in range(self._limits.retry_rounds_max + 1):
-            if round_number and not await self._wait_for_retry(passage, candidates, reply):
+        for candidate in plan.candidates:
+            if not self._may_go_on(passage, reply):
                 break
-            for candidate in candidates:
-                if not self._may_go_on(passage, reply):
-                    break
-                attempt = self._next_attempt(passage, candidate, journal)
-                if await self._try(passage, attempt, candidate, request, reply):
-                    return
-                if attempt.error_class in FINAL:
-                    break
-            candidates = _worth_another_try(passage, candidates)
-            if not candidates:
-                break
+            attempt = self._next_attempt(passage, candidate, journal)
+            if await self._try(passage, attempt, candidate, request, reply):
+                return
+        for _ in range(self._limits.retry_rounds_max):
+            if await self._try_again(passage, request, plan, reply, journal):
+                return
         if reply.gone:
             passage.ending = Ending.CALLER_LEFT_BEFORE_FIRST_BYTE
             passage.http_status = 499
             return
         passage.ending = Ending.ALL_REFUSED
         raise conclude(passage.attempts)
+
+    async def _try_again(
+        self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
+    ) -> bool:
+        """Ask those again that refused for the moment, each when it may be asked; return success.
+
+        Where one asks for a longer wait than `retry_wait_max_s`, it is left alone.
+        """
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
+        for wait_s, candidate in _worth_another_try(
+            passage, plan.candidates, now_us, self._limits.retry_backoff_s
+        ):
+            until_s = now_s + wait_s
+            if wait_s > self._limits.retry_wait_max_s or until_s >= passage.deadline_s:
+                break
+            if not self._may_go_on(passage, reply):
+                break
+            await asyncio.sleep(max(0.0, until_s - self._clock.monotonic_s()))
+            if not self._may_go_on(passage, reply):
+                break
+            attempt = self._next_attempt(passage, candidate, journal)
+            if await self._try(passage, attempt, candidate, request, reply):
+                return True
+        return False
 
     async def _try(
         self,
@@ -168,26 +189,10 @@ class Relay:
             return True
         return (
             not reply.gone
+            and passage.attempts[-1].error_class not in FINAL
             and len(passage.attempts) < self._limits.attempts_max
             and self._clock.monotonic_s() < passage.deadline_s
         )
-
-    async def _wait_for_retry(
-        self, passage: Passage, candidates: tuple[Candidate, ...], reply: Reply
-    ) -> bool:
-        names = {candidate.endpoint.name for candidate in candidates}
-        asked = [
-            attempt.retry_after_s
-            for attempt in passage.attempts
-            if attempt.endpoint in names and attempt.retry_after_s is not None
-        ]
-        wait_s = min(asked, default=self._limits.retry_backoff_s)
-        if wait_s > self._limits.retry_wait_max_s or reply.gone:
-            return False
-        if self._clock.monotonic_s() + wait_s >= passage.deadline_s:
-            return False
-        await asyncio.sleep(wait_s)
-        return True
 
 
 class Drains:
@@ -206,8 +211,11 @@ class Drains:
 class _Guard:
     """Watches the caller during one call, and stops the work where nobody waits for it."""
 
-    def __init__(self, passage: Passage, reply: Reply, drains: Drains) -> None:
+    def __init__(
+        self, passage: Passage, reply: Reply, drains: Drains, *, streaming: bool
+    ) -> None:
         self._passage = passage
+        self._streaming = streaming
         self._reply = reply
         self._drains = drains
         self._task = asyncio.current_task()
@@ -224,18 +232,20 @@ class _Guard:
         return self._ours
 
     def conclude(self, now_us: int) -> None:
-        """Note how the stopped attempt ends."""
+        """Note how the stopped attempt ends; one that had ended already stays as it is."""
         passage = self._passage
         attempt = passage.attempts[-1]
-        attempt.ended_at_us = now_us
-        attempt.message = passage.stop_reason
-        if not attempt.written:
-            attempt.outcome = AttemptOutcome.FAILED
-        elif attempt.first_byte_at_us is None:
-            attempt.outcome = AttemptOutcome.UNKNOWN
-        else:
-            attempt.outcome = AttemptOutcome.ABANDONED
-        if self._reply.gone:
+        gone = self._reply.gone
+        if attempt.outcome is AttemptOutcome.CUT_SHORT:
+            attempt.ended_at_us = now_us
+            attempt.message = passage.stop_reason
+            if not attempt.written:
+                attempt.outcome = AttemptOutcome.FAILED
+            elif attempt.first_byte_at_us is None:
+                attempt.outcome = AttemptOutcome.UNKNOWN
+            else:
+                attempt.outcome = AttemptOutcome.ABANDONED if gone else AttemptOutcome.BROKE
+        if gone:
             passage.note_caller_left(self._reply)
         else:
             passage.ending = Ending.PROVIDER_BROKE
@@ -254,10 +264,15 @@ class _Guard:
 
     def _on_gone(self) -> None:
         passage = self._passage
-        if passage.policy is OnCallerLeft.DRAIN and self._drains.has_room():
+        waits_for_retry = passage.attempts[-1].outcome is not AttemptOutcome.CUT_SHORT
+        if (
+            passage.policy is OnCallerLeft.DRAIN
+            and not waits_for_retry
+            and self._drains.has_room()
+        ):
             self._draining = True
             self._drains.under_way += 1
-            if passage.streaming:
+            if self._streaming:
                 self._timer = asyncio.get_running_loop().call_later(
                     self._drains.timeout_s, self._stop, "the drain took too long"
                 )
@@ -295,15 +310,24 @@ def _never_began(passage: Passage, now_us: int) -> None:
 
 
 def _worth_another_try(
-    passage: Passage, candidates: tuple[Candidate, ...]
-) -> tuple[Candidate, ...]:
+    passage: Passage, candidates: tuple[Candidate, ...], now_us: int, backoff_s: float
+) -> list[tuple[float, Candidate]]:
+    """Return who refused for the moment and did no work, with the wait until it may be asked.
+
+    The shortest wait comes first; of equal waits, the plan's order decides.
+    """
     last: Mapping[tuple[str, str], AttemptEvidence] = {
         (attempt.endpoint, attempt.model): attempt for attempt in passage.attempts
     }
-    return tuple(
-        candidate
-        for candidate in candidates
-        if (attempt := last.get((candidate.endpoint.name, candidate.model))) is not None
-        and attempt.error_class in RETRYABLE
-        and attempt.outcome is AttemptOutcome.FAILED
-    )
+    worth: list[tuple[float, Candidate]] = []
+    for candidate in candidates:
+        attempt = last.get((candidate.endpoint.name, candidate.model))
+        if (
+            attempt is not None
+            and attempt.error_class in RETRYABLE
+            and attempt.outcome is AttemptOutcome.FAILED
+        ):
+            asked_s = backoff_s if attempt.retry_after_s is None else attempt.retry_after_s
+            past_s = (now_us - (attempt.ended_at_us or now_us)) / SECOND_US
+            worth.append((max(0.0, asked_s - past_s), candidate))
+    return sorted(worth, key=itemgetter(0))

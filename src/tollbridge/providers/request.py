@@ -1,10 +1,13 @@
 """What of a caller's request must be understood to carry it?"""
 
-from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from tollbridge.core.call import ErrorClass, Operation
+
+
+LABEL_CHARACTERS_MAX = 200
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -35,10 +38,30 @@ class Refusal(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What is taken from a whole answer: names and the raw usage object."""
 
-    usage: Mapping[str, object] | None
+    usage: dict[str, Any] | None
     served_model: str | None
     response_id: str | None
 
 
 class MalformedAnswerError(ValueError):
     """A 200 that is not what the dialect answers with."""
+
+    def __init__(self, message: str, *, disguised: bool = False) -> None:
+        super().__init__(message)
+        self.disguised = disguised
+        """It is an error object that came with a 200."""
+
+
+def label_of(value: object) -> str | None:
+    """Return a name that somebody else gave as one that can be stored, None where it is no text.
+
+    At most 200 characters; what cannot be printed (NUL, line ends, half a surrogate pair) becomes
+    a question mark.
+    """
+    if type(value) is not str:
+        return None
+    if len(value) <= LABEL_CHARACTERS_MAX and value.isprintable():
+        return value or None
+    return "".join(
+        character if character.isprintable() else "?" for character in value[:LABEL_CHARACTERS_MAX]
+    )

@@ -135,7 +135,7 @@ class Assembler:
         return EndedCall(CallEvidence(call.opened, closed), _with_raw(source, raw))
 
     def reread(
-        self, opened: str | None, attempts: str | None, progress: str | None, call_id: str
+        self, call_id: str, opened: str | None, attempts: str | None, progress: str | None
     ) -> OpenCall:
         """Return an open call out of the JSON that the database kept of it."""
         call = OpenCall(call_id)

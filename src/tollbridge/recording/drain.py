@@ -6,8 +6,8 @@ what a record's own content breaks is put into quarantine, and the offset moves 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,263 @@ from typing import Any
 import msgspec
 import structlog
 
-from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SECOND_US, Clock, SystemClock
-from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.limits import LeaseCorrection
-from tollbridge.recording import segments as files
-from tollbridge.recording.calls import Assembler, EndedCall, Unclosable
+from tollbridge.recording import store
+from tollbridge.recording.calls import Unclosable
+from tollbridge.recording.closing import Close, Closer, error_of
 from tollbridge.recording.logs import CallLogger, log_calls
+from tollbridge.recording.reading import SpoolReading
 from tollbridge.recording.record import Ledger, Shelf, UnitBooks, corrections
-from tollbridge.recording.records import RecordCodec
 from tollbridge.recording.rollups import Days
-from tollbridge.recording.segments import Batch, Position, ReadLimits, SegmentReader
+from tollbridge.recording.segments import Batch, ReadLimits, remove_stillborn
 from tollbridge.recording.spool import Reach, nothing_happens
 from tollbridge.recording.store import RecordingStore, is_database_fault
 from tollbridge.storage.unit import Database, Unit
+
+HOUR_US = 3600 * SECOND_US
+
+log: Any = structlog.get_logger()
+
+
+class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The knobs of the drain, with their units."""
+
+    batch_records_max: int = 2000
+    interval_ms: int = 50
+    """Time between two looks at the spool, while there is little to do."""
+    keep_h: float = 24.0
+    """Time that a finished segment is kept."""
+    tidy_interval_s: float = 60.0
+    """Time between two looks for what can be deleted."""
+    evidence_keep_days: int = 30
+    purge_rows_max: int = 10_000
+    retry_wait_s_min: float = 0.05
+    retry_wait_s_max: float = 5.0
+    dimensions_cached_max: int = 50_000
+    zone: tzinfo = UTC
+    """The billing time zone: where the days of the daily roll-ups begin."""
+    read: ReadLimits = ReadLimits()
+
+
+def _ignore(_correction: LeaseCorrection) -> None:
+    """Tell nobody."""
+
+
+class DrainHooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told what."""
+
+    on_correction: Callable[[LeaseCorrection], None] = _ignore
+    """After the commit: the posted charge is not what the worker took."""
+    call_logger: CallLogger | None = None
+    """Gets the lines of each call; None writes none, and costs nothing."""
+    reach: Reach = nothing_happens
+
+
+class DrainHealth(msgspec.Struct, frozen=True):
+    """How the drain stands. `spool_pending_records` is about right, and 0 only where none is."""
+
+    spool_pending_bytes: int
+    spool_pending_records: int
+    lag_s: float
+    """How long there has been something to do without a break."""
+    open_calls: int
+    quarantined: int
+    unreadable_lines: int
+    database_error: str | None
+    """What the database last said, while batches are being retried."""
+
+
+class Drain:
+    """Brings one node's spool into the books."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        close: Close,
+        ledger: Ledger,
+        *,
+        node: str,
+        settings: DrainSettings | None = None,
+        hooks: DrainHooks | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._node = node
+        self._settings = settings or DrainSettings()
+        self._hooks = hooks or DrainHooks()
+        self._clock = clock or SystemClock()
+        self._store = RecordingStore(database.dialect)
+        shelf = Shelf(self._store, Days(self._settings.zone), self._settings.dimensions_cached_max)
+        self._closer = Closer(shelf, close, ledger)
+        self._reading = SpoolReading(directory, node, self._settings.read)
+        self._batch: Batch | None = None
+        self._ready = False
+        self._stopping = asyncio.Event()
+        self._quarantined = 0
+        self._unreadable_lines = 0
+        self._caught_up_at_s = self._clock.monotonic_s()
+        self._tidied_at_s = self._clock.monotonic_s()
+        self._database_error: str | None = None
+
+    async def run(self) -> None:
+        """Drain until `stop()`; what the database refuses is tried again, ever more slowly."""
+        wait_s = self._settings.retry_wait_s_min
+        while not self._stopping.is_set():
+            error = await error_of(self._turn())
+            if error is None:
+                wait_s = self._settings.retry_wait_s_min
+                continue
+            if not is_database_fault(error):
+                raise error
+            self._database_error = type(error).__name__
+            log.warning("drain_retries", action="drain", error=str(error), wait_s=wait_s)
+            await self._sleep(wait_s)
+            wait_s = min(wait_s * 2, self._settings.retry_wait_s_max)
+
+    def stop(self) -> None:
+        """Let `run()` return after the batch that it is at."""
+        self._stopping.set()
+
+    async def step(self) -> int:
+        """Bring one batch into the books; return about how many records it had, 0 for none.
+
+        Raises what is the database's fault; the next step then tries the same batch again.
+        """
+        await self._load()
+        if self._batch is None:
+            self._batch = self._reading.gather(self._settings.batch_records_max)
+        batch = self._batch
+        if batch.touched:
+            error = await error_of(self._write(batch, one_by_one=False))
+            if error is not None:
+                if is_database_fault(error):
+                    raise error
+                log.warning("drain_isolates", action="drain", error=type(error).__name__)
+                await self._write(batch, one_by_one=True)
+        self._batch = None
+        self._database_error = None
+        if not self._reading.pending()[0]:
+            self._caught_up_at_s = self._clock.monotonic_s()
+        return max(1, batch.records) if batch.touched else 0
+
+    async def catch_up(self) -> None:
+        """Bring everything into the books that can be now."""
+        while await self.step():
+            pass
+
+    async def tidy(self) -> None:
+        """Delete what has been kept long enough: drained segments, once durable, and evidence."""
+        settings = self._settings
+        now_us = self._clock.now_us()
+        async with self._database.write() as unit:
+            names = await store.list_deletable(
+                unit, self._node, now_us - round(settings.keep_h * HOUR_US)
+            )
+            before_us = now_us - settings.evidence_keep_days * 24 * HOUR_US
+            await store.purge_evidence(unit, before_us, settings.purge_rows_max)
+            self._quarantined, self._unreadable_lines = await store.load_counts(unit)
+        remove_stillborn(self._directory, now_us - HOUR_US)
+        # What was finished is committed, and from here on it survives a power cut too.
+        if not names or not await self._database.checkpoint():
+            return
+        for name in names:
+            self._hooks.reach("segment.before_delete")
+            (self._directory / name).unlink(missing_ok=True)
+        async with self._database.write() as unit:
+            await store.forget_segments(unit, names)
+        self._reading.forget(names)
+
+    async def rewind(self) -> None:
+        """Read all segments that are still there again from their beginning.
+
+        Changes nothing but what a restored backup lacks.
+        """
+        names = self._reading.names()
+        async with self._database.write() as unit:
+            await store.rewind(unit, names)
+        self._batch = None
+        self._ready = False
+
+    def health(self) -> DrainHealth:
+        """Return how the drain stands; asks no database."""
+        pending_bytes, pending_records = self._reading.pending() if self._ready else (1, 1)
+        lag_s = self._clock.monotonic_s() - self._caught_up_at_s if pending_bytes else 0.0
+        return DrainHealth(
+            spool_pending_bytes=pending_bytes,
+            spool_pending_records=pending_records,
+            lag_s=lag_s,
+            open_calls=self._reading.open_calls(),
+            quarantined=self._quarantined,
+            unreadable_lines=self._unreadable_lines,
+            database_error=self._database_error,
+        )
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._reading.stop()
+        self._ready = False
+
+    async def _turn(self) -> None:
+        began_s = self._clock.monotonic_s()
+        records = await self.step()
+        if began_s - self._tidied_at_s >= self._settings.tidy_interval_s:
+            self._tidied_at_s = began_s
+            await self.tidy()
+        if records < self._settings.batch_records_max:
+            taken_s = self._clock.monotonic_s() - began_s
+            await self._sleep(max(0.0, self._settings.interval_ms / 1000 - taken_s))
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _load(self) -> None:
+        if self._ready:
+            return
+        async with self._database.read() as unit:
+            standing = await store.load_standing(unit, self._node)
+            self._quarantined, self._unreadable_lines = await store.load_counts(unit)
+        self._reading.start(standing)
+        self._ready = True
+
+    async def _write(self, batch: Batch, *, one_by_one: bool) -> None:
+        """Write a batch in one unit; one by one, what cannot be closed is put aside."""
+        now_us = self._clock.now_us()
+        closer = self._closer
+        culprits: list[Unclosable] = []
+        async with self._database.write() as unit:
+            if one_by_one:
+                books, culprits = await closer.one_by_one(unit, batch.ended, now_us)
+            else:
+                books = await closer.together(unit, batch.ended, now_us)
+            put_aside = await self._put_aside(unit, [*batch.unclosable, *culprits], now_us)
+            await self._store.keep(unit, batch, now_us)
+            for worker in sorted(self._reading.workers_gone(batch)):
+                keep = await store.held_in_quarantine(unit, worker)
+                await closer.ledger.return_remainder(unit, worker, keep)
+            self._hooks.reach("drain.before_commit")
+        self._hooks.reach("drain.after_commit")
+        self._quarantined += put_aside
+        self._committed(batch, books)
+
+    async def _put_aside(self, unit: Unit, items: Sequence[Unclosable], now_us: int) -> int:
+        if not items:
+            return 0
+        # A second `closed` of a call that is in the books is no trouble.
+        known = await self._store.known(unit, [one.call_id for one in items if one.call_id])
+        return await store.put_aside(
+            unit, [one for one in items if one.call_id not in known], now_us
+        )
+
+    def _committed(self, batch: Batch, books: UnitBooks) -> None:
+        self._reading.committed(batch)
+        self._unreadable_lines += batch.unreadable_lines
+        books.committed()
+        for correction in corrections(books.added):
+            self._hooks.on_correction(correction)
+        if self._hooks.call_logger is not None:
+            log_calls(self._hooks.call_logger, books.added)

@@ -15,7 +15,8 @@ from tollbridge.core.limits import LeaseCorrection
 from tollbridge.recording.attempts import attempt_rows
 from tollbridge.recording.details import Source, detail_row
 from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
-from tollbridge.recording.store import BookRows, RecordingStore
+from tollbridge.recording.statements import BookRows
+from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Unit
 
 
@@ -118,12 +119,9 @@ class UnitBooks:
 
     def _rows(self, added: Sequence[CallAccount], fold: Fold) -> BookRows:
         details = [
-            detail_row(account, self._sources[account.evidence.opened.call_id])
-            for account in added
+            detail_row(account, self._sources[account.evidence.opened.call_id]) for account in added
         ]
-        evidence = [
-            (row[0], row[1], self._sources[row[0]].raw.decode()) for row in details
-        ]
+        evidence = [(row[0], row[1], self._sources[row[0]].raw.decode()) for row in details]
         for account in added:
             fold.add(account)
         return BookRows(details, attempt_rows(added), evidence, fold)

@@ -4,6 +4,7 @@ Two families over the same quarter hours: by call (the serving provider) and by 
 attempted one). Both are folds of the rows in `call_details` and `call_attempts`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 
@@ -180,6 +181,15 @@ class Fold:
         _sum_up(self.by_call, (quarter_us, ids[0]), measures)
         for attempt in attempts:
             self._add_attempt(attempt, dimension, quarter_us, day_us)
+
+    def sums(self) -> Mapping[str, Sums]:
+        """Return the sums by the name of their table."""
+        return {
+            "rollups_by_call": self.by_call,
+            "rollups_by_call_daily": self.by_call_daily,
+            "rollups_by_attempt": self.by_attempt,
+            "rollups_by_attempt_daily": self.by_attempt_daily,
+        }
 
     def _add_attempt(
         self, attempt: AttemptAccount, of_call: Dimension, quarter_us: int, day_us: int

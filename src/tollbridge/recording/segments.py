@@ -133,6 +133,7 @@ class SegmentReader:
         for call_id in list(self.calls)[:calls_max]:
             call = self._pop(call_id, batch)
             if call is not None:
+                batch.records += 1
                 self._put(self._assembler.interrupted(call, source), batch)
         if self.calls:
             return False
@@ -146,6 +147,13 @@ class SegmentReader:
     def remember(self, call: OpenCall) -> None:
         """Take back an open call that the database kept."""
         self.calls[call.call_id] = call
+
+    def committed(self) -> None:
+        """Note that what was read is in the books."""
+        self.committed_bytes = self.offset_bytes
+        for call_id in self.changed:
+            self.calls[call_id].stored = True
+        self.changed.clear()
 
     def position(self) -> Position:
         """Return how far the file was read."""

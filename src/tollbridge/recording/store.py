@@ -1,87 +1,66 @@
-"""All SQL of the drain.
+"""All that the drain reads and writes. The statements that run for many rows: statements.py."""
 
-Statements are made once from `tables.py` and run by the drivers: many rows a call, in tuples.
-"""
-
-import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import asyncpg
 import msgspec
-from sqlalchemy import Table, insert
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from tollbridge.core.call import Hold
+from tollbridge.core.call import new_id
 from tollbridge.core.errors import OverloadedError
-from tollbridge.recording.calls import OpenCall, Unclosable
-from tollbridge.recording.rollups import Fold, coarse
-from tollbridge.recording.segments import Position
+from tollbridge.recording import statements
+from tollbridge.recording.calls import Unclosable
+from tollbridge.recording.segments import Batch, Position
+from tollbridge.recording.statements import INSERTED, BookRows, Build
 from tollbridge.recording.tables import (
-    ROLLUPS,
-    call_attempts,
-    call_details,
     call_evidence,
-    dimensions,
     open_calls,
     quarantine,
+    recording_counters,
+    spool_segments,
 )
-from tollbridge.storage.statements import compile_statement
 from tollbridge.storage.unit import DialectName, PostgresDriver, Rows, Unit
 
-INSERTED = (call_details, call_attempts, call_evidence)
 UNREADABLE_LINES = "unreadable_lines"
 OPEN = "open"
 FINISHED = "finished"
-
-_ADVANCE = """
-INSERT INTO spool_segments (segment, node, worker, offset_bytes, lines, unreadable_lines, state)
-VALUES (?, ?, ?, ?, ?, ?, 'open')
-ON CONFLICT (segment) DO UPDATE SET node = excluded.node, worker = excluded.worker,
-    offset_bytes = excluded.offset_bytes, lines = excluded.lines,
-    unreadable_lines = excluded.unreadable_lines
-"""
-_FINISH = "UPDATE spool_segments SET state = 'finished', finished_at_us = ? WHERE segment = ?"
-_COUNT = """
-INSERT INTO recording_counters (name, count) VALUES (?, ?)
-ON CONFLICT (name) DO UPDATE SET count = recording_counters.count + excluded.count
-"""
-# Not of a call that is in the books: its segment is being read again.
-_PUT_OPEN_SQLITE = """
-INSERT INTO open_calls (call_id, segment, last_at_us, opened, attempts, progress)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM call_details WHERE call_id = ?1)
-"""
-_PUT_OPEN_POSTGRESQL = """
-INSERT INTO open_calls (call_id, segment, last_at_us, opened, attempts, progress)
-SELECT $1::uuid, $2::text, $3::bigint, $4::text, $5::text, $6::text
-WHERE NOT EXISTS (SELECT 1 FROM call_details WHERE call_id = $1::uuid)
-"""
-_ON_OPEN = """
-ON CONFLICT (call_id) DO UPDATE SET segment = excluded.segment, last_at_us = excluded.last_at_us,
-    opened = excluded.opened, attempts = excluded.attempts, progress = excluded.progress
-"""
-_DROP_OPEN = "DELETE FROM open_calls WHERE call_id = ?"
-_KNOWN_SQLITE = (
-    "SELECT call_id FROM call_details WHERE call_id IN (SELECT value FROM json_each(?))"
-)
-_KNOWN_POSTGRESQL = "SELECT call_id::text FROM call_details WHERE call_id = ANY($1::uuid[])"
-
-_encode = msgspec.json.Encoder().encode
+REPLAYED = "replayed"
+DISMISSED = "dismissed"
 
 
-class BookRows(msgspec.Struct):
-    """What a batch adds to the books: rows of tables.INSERTED in the order of their columns."""
+class StoredCall(msgspec.Struct, frozen=True):
+    """A row of `open_calls`."""
 
-    details: list[tuple[Any, ...]]
-    attempts: list[tuple[Any, ...]]
-    evidence: list[tuple[Any, ...]]
-    fold: Fold
+    segment: str
+    call_id: str
+    opened: str | None
+    attempts: str | None
+    progress: str | None
 
 
-Build = Callable[[set[str]], BookRows]
-"""Makes the rows, given which call ids are in the books already."""
+class Standing(msgspec.Struct, frozen=True):
+    """How far the segments of a node are in the books."""
+
+    positions: tuple[Position, ...]
+    finished: frozenset[str]
+    calls: tuple[StoredCall, ...]
+
+
+class QuarantineRow(msgspec.Struct, frozen=True):
+    """A row of `quarantine` that waits to be replayed."""
+
+    quarantine_id: int
+    segment: str
+    offset_bytes: int
+    node: str
+    worker: str
+    call_id: str | None
+    raw: str
+    error: str
 
 
 def is_database_fault(error: BaseException) -> bool:
@@ -114,15 +93,9 @@ class RecordingStore:
 
     def __init__(self, dialect: DialectName) -> None:
         self._dialect = dialect
-        self._columns = {table.name: table.c.keys() for table in INSERTED}
-        self._insert = {
-            table.name: compile_statement(insert(table), "sqlite", table.c.keys()).sql
-            for table in INSERTED
-        }
-        self._add = {name: _upsert(table, dialect) for name, table in ROLLUPS.items()}
-        self._add_dimension = _insert_missing(dimensions, dialect)
-        put_open = _PUT_OPEN_SQLITE if dialect == "sqlite" else _PUT_OPEN_POSTGRESQL
-        self._put_open = put_open + _ON_OPEN
+        self._insert = {table: statements.insert_sqlite(table) for table in INSERTED}
+        self._add = {table: statements.add_to_rollup(table, dialect) for table in statements.KEYS}
+        self._add_dimensions = statements.add_dimensions(dialect)
 
     async def add_calls(self, unit: Unit, call_ids: Sequence[str], build: Build) -> None:
         """Add to the books what `build` makes of the calls that are not in them."""
@@ -141,180 +114,261 @@ class RecordingStore:
         if self._dialect == "sqlite":
             return await unit.run_script_sync(lambda raw: _known(raw, call_ids))
         driver = await unit.postgres_driver()
-        return {row[0] for row in await driver.fetch(_KNOWN_POSTGRESQL, call_ids)}
+        return {row[0] for row in await driver.fetch(statements.KNOWN_POSTGRESQL, call_ids)}
 
-    async def keep_open_calls(
-        self, unit: Unit, changed: Iterable[tuple[str, OpenCall]], gone: Iterable[str]
-    ) -> None:
-        """Write down open calls, each with its segment, and remove those that have ended."""
-        rows = [
-            (
-                call.call_id,
-                segment,
-                call.last_at_us,
-                _text(call.opened_raw),
-                _text(call.attempts_raw),
-                _text(call.progress_raw),
-            )
-            for segment, call in changed
+    async def keep(self, unit: Unit, batch: Batch, now_us: int) -> None:
+        """Write down how far a batch leads: offsets, open calls, finished segments."""
+        readers = sorted(batch.touched.values(), key=lambda reader: reader.name)
+        opened = [
+            statements.open_call_row(reader.calls[call_id], reader.name)
+            for reader in readers
+            for call_id in sorted(reader.changed)
         ]
-        await self.run(
-            unit, [(self._put_open, rows), (_DROP_OPEN, [(call_id,) for call_id in gone])]
+        unreadable = batch.unreadable_lines
+        await self._run(
+            unit,
+            [
+                (statements.ADVANCE, [msgspec.structs.astuple(one.position()) for one in readers]),
+                (statements.PUT_OPEN[self._dialect], opened),
+                (statements.DROP_OPEN, [(call_id,) for call_id in sorted(batch.gone)]),
+                (statements.COUNT, [(UNREADABLE_LINES, unreadable)] if unreadable else []),
+                (statements.FINISH, [(now_us, reader.name) for reader in batch.finished]),
+            ],
         )
 
-    async def advance(self, unit: Unit, positions: Iterable[Position], unreadable: int) -> None:
-        """Write down how far segments are in the books."""
-        rows = [msgspec.structs.astuple(one) for one in positions]
-        ordered = [
-            (one[0], one[1], one[2], one[3], one[4], one[5]) for one in sorted(rows)
-        ]
-        counted = [(UNREADABLE_LINES, unreadable)] if unreadable else []
-        await self.run(unit, [(_ADVANCE, ordered), (_COUNT, counted)])
-
-    async def finish(self, unit: Unit, segments: Iterable[str], now_us: int) -> None:
-        """Mark segments of which everything is in the books, and nothing more will come."""
-        await self.run(unit, [(_FINISH, [(now_us, segment) for segment in segments])])
-
-    async def put_aside(self, unit: Unit, items: Sequence[Unclosable], now_us: int) -> int:
-        """Put records into quarantine, but for those of calls in the books; return how many."""
-        known = await self.known(unit, [one.call_id for one in items if one.call_id is not None])
-        rows = [
-            {
-                "segment": one.source.segment,
-                "offset_bytes": one.source.offset_bytes,
-                "node": one.source.node,
-                "worker": one.source.worker,
-                "call_id": one.call_id,
-                "raw": one.source.raw.decode(errors="replace"),
-                "error": one.error.replace("\0", "\ufffd"),
-                "holds": _holds(one),
-                "created_at_us": now_us,
-                "state": OPEN,
-            }
-            for one in items
-            if one.call_id not in known
-        ]
-        if rows:
-            await unit.connection.execute(insert(quarantine), rows)
-        return len(rows)
-
-    async def run(self, unit: Unit, statements: Sequence[tuple[str, Rows]]) -> None:
-        """Run statements for many rows each; on SQLite in one hop. Their places are `?`."""
-        wanted = [(sql, list(rows)) for sql, rows in statements]
-        wanted = [(sql, rows) for sql, rows in wanted if rows]
-        if not wanted:
-            return
+    async def _run(self, unit: Unit, wanted: Sequence[tuple[str, Rows]]) -> None:
+        """Run statements for many rows each; on SQLite in one hop."""
+        todo = [(sql, rows) for sql, rows in wanted if rows]
         if self._dialect == "sqlite":
-            await unit.run_script_sync(lambda raw: _run_all(raw, wanted))
+            await unit.run_script_sync(lambda raw: _run_all(raw, todo))
             return
-        for sql, rows in wanted:
-            await unit.run_many(_numbered(sql), rows)
+        for sql, rows in todo:
+            await unit.run_many(statements.numbered(sql), rows)
 
     def _add_sqlite(self, raw: sqlite3.Connection, call_ids: Sequence[str], build: Build) -> None:
         rows = build(_known(raw, call_ids))
         if not rows.details:
             return
-        insert_ = self._insert
-        raw.executemany(insert_[call_details.name], rows.details)
-        raw.executemany(insert_[call_attempts.name], rows.attempts)
-        raw.executemany(insert_[call_evidence.name], rows.evidence)
-        added = dimension_rows(rows.fold)
-        if added:
-            raw.executemany(self._add_dimension, added)
-        for name, sums in rollup_rows(rows.fold).items():
-            raw.executemany(self._add[name], sums)
+        todo: list[tuple[str, Rows]] = [
+            (self._insert[table], records)
+            for table, records in zip(
+                INSERTED, (rows.details, rows.attempts, rows.evidence), strict=True
+            )
+        ]
+        todo.append((self._add_dimensions, statements.dimension_rows(rows.fold)))
+        todo += [
+            (self._add[name], sums) for name, sums in statements.rollup_rows(rows.fold).items()
+        ]
+        _run_all(raw, todo)
 
     async def _add_postgresql(self, driver: PostgresDriver, rows: BookRows) -> None:
-        for table, records in zip(
-            INSERTED, (rows.details, rows.attempts, rows.evidence), strict=True
+        for (table, columns), records in zip(
+            INSERTED.items(), (rows.details, rows.attempts, rows.evidence), strict=True
         ):
             if records:
-                await driver.copy_records_to_table(
-                    table.name, records=records, columns=self._columns[table.name]
-                )
-        added = dimension_rows(rows.fold)
+                await driver.copy_records_to_table(table, records=records, columns=columns)
+        added = statements.dimension_rows(rows.fold)
         if added:
-            await driver.execute(self._add_dimension, *_arrays(added))
-        for name, sums in rollup_rows(rows.fold).items():
+            await driver.execute(self._add_dimensions, *statements.arrays(added))
+        for name, sums in statements.rollup_rows(rows.fold).items():
             if sums:
-                await driver.execute(self._add[name], *_arrays(sums))
+                await driver.execute(self._add[name], *statements.arrays(sums))
 
 
-def dimension_rows(fold: Fold) -> list[tuple[Any, ...]]:
-    """Return the rows of `dimensions` that a batch may need, in key order."""
-    rows: dict[int, tuple[Any, ...]] = {}
-    for dimension, (fine_id, coarse_id) in fold.fresh.items():
-        rows[fine_id] = (fine_id, *dimension)
-        rows[coarse_id] = (coarse_id, *coarse(dimension))
-    return [rows[key] for key in sorted(rows)]
-
-
-def rollup_rows(fold: Fold) -> Mapping[str, list[tuple[Any, ...]]]:
-    """Return by table what a batch adds to the roll-ups, in key order."""
-    return {
-        name: [(*key, *sums[key]) for key in sorted(sums)]
-        for name, sums in (
-            ("rollups_by_call", fold.by_call),
-            ("rollups_by_call_daily", fold.by_call_daily),
-            ("rollups_by_attempt", fold.by_attempt),
-            ("rollups_by_attempt_daily", fold.by_attempt_daily),
+async def load_standing(unit: Unit, node: str) -> Standing:
+    """Return where the books stand in the segments of one node."""
+    columns = spool_segments.c
+    found = await unit.connection.execute(
+        select(
+            columns.segment,
+            columns.node,
+            columns.worker,
+            columns.offset_bytes,
+            columns.lines,
+            columns.unreadable_lines,
+            columns.state,
+        ).where(columns.node == node)
+    )
+    rows = found.tuples().all()
+    kept = await unit.connection.execute(
+        select(
+            open_calls.c.segment,
+            open_calls.c.call_id,
+            open_calls.c.opened,
+            open_calls.c.attempts,
+            open_calls.c.progress,
         )
-    } | {"rollup_latency": [(*key, fold.latency[key]) for key in sorted(fold.latency)]}
-
-
-def _upsert(table: Table, dialect: DialectName) -> str:
-    """Return the statement that adds rows of sums to a roll-up."""
-    keys = table.primary_key.columns.keys()
-    measures = [name for name in table.c.keys() if name not in keys]  # noqa: SIM118 - not a dict
-    sums = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in measures)
-    return (
-        f"INSERT INTO {table.name} AS r ({', '.join(table.c.keys())}) {_values(table, dialect)} "
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+        .join(spool_segments, spool_segments.c.segment == open_calls.c.segment)
+        .where(columns.node == node, columns.state == OPEN)
+    )
+    return Standing(
+        tuple(Position(*row[:6]) for row in rows if row[6] == OPEN),
+        frozenset(row[0] for row in rows if row[6] != OPEN),
+        tuple(StoredCall(*row) for row in kept.tuples()),
     )
 
 
-def _insert_missing(table: Table, dialect: DialectName) -> str:
-    return (
-        f"INSERT INTO {table.name} ({', '.join(table.c.keys())}) {_values(table, dialect)} "
-        "ON CONFLICT DO NOTHING"
+async def put_aside(unit: Unit, items: Iterable[Unclosable], now_us: int) -> int:
+    """Put records into quarantine; return how many."""
+    rows = [
+        {
+            "segment": one.source.segment,
+            "offset_bytes": one.source.offset_bytes,
+            "node": one.source.node,
+            "worker": one.source.worker,
+            "call_id": one.call_id,
+            "raw": one.source.raw.decode(errors="replace"),
+            "error": one.error.replace("\0", "\ufffd"),
+            "holds": None
+            if one.evidence is None
+            else [msgspec.structs.asdict(hold) for hold in one.evidence.opened.holds] or None,
+            "created_at_us": now_us,
+            "state": OPEN,
+        }
+        for one in items
+    ]
+    if rows:
+        await unit.connection.execute(insert(quarantine), rows)
+    return len(rows)
+
+
+async def held_in_quarantine(unit: Unit, worker: str) -> Mapping[str, int]:
+    """Return lease id → nano-USD of the holds of a worker's calls that wait in quarantine."""
+    found = await unit.connection.execute(
+        select(quarantine.c.holds).where(
+            quarantine.c.state == OPEN,
+            quarantine.c.worker == worker,
+            quarantine.c.holds.is_not(None),
+        )
+    )
+    held: dict[str, int] = {}
+    for holds in found.scalars():
+        for hold in cast("list[dict[str, Any]]", holds):
+            lease_id = hold["lease_id"]
+            held[lease_id] = held.get(lease_id, 0) + hold["amount_nanousd"]
+    return held
+
+
+async def has_open_segments(unit: Unit, worker: str) -> bool:
+    """Return whether more records of a worker may come."""
+    found = await unit.connection.execute(
+        select(spool_segments.c.segment)
+        .where(spool_segments.c.worker == worker, spool_segments.c.state == OPEN)
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+async def list_quarantine(
+    unit: Unit, after_id: int = 0, limit: int = 100, only_id: int | None = None
+) -> list[QuarantineRow]:
+    """Return a page of what waits in quarantine, by id; with `only_id` just that one."""
+    columns = quarantine.c
+    wanted = (
+        columns.quarantine_id > after_id if only_id is None else columns.quarantine_id == only_id
+    )
+    found = await unit.connection.execute(
+        select(
+            columns.quarantine_id,
+            columns.segment,
+            columns.offset_bytes,
+            columns.node,
+            columns.worker,
+            columns.call_id,
+            columns.raw,
+            columns.error,
+        )
+        .where(columns.state == OPEN, wanted)
+        .order_by(columns.quarantine_id)
+        .limit(limit)
+    )
+    return [QuarantineRow(*row) for row in found.tuples()]
+
+
+async def resolve(unit: Unit, quarantine_id: int, state: str, now_us: int) -> bool:
+    """Take a row out of quarantine as REPLAYED or DISMISSED; return whether it was in it."""
+    changed = await unit.connection.execute(
+        update(quarantine)
+        .where(quarantine.c.quarantine_id == quarantine_id, quarantine.c.state == OPEN)
+        .values(state=state, resolved_at_us=now_us)
+    )
+    return changed.rowcount == 1
+
+
+async def note_error(unit: Unit, quarantine_id: int, error: str) -> None:
+    """Write down why a row could not be replayed either."""
+    await unit.connection.execute(
+        update(quarantine)
+        .where(quarantine.c.quarantine_id == quarantine_id)
+        .values(error=error.replace("\0", "\ufffd"))
     )
 
 
-def _values(table: Table, dialect: DialectName) -> str:
-    if dialect == "sqlite":
-        return f"VALUES ({', '.join('?' * len(table.c))})"
-    types = ["bigint" if column.type.python_type is int else "text" for column in table.c]
-    arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
-    return f"SELECT * FROM unnest({arrays})"
+async def load_counts(unit: Unit) -> tuple[int, int]:
+    """Return how many records wait in quarantine, and how many lines were unreadable."""
+    waiting = await unit.connection.execute(
+        select(func.count()).select_from(quarantine).where(quarantine.c.state == OPEN)
+    )
+    unreadable = await unit.connection.execute(
+        select(recording_counters.c.count).where(recording_counters.c.name == UNREADABLE_LINES)
+    )
+    return waiting.scalar_one(), unreadable.scalar() or 0
 
 
-def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Turn rows into one array per column, as `unnest` takes them."""
-    return [list(column) for column in zip(*rows, strict=True)]
+async def list_deletable(unit: Unit, node: str, before_us: int) -> list[str]:
+    """Return the segments of a node that were finished before an instant."""
+    found = await unit.connection.execute(
+        select(spool_segments.c.segment)
+        .where(
+            spool_segments.c.node == node,
+            spool_segments.c.state == FINISHED,
+            spool_segments.c.finished_at_us < before_us,
+        )
+        .order_by(spool_segments.c.segment)
+    )
+    return list(found.scalars())
+
+
+async def forget_segments(unit: Unit, segments: Sequence[str]) -> None:
+    """Remove the rows of segments whose files are deleted."""
+    await unit.connection.execute(
+        delete(spool_segments).where(spool_segments.c.segment.in_(segments))
+    )
+
+
+async def rewind(unit: Unit, segments: Sequence[str]) -> None:
+    """Let segments be read again from their beginning; that changes nothing in the books."""
+    await unit.connection.execute(
+        update(spool_segments)
+        .where(spool_segments.c.segment.in_(segments))
+        .values(offset_bytes=0, lines=0, unreadable_lines=0, state=OPEN, finished_at_us=None)
+    )
+
+
+async def purge_evidence(unit: Unit, before_us: int, rows_max: int = 10_000) -> int:
+    """Delete raw evidence of calls accounted before an instant; return how much, at most so much.
+
+    A call's id begins with its time, so that only old rows are looked at.
+    """
+    columns = call_evidence.c
+    old = (
+        select(columns.call_id)
+        .where(columns.call_id < new_id(before_us), columns.accounted_at_us < before_us)
+        .order_by(columns.call_id)
+        .limit(rows_max)
+    )
+    gone = await unit.connection.execute(
+        delete(call_evidence).where(columns.call_id.in_(old.scalar_subquery()))
+    )
+    return gone.rowcount
 
 
 def _known(raw: sqlite3.Connection, call_ids: Sequence[str]) -> set[str]:
-    text = _encode(call_ids).decode()
-    return {cast("str", row[0]) for row in raw.execute(_KNOWN_SQLITE, (text,))}
+    text = msgspec.json.encode(call_ids).decode()
+    return {cast("str", row[0]) for row in raw.execute(statements.KNOWN_SQLITE, (text,))}
 
 
-def _run_all(raw: sqlite3.Connection, statements: Sequence[tuple[str, list[Sequence[Any]]]]) -> None:
-    for sql, rows in statements:
-        raw.executemany(sql, rows)
-
-
-def _numbered(sql: str) -> str:
-    """Turn the places of SQLite's dialect into those of PostgreSQL's."""
-    parts = re.split(r"\?", sql)
-    return "".join(
-        part if place == 0 else f"${place}{part}" for place, part in enumerate(parts)
-    )
-
-
-def _text(raw: bytes | None) -> str | None:
-    return None if raw is None else raw.decode()
-
-
-def _holds(item: Unclosable) -> Any:
-    holds: tuple[Hold, ...] = () if item.evidence is None else item.evidence.opened.holds
-    return [msgspec.structs.asdict(hold) for hold in holds] or None
+def _run_all(raw: sqlite3.Connection, wanted: Sequence[tuple[str, Rows]]) -> None:
+    for sql, rows in wanted:
+        if rows:
+            raw.executemany(sql, rows)

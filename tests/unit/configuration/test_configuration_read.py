@@ -300,7 +300,7 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (ROUTE + "order = 'fastest'", ["order 'fastest' is not built yet"]),
         (ROUTE + "bucket = 'openai'", ["bucket is not built yet"]),
         (PRICE + "rates = { video_second = '1' }", ["rates.video_second is not built yet"]),
-        (BUDGET.replace("key:ci", "user:ci"), ["user: is not built yet; built: key:"]),
+        (BUDGET.replace("key:ci", "customer:ci"), ["customer: is not built yet; built: org"]),
         (BUDGET + "hard = false", ["hard = false is not built yet"]),
         (BUDGET + "limit_credits = 5", ["limit_credits is not built yet"]),
         (BUDGET + "limit_calls = 5", ["limit_calls is not built yet"]),

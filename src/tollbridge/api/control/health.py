@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -83,7 +82,7 @@ async def ready(control: ControlOf, response: Response) -> Ready:
     return Ready(ready=is_ready)
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request, control: ControlOf) -> Response:
     """Give the figures in Prometheus' text format, to this machine alone."""
     if not _is_local(request):

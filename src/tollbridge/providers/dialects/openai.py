@@ -11,7 +11,7 @@ import msgspec
 from tollbridge.core.call import Operation
 from tollbridge.core.errors import InvalidRequestError, TollbridgeError
 from tollbridge.core.plan import Endpoint
-from tollbridge.providers.request import Answer, MalformedAnswerError, Request
+from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
 
 TARGETS: dict[Operation, str] = {
     Operation.CHAT_COMPLETION: "/chat/completions",
@@ -23,7 +23,10 @@ TARGETS: dict[Operation, str] = {
 NO_STREAM_OPTIONS = "no_stream_options"
 MAX_COMPLETION_TOKENS = "max_completion_tokens"
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Tokens = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Choices = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+# What a usage object may take in our records; no known one comes near.
+USAGE_BYTES_MAX = 64 * 1024
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 
@@ -36,9 +39,9 @@ class _Chat(msgspec.Struct):
     messages: list[msgspec.Raw]
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    max_tokens: Positive | None = None
-    max_completion_tokens: Positive | None = None
-    n: Positive | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    n: Choices | None = None
     user: str | None = None
     safety_identifier: str | None = None
 
@@ -48,9 +51,9 @@ class _Completion(msgspec.Struct):
     prompt: str | list[msgspec.Raw] | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    max_tokens: Positive | None = None
-    n: Positive | None = None
-    best_of: Positive | None = None
+    max_tokens: Tokens | None = None
+    n: Choices | None = None
+    best_of: Choices | None = None
     user: str | None = None
 
 
@@ -61,9 +64,9 @@ class _Embedding(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    usage: dict[str, Any] | None = None
-    model: str | None = None
-    id: str | None = None
+    usage: Any = None
+    model: Any = None
+    id: Any = None
     choices: list[msgspec.Raw] | None = None
     data: list[msgspec.Raw] | None = None
     error: Any = None
@@ -143,11 +146,14 @@ class OpenAI:
             answer = self._answer(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedAnswerError(f"the answer is not the dialect's JSON: {error}") from error
-        if answer.error is not None and answer.choices is None and answer.data is None:
-            raise MalformedAnswerError(f"an error in a 200: {str(answer.error)[:400]}")
+        if answer.error and not answer.choices and not answer.data:
+            raise MalformedAnswerError("an error in a 200", disguised=True)
         if answer.choices is None and answer.data is None:
             raise MalformedAnswerError("the answer has neither choices nor data")
-        return Answer(usage=answer.usage, served_model=answer.model, response_id=answer.id)
+        usage = answer.usage if isinstance(answer.usage, dict) else None
+        if len(body) > USAGE_BYTES_MAX and len(self._encode(usage)) > USAGE_BYTES_MAX:
+            usage = None
+        return Answer(usage, label_of(answer.model), label_of(answer.id))
 
     def render_error(self, error: TollbridgeError) -> bytes:
         """Return an error as OpenAI's SDK expects it."""
@@ -167,12 +173,11 @@ class OpenAI:
             chat.stream_options is not None and bool(chat.stream_options.include_usage),
             chat.max_completion_tokens or chat.max_tokens,
             chat.n or 1,
-            chat.safety_identifier or chat.user,
+            label_of(chat.safety_identifier or chat.user),
         )
 
     def _read_completion(self, body: bytes) -> Request:
         completion = self._completion(body)
-        prompts = len(completion.prompt) if isinstance(completion.prompt, list) else 1
         return Request(
             Operation.COMPLETION,
             body,
@@ -180,13 +185,21 @@ class OpenAI:
             bool(completion.stream),
             completion.stream_options is not None and bool(completion.stream_options.include_usage),
             completion.max_tokens,
-            max(completion.n or 1, completion.best_of or 1) * max(prompts, 1),
-            completion.user,
+            max(completion.n or 1, completion.best_of or 1) * _prompts(completion.prompt),
+            label_of(completion.user),
         )
 
     def _read_embedding(self, body: bytes) -> Request:
         embedding = self._embedding(body)
-        return Request(Operation.EMBEDDING, body, embedding.model, customer=embedding.user)
+        customer = label_of(embedding.user)
+        return Request(Operation.EMBEDDING, body, embedding.model, customer=customer)
+
+
+def _prompts(prompt: str | list[msgspec.Raw] | None) -> int:
+    """Return how many prompts a completion has: a list of numbers is one, said in tokens."""
+    if not isinstance(prompt, list) or not prompt or bytes(prompt[0])[:1].isdigit():
+        return 1
+    return len(prompt)
 
 
 def _invalid(message: str) -> InvalidRequestError:

@@ -14,15 +14,18 @@ import msgspec
 
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.providers.frames import data_of, split_frames
+from tollbridge.providers.request import label_of
 
 UsageMerge = Callable[[dict[str, Any] | None, dict[str, Any]], dict[str, Any]]
 
 # The keys as JSON writes them: inside a string their quotes would be escaped.
 _SAYS_SOMETHING = re.compile(rb'"(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"\s*:\s*[{"])')
 _FINISH_REASON = re.compile(rb'"finish_reason"\s*:\s*"')
-# Anything but plain data frames that say nothing: a comment, an event name, the end mark.
-_NEEDS_A_LOOK = re.compile(_SAYS_SOMETHING.pattern + rb"|\[DONE\]|\A(?!data:)|\n\r?\n(?!data:|\Z)")
 _DONE = b"[DONE]"
+# What a usage object may take in our records; no known one comes near.
+USAGE_BYTES_MAX = 64 * 1024
+# Comments before the first data frame are kept up to this.
+COMMENTS_BYTES_MAX = 64 * 1024
 
 
 class _Group(msgspec.Struct):
@@ -30,8 +33,8 @@ class _Group(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
+    id: Any = None
+    model: Any = None
     choices: list[msgspec.Raw] | None = None
     usage: dict[str, Any] | None = None
     x_groq: _Group | None = None
@@ -56,7 +59,8 @@ class OpenAIStream:
         self._attempt = attempt
         self._shows_usage = shows_usage
         self._merge_usage = merge_usage
-        self._decode = _DECODE
+        self._comments = b""
+        self._failure: StreamFailedError | ValueError | None = None
         self.finished = False
         """A frame said that the answer is whole: a finish reason, usage, or the end mark."""
 
@@ -72,25 +76,48 @@ class OpenAIStream:
                 continue
             if data == _DONE:
                 raise ValueError("the stream ended before its first frame")
-            first = self._read(frame, data)
-            self._attempt.served_model = first.model
-            self._attempt.response_id = first.id
+            first = _read(frame, data)
+            self._attempt.served_model = label_of(first.model)
+            self._attempt.response_id = label_of(first.id)
             break
         else:
+            # They commit us to nothing yet, but belong to the stream if there is to be one.
+            self._comments = (self._comments + whole)[-COMMENTS_BYTES_MAX:]
             return b""
-        return self.pass_on(whole)
+        comments, self._comments = self._comments, b""
+        out = self.pass_on(comments + whole)
+        if not out:
+            self.raise_failure()
+        return out
 
     def pass_on(self, whole: bytes) -> bytes:
         """Read whole frames and return those that the caller gets.
 
-        Raises StreamFailedError where the provider says that it failed.
+        Of a piece that goes wrong, what stands before is returned; `raise_failure` then raises.
         """
-        attempt = self._attempt
-        attempt.output_bytes += len(whole)
-        if _NEEDS_A_LOOK.search(whole) is None:
-            attempt.chunks += whole.count(b"\n\n") + whole.count(b"\n\r\n")
+        if _SAYS_SOMETHING.search(whole) is None and _DONE not in whole and _is_plain(whole):
+            self._attempt.chunks += whole.count(b"\n\n") + whole.count(b"\n\r\n")
             return whole
-        return b"".join([frame for frame in split_frames(whole) if self._look(frame)])
+        out: list[bytes] = []
+        try:
+            for frame in split_frames(whole):
+                if self._look(frame):
+                    out.append(frame)
+        except (StreamFailedError, ValueError) as error:
+            self._failure = error
+        return b"".join(out)
+
+    def last(self, frame: bytes) -> bytes:
+        """Read what stood after the last frame's end: a whole frame, or nothing."""
+        data = data_of(frame)
+        if not data or (data != _DONE and not _is_json(data)):
+            return b""
+        return self.pass_on(frame)
+
+    def raise_failure(self) -> None:
+        """Raise StreamFailedError or ValueError where the stream went wrong."""
+        if self._failure is not None:
+            raise self._failure
 
     def _look(self, frame: bytes) -> bool:
         """Note what one frame says; return whether the caller gets it."""
@@ -103,13 +130,13 @@ class OpenAIStream:
         if _SAYS_SOMETHING.search(data) is None:
             self._attempt.chunks += 1
             return True
-        said = self._read(frame, data)
+        said = _read(frame, data)
         if said.choices:
             self._attempt.chunks += 1
         if _FINISH_REASON.search(data) is not None:
             self.finished = True
         usage = said.usage or (said.x_groq.usage if said.x_groq is not None else None)
-        if usage is None:
+        if usage is None or len(data) > USAGE_BYTES_MAX:
             return True
         self._attempt.usage = self._merge_usage(self._attempt.usage, usage)
         if said.choices:
@@ -117,14 +144,34 @@ class OpenAIStream:
         self.finished = True
         return self._shows_usage
 
-    def _read(self, frame: bytes, data: bytes) -> _Frame:
-        try:
-            said = self._decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"a frame is not the dialect's JSON: {error}") from error
-        if said.error is not None and not said.choices:
-            raise StreamFailedError(frame, data, said.error)
-        return said
+
+def _read(frame: bytes, data: bytes) -> _Frame:
+    try:
+        said = _DECODE(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"a frame is not the dialect's JSON: {error}") from error
+    if said.error is not None and not said.choices:
+        raise StreamFailedError(frame, data, said.error)
+    return said
+
+
+def _is_plain(whole: bytes) -> bool:
+    """Return whether every frame begins with its one data line: no comments, no event names."""
+    ends = whole.count(b"\n\n") + whole.count(b"\n\r\n")
+    following = whole.count(b"\ndata:")
+    return (
+        following == ends - 1
+        and whole.startswith(b"data:")
+        and (not following or whole.count(b"\n\ndata:") + whole.count(b"\n\r\ndata:") == following)
+    )
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 _DECODE = msgspec.json.Decoder(_Frame).decode

@@ -1,0 +1,119 @@
+"""kill -9, at every named point and at random: no call is lost, none is doubled."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.books import compare, outstanding
+from tests.support.node import BUDGET, config_of
+from tests.support.processes import ServedNode, load, served_node
+from tests.support.sandbox_server import process_sandbox
+
+CALLERS = 8
+HEADROOM = BUDGET.format(limit="1000")
+
+POINTS_OF_WORKER = (
+    "spool.before_opened",
+    "spool.after_opened",
+    "spool.mid_line",
+    "spool.before_closed",
+)
+POINTS_OF_OFFICE = (
+    "drain.before_commit",
+    "drain.after_commit",
+)
+
+
+async def under_load(node: ServedNode, seconds: float, what: asyncio.Task[None] | None) -> None:
+    until = asyncio.Event()
+    calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
+    await asyncio.sleep(seconds)
+    if what is not None:
+        await what
+    until.set()
+    await calls
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("point", [*POINTS_OF_WORKER, *POINTS_OF_OFFICE])
+async def test_a_process_that_dies_at_a_named_point_loses_and_doubles_nothing(
+    tmp_path: Path, point: str
+) -> None:
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        config = config_of(provider.url, extra=HEADROOM)
+        async with served_node(tmp_path, config, workers=2, crash_at=f"{point}:20") as node:
+            await under_load(node, 2.0, None)
+            node.kill_all()  # whoever was started again would die at the point again
+            await node.start(crash_at="")
+            await under_load(node, 0.3, None)
+            await node.drained()
+            log = provider.log()
+            await compare(node.database_url, log, in_flight_max=10 * CALLERS)
+            assert node.stop() == 0
+            assert await outstanding(node.database_url) == 0
+
+
+async def test_twenty_random_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
+    dice = random.Random(20)
+    rounds = 20
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        config = config_of(provider.url, extra=HEADROOM)
+        async with served_node(tmp_path, config, workers=2) as node:
+            until = asyncio.Event()
+            calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
+            for _ in range(rounds):
+                await asyncio.sleep(dice.uniform(0.2, 0.8))
+                match dice.choice(["worker", "worker", "office", "office", "all"]):
+                    case "all":
+                        node.kill_all()
+                        await node.start()
+                    case role:
+                        kill(node.pids(role)[:1])
+            until.set()
+            seen = await calls
+            assert seen.get("200", 0) > 100, seen
+            await node.drained()
+            rows = await compare(
+                node.database_url, provider.log(), in_flight_max=rounds * 2 * CALLERS
+            )
+            assert len(rows) >= seen["200"]
+
+
+async def test_workers_serve_on_while_the_office_is_dead_and_it_catches_up(tmp_path: Path) -> None:
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        config = config_of(provider.url, extra=HEADROOM)
+        async with served_node(tmp_path, config, workers=2) as node:
+            until = asyncio.Event()
+            calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
+            await asyncio.sleep(1.0)
+            kill(node.pids("office"))
+            await asyncio.sleep(2.0)
+            until.set()
+            seen = await calls
+            assert set(seen) == {"200"}, seen
+            await node.drained()
+            await compare(node.database_url, provider.log(), in_flight_max=0)
+
+
+async def test_when_the_supervisor_is_killed_nothing_is_left_on_the_port(tmp_path: Path) -> None:
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        async with served_node(tmp_path, config_of(provider.url), workers=2) as node:
+            children = list(node.children())
+            assert node.process is not None
+            node.process.kill()
+            node.process.wait()
+            async with asyncio.timeout(10):
+                while any(Path(f"/proc/{pid}").exists() for pid in children):
+                    await asyncio.sleep(0.05)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", node.port)

@@ -1,0 +1,152 @@
+"""Limits and changes over several worker processes of one node."""
+
+import asyncio
+import subprocess
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from tests.support.books import discrepancies, rows_of
+from tests.support.node import BUDGET, KEY, MODEL, chat, config_of
+from tests.support.processes import COMMAND, ServedNode, served_node
+from tests.support.sandbox_server import process_sandbox
+from tollbridge.core.clock import SystemClock
+from tollbridge.storage.unit import Database
+
+HEADERS = {"authorization": f"Bearer {KEY}"}
+
+
+async def call_on_new_connections(node: ServedNode, count: int, **fields: Any) -> list[int]:
+    """Make `count` calls, each on a connection of its own, so that all workers get some."""
+
+    async def one(number: int) -> int:
+        async with httpx.AsyncClient(base_url=node.url, headers=HEADERS, timeout=20) as client:
+            answer = await client.post("/v1/chat/completions", json=chat(f"n {number}", **fields))
+            return answer.status_code
+
+    return list(await asyncio.gather(*(one(number) for number in range(count))))
+
+
+async def test_four_workers_and_ten_calls_a_minute_serve_exactly_ten(tmp_path: Path) -> None:
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        config = config_of(provider.url, key_extra="calls_per_minute = 10")
+        async with served_node(tmp_path, config, workers=4) as node:
+            left_s = 60 - SystemClock().now_us() / 1e6 % 60
+            if left_s < 5:
+                await asyncio.sleep(left_s + 0.1)  # the minute is the calendar's
+            statuses = Counter(await call_on_new_connections(node, 60))
+            assert statuses == {200: 10, 429: 50}
+
+
+async def test_a_hard_budget_holds_over_two_workers_and_false_refusals_pass(
+    tmp_path: Path,
+) -> None:
+    limit_nanousd = 3_000_000
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        limit = str(Decimal(limit_nanousd) / 10**9)
+        config = config_of(provider.url, extra=BUDGET.format(limit=limit))
+        async with served_node(tmp_path, config, workers=2) as node:
+            stop = asyncio.Event()
+            refused_first_s: list[float] = []
+            served: list[float] = []
+            clock = SystemClock()
+
+            async def caller(number: int) -> None:
+                async with httpx.AsyncClient(
+                    base_url=node.url, headers=HEADERS, timeout=20
+                ) as client:
+                    while not stop.is_set():
+                        body = chat(f"caller {number}", max_tokens=20)
+                        answer = await client.post("/v1/chat/completions", json=body)
+                        if answer.status_code == 200:
+                            served.append(clock.monotonic_s())
+                        else:
+                            assert answer.status_code == 402, answer.text
+                            refused_first_s.append(clock.monotonic_s())
+                            await asyncio.sleep(0.05)
+                            if clock.monotonic_s() - refused_first_s[0] > 3:
+                                return
+
+            await asyncio.gather(*(caller(number) for number in range(64)))
+            await node.drained()
+            rows = await rows_of(node.database_url)
+            spent = sum(row.charge_nanousd for row in rows)
+            overrun = sum(row.charge_nanousd for row in rows if "overrun" in (await flags_of(node)))
+            assert spent <= limit_nanousd + overrun
+            # What is left is less than one call may cost: nothing was refused for good
+            # while there was room.
+            assert limit_nanousd - spent < 20_000
+            assert max(served) < refused_first_s[0] + 2.5
+            assert await discrepancies(node.database_url) == []
+
+
+async def flags_of(node: ServedNode) -> str:
+    database = Database.open(node.database_url)
+    async with database.read() as unit:
+        found = await unit.connection.execute(text("SELECT flags FROM call_details"))
+        flags = " ".join(str(row.flags) for row in found)
+    await database.close()
+    return flags
+
+
+async def test_a_revoked_key_is_refused_by_all_workers_within_a_second(tmp_path: Path) -> None:
+    with process_sandbox(tmp_path / "sandbox.log") as provider:
+        async with served_node(tmp_path, config_of(provider.url), workers=3) as node:
+            environment = node.environment({})
+            made = subprocess.run(
+                [COMMAND, "keys", "create", "guest", "--user", "guest"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            key = next(word for word in made.stdout.split() if word.startswith("tb_"))
+            headers = {"authorization": f"Bearer {key}"}
+            await asyncio.sleep(1)
+            assert set(await statuses_with(node, headers)) == {200}
+            subprocess.run(
+                [COMMAND, "keys", "revoke", "guest"],
+                env=environment,
+                capture_output=True,
+                check=True,
+            )
+            await asyncio.sleep(1)
+            assert set(await statuses_with(node, headers)) == {401}
+
+
+async def statuses_with(node: ServedNode, headers: dict[str, str]) -> list[int]:
+    async def one() -> int:
+        async with httpx.AsyncClient(base_url=node.url, headers=headers, timeout=20) as client:
+            return (await client.post("/v1/chat/completions", json=chat())).status_code
+
+    return list(await asyncio.gather(*(one() for _ in range(20))))
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("[[budgets]]\nname = 1", "budgets"),
+        ('[[route]]\nmodel = "x"\ncategory = "video"', "not built"),
+        (f'[[route]]\nmodel = "{MODEL}"\ncategory = "text"\ncandidate = 1', "candidate"),
+    ],
+)
+def test_a_configuration_that_cannot_be_applied_is_said_and_ends_the_start(
+    tmp_path: Path, config: str, words: str
+) -> None:
+    node = ServedNode(tmp_path, config, None, {})
+    ended = subprocess.run(
+        [COMMAND, "serve"],
+        env=node.environment({}),
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert ended.returncode == 78
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,180 @@
+"""A whole node as its users run it: `tollbridge serve` and its children, to be killed at will."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.node import KEY
+
+START_MAX_S = 40.0
+COMMAND = str(Path(sys.executable).with_name("tollbridge"))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+class ServedNode:
+    """One `tollbridge serve`: started, killed, started again over the same data directory."""
+
+    def __init__(
+        self, folder: Path, config: str, database_url: str | None, settings: Mapping[str, Any]
+    ) -> None:
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database_url = database_url or f"sqlite:///{self.data_dir / 'tollbridge.db'}"
+        self._config = folder / "tollbridge.toml"
+        self._config.write_text(config)
+        self._settings = dict(settings)
+        if database_url is not None:
+            self._settings["database_url"] = database_url
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_path = folder / "serve.log"
+
+    def environment(self, more: Mapping[str, Any]) -> dict[str, str]:
+        """Return the environment that the node and its command line run in."""
+        given = {
+            "port": self.port,
+            "data_dir": self.data_dir,
+            "config": self._config,
+            "spool_reserve_mb": 1,
+            "shutdown_grace_s": 2,
+            **self._settings,
+            **more,
+        }
+        names = {f"TOLLBRIDGE_{name.upper()}": str(value) for name, value in given.items()}
+        return {**os.environ, "CI_KEY": KEY, **names}
+
+    async def start(self, **more: Any) -> None:
+        """Start it and wait until it serves."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, "serve"], env=self.environment(more), stdout=log, stderr=log
+            )
+        async with asyncio.timeout(START_MAX_S), httpx.AsyncClient() as client:
+            while True:
+                if self.process.poll() is not None:
+                    raise AssertionError(self.log_path.read_text()[-4000:])
+                with contextlib.suppress(httpx.TransportError):
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.02)
+
+    def children(self) -> dict[int, str]:
+        """Return the running children by process id: office, worker or another word."""
+        assert self.process is not None
+        found: dict[int, str] = {}
+        for path in Path("/proc").iterdir():
+            if not path.name.isdigit():
+                continue
+            with contextlib.suppress(OSError, IndexError):
+                stat = (path / "stat").read_text().rpartition(")")[2].split()
+                if int(stat[1]) != self.process.pid or stat[0] == "Z":
+                    continue
+                words = (path / "cmdline").read_text().split("\0")
+                found[int(path.name)] = words[2].rpartition(".")[2]
+        return found
+
+    def pids(self, role: str) -> list[int]:
+        """Return the process ids of all workers, or of the office."""
+        return [pid for pid, word in self.children().items() if word == role]
+
+    def kill_all(self) -> None:
+        """Kill the supervisor and every child at once, as a power switch would."""
+        assert self.process is not None
+        for pid in [self.process.pid, *self.children()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """End it in good order; return the exit status."""
+        if self.process is None or self.process.poll() is not None:
+            return -1
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    async def health(self) -> dict[str, Any]:
+        """Return what /healthz says; {} where nobody answers."""
+        async with httpx.AsyncClient() as client:
+            with contextlib.suppress(httpx.TransportError):
+                return (await client.get(f"{self.url}/healthz")).json()
+        return {}
+
+    async def drained(self, wait_max_s: float = 30.0) -> dict[str, Any]:
+        """Wait until everything in the spool is in the books."""
+        async with asyncio.timeout(wait_max_s):
+            while True:
+                health = await self.health()
+                if health.get("spool_pending_records") == 0 and not health.get("open_calls", 1):
+                    return health
+                await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def served_node(
+    folder: Path, config: str, database_url: str | None = None, **settings: Any
+) -> AsyncGenerator[ServedNode]:
+    """Start a node; whatever is left of it is ended afterwards."""
+    node = ServedNode(folder, config, database_url, settings)
+    await node.start()
+    try:
+        yield node
+    finally:
+        if node.process is not None and node.process.poll() is None:
+            pids = [node.process.pid, *node.children()]
+            try:
+                node.stop()
+            except subprocess.TimeoutExpired:
+                for pid in pids:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                node.process.wait()
+
+
+async def load(
+    node: ServedNode, *, callers: int, until: asyncio.Event, stream_every: int = 3
+) -> dict[str, int]:
+    """Call as fast as possible until told to stop; return how often each thing happened."""
+    seen: dict[str, int] = {}
+    number = 0
+
+    async def caller(client: httpx.AsyncClient) -> None:
+        nonlocal number
+        while not until.is_set():
+            number += 1
+            stream = number % stream_every == 0
+            body = {
+                "model": "gpt-4o-mini",
+                "messages": [{"role": "user", "content": f"call {number}"}],
+                "max_tokens": 20,
+                "stream": stream,
+            }
+            try:
+                answer = await client.post("/v1/chat/completions", json=body)
+                what = str(answer.status_code)
+            except httpx.TransportError as error:
+                what = type(error).__name__
+                await asyncio.sleep(0.01)
+            seen[what] = seen.get(what, 0) + 1
+
+    limits = httpx.Limits(max_connections=callers, max_keepalive_connections=callers)
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(
+        base_url=node.url, headers=headers, timeout=20, limits=limits
+    ) as client:
+        await asyncio.gather(*(caller(client) for _ in range(callers)))
+    return seen
