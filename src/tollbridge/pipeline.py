@@ -26,6 +26,7 @@ async def serve(inbound: Inbound, reply: Reply, gateway: Gateway) -> None:
     request = gateway.check(inbound, await inbound.body())
     plan = gateway.plan(request)
     call = gateway.begin(inbound, key, request, plan)
+    reply.call_id = call.call_id
     try:
         held = await gateway.reserve(call)
     except (BudgetExceededError, UnpricedModelError) as error:

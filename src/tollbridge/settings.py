@@ -185,7 +185,8 @@ class Settings(BaseSettings):
 
     # Database
     sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
-        default="NORMAL", description="How SQLite syncs; the spool repeats what a power cut takes."
+        default="FULL",
+        description="How SQLite syncs: FULL keeps each commit through a power cut, NORMAL most.",
     )
     database_connections_max: int = Field(
         default=10, ge=2, description="Connections to PostgreSQL."

@@ -220,7 +220,9 @@ class FaultyReply:
 
     gone = False
     stalled = False
+    cut_off = False
     started = False
+    call_id: str | None = None
 
     def watch(self, on_gone: Callable[[], None] | None) -> None:
         pass

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import text
 
-from tollbridge.ledger import store as ledger_store
-from tollbridge.recording import store as recording_store
+from tollbridge.ledger.books import books as ledger_books
+from tollbridge.ledger.store import list_outstanding_leases
 from tollbridge.sandbox import LogEntry
 from tollbridge.storage.unit import Database
 
 ROWS = """
 SELECT call_id, status, ending, input_tokens, output_tokens, usage_source, cost_nanousd,
-       charge_nanousd, attempt_count
+       charge_nanousd, attempt_count, flags
 FROM call_details
 """
 
@@ -33,7 +33,7 @@ async def discrepancies(url: str) -> list[Any]:
     database = Database.open(url)
     try:
         async with database.read() as unit:
-            return [*await recording_store.books(unit), *await ledger_store.books(unit)]
+            return [*await ledger_books(unit)]
     finally:
         await database.close()
 
@@ -43,7 +43,7 @@ async def outstanding(url: str) -> int:
     database = Database.open(url)
     try:
         async with database.read() as unit:
-            leases = await ledger_store.list_outstanding_leases(unit)
+            leases = await list_outstanding_leases(unit)
             return sum(one.outstanding_nanousd for one in leases)
     finally:
         await database.close()

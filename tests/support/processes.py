@@ -119,7 +119,7 @@ class ServedNode:
         async with asyncio.timeout(wait_max_s):
             while True:
                 health = await self.health()
-                if health.get("spool_pending_records") == 0 and not health.get("open_calls", 1):
+                if health.get("spool_pending_records") == 0 and health.get("open_calls", 0) == 0:
                     return health
                 await asyncio.sleep(0.05)
 

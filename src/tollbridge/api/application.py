@@ -1,5 +1,6 @@
 """Of what does the office's HTTP application consist?"""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -28,7 +29,7 @@ Who really served each call, what it cost, and whether the budget held.
 Money is decimal text in US dollars, instants are ISO 8601 in UTC, what is not known is null.
 Lists are paged by `cursor`: pass `next_cursor` on until it is null.
 """
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: Mapping[int | str, dict[str, Any]] = {
     "default": {"model": ErrorEnvelope, "description": "An error, in the one envelope for all."}
 }
 
@@ -43,7 +44,7 @@ def create_application(services: ControlServices) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=ERRORS,
+        responses=dict(ERRORS),
     )
     application.state.control = Control(
         services=services,

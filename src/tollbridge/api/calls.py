@@ -34,6 +34,9 @@ OPERATIONS: dict[str, Operation] = {
     "/v1/embeddings": Operation.EMBEDDING,
 }
 MODELS = "/v1/models"
+PATH_CHARACTERS_MAX = 200
+RETRY_WAIT_MAX_S = 60.0
+"""A retry after a longer wait than this is nothing that a client should do by itself."""
 
 
 class MethodNotAllowedError(InvalidRequestError):
@@ -118,7 +121,8 @@ class DataPlane:
         is_models = path == MODELS or path.startswith(f"{MODELS}/")
         if operation is None and not is_models:
             self.not_carried += 1
-            raise NotCarriedError(f"{scope['method']} {path} is not carried by this gateway")
+            shown = path[:PATH_CHARACTERS_MAX]
+            raise NotCarriedError(f"{scope['method']} {shown} is not carried by this gateway")
         if not is_models or scope["method"] != "GET":
             raise MethodNotAllowedError(f"{scope['method']} is not a method of {path}")
         inbound = CallInbound(
@@ -155,7 +159,13 @@ class DataPlane:
         headers = _json_headers()
         if error.retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-        helps = error.retry_after_s is not None or error.status in {408, 504}
+        if reply.call_id is not None:
+            headers.append((b"x-tollbridge-call-id", reply.call_id.encode()))
+        helps = (
+            error.status in {408, 503, 504}
+            if error.retry_after_s is None
+            else error.retry_after_s <= RETRY_WAIT_MAX_S
+        )
         headers.append((b"x-should-retry", b"true" if helps else b"false"))
         await reply.whole(error.status, headers, self._dialect.render_error(error))
 

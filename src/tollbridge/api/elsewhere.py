@@ -9,16 +9,24 @@ from collections.abc import Callable
 import msgspec
 
 from tollbridge.api.calls import Scope
+from tollbridge.api.inbound import Room
 from tollbridge.api.reply import Receive, Send
+from tollbridge.core.errors import OverloadedError
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.head import FRAMING_NAMES, METHODS, compose_head
 from tollbridge.providers.origin import Origin
 from tollbridge.providers.response import Response
 from tollbridge.providers.transport import Transport
 
+BODIES_AT_ONCE = 4
+"""So many bodies of the largest size are held at one moment: nobody was asked for a key yet."""
 NOT_PASSED_BACK = frozenset(
     {b"connection", b"keep-alive", b"transfer-encoding", b"date", b"server"}
 )
+
+
+class _TooLargeError(Exception):
+    """The body is over the limit."""
 
 
 class Elsewhere:
@@ -37,6 +45,7 @@ class Elsewhere:
         self._transport = transport
         self._origin = Origin.unix(socket_path)
         self._body_bytes_max = body_bytes_max
+        self._room = Room(BODIES_AT_ONCE * body_bytes_max)
         self._timeout_s = timeout_s
         self._own_health = own_health
         self._is_ready = is_ready
@@ -52,18 +61,30 @@ class Elsewhere:
         if method not in METHODS:
             await _answer(send, 405, _error("method_not_allowed", "this method is not carried"))
             return
-        body = await self._body(receive)
-        if body is None:
+        taken: list[int] = []
+        try:
+            body = await self._body(receive, taken)
+            if body is not None:
+                await self._pass_on(scope, method, body, send)
+        except OverloadedError:
+            await _answer(send, 503, _error("overloaded", "too many bodies are under way"))
+        except _TooLargeError:
             await _answer(send, 413, _error("body_too_large", "the body is too large"))
+        finally:
+            self._room.give_back(sum(taken))
+
+    async def _pass_on(self, scope: Scope, method: bytes, body: bytes, send: Send) -> None:
+        path: str = scope["path"]
+        try:
+            head = self._head(scope, method, len(body))
+        except ValueError:
+            await _answer(send, 400, _error("invalid_request", "the address cannot be passed on"))
             return
         try:
             response = await self._transport.send(
-                self._origin,
-                self._head(scope, method, len(body)),
-                body,
-                first_byte_timeout_s=self._timeout_s,
+                self._origin, head, body, first_byte_timeout_s=self._timeout_s
             )
-        except (TransportError, ValueError):
+        except TransportError:
             if path == "/healthz":
                 await _answer(send, 200, {**self._own_health(), "status": "degraded"})
                 return
@@ -84,16 +105,24 @@ class Elsewhere:
             headers.append((b"x-forwarded-for", str(client[0]).encode()))
         return compose_head(method, target, host, headers, body_length)
 
-    async def _body(self, receive: Receive) -> bytes | None:
+    async def _body(self, receive: Receive, taken: list[int]) -> bytes | None:
+        """Return the body, None where the caller left before its end; `taken` is its room.
+
+        Raises OverloadedError or _TooLargeError.
+        """
         parts: list[bytes] = []
         size = 0
         while True:
             message = await receive()
+            if message["type"] != "http.request":
+                return None
             part: bytes = message.get("body", b"")
             parts.append(part)
             size += len(part)
             if size > self._body_bytes_max:
-                return None
+                raise _TooLargeError
+            self._room.take(len(part))
+            taken.append(len(part))
             if not message.get("more_body"):
                 return b"".join(parts)
 

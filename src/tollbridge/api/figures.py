@@ -40,8 +40,6 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     spool_pending_bytes: int = 0
     drain_lag_s: float = 0.0
     """Age of the oldest record that is not drained; 0 where there is none."""
-    drained_records: int = 0
-    """Since the office's start."""
     open_calls: int = 0
     """Calls that the drain knows to have begun and not yet ended."""
     quarantined: int = 0

@@ -1,6 +1,7 @@
 """What has a caller sent, and is there room for it?"""
 
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -152,5 +153,5 @@ def _tags(value: bytes) -> tuple[str, ...]:
 def _key_of(query: bytes) -> str | None:
     for part in query.split(b"&"):
         if part.startswith(b"key="):
-            return part[4:].decode("latin-1")
+            return unquote_to_bytes(part[4:]).decode("latin-1")
     return None

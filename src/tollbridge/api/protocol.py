@@ -37,6 +37,10 @@ def _refusal(status: bytes, code: bytes, message: bytes) -> bytes:
     )
 
 
+# After a refusal the rest of what the peer sends is thrown away for so long: a socket that is
+# closed with unread bytes is reset, and the refusal would be lost with it.
+LINGER_S = 1.0
+
 HEAD_TOO_LARGE = _refusal(
     b"431 Request Header Fields Too Large", b"headers_too_large", b"the request's head is too large"
 )
@@ -46,6 +50,7 @@ HEAD_TOO_SLOW = _refusal(
 BODY_TOO_SLOW = _refusal(
     b"408 Request Timeout", b"timeout", b"the request's body took too long to arrive"
 )
+NOT_HTTP = _refusal(b"400 Bad Request", b"invalid_request", b"this is not a valid HTTP/1.1 request")
 BODY_TOO_SHORT = _refusal(
     b"400 Bad Request", b"invalid_request", b"the body is shorter than its stated length"
 )
@@ -61,6 +66,8 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_made(transport)  # pyright: ignore[reportArgumentType]  # uvicorn narrows it
         self.lost = False
         self.stalled = False
+        self.cut_off = False
+        """The peer went, or was dropped, with bytes still to be taken."""
         self._watcher: Callable[[], None] | None = None
         self._received_bytes = 0
         self._in_head = True
@@ -73,6 +80,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whoever serves a call is told."""
         self.lost = True
+        self.cut_off = self._stalled_since_s is not None
         super().connection_lost(exc)
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
@@ -88,16 +96,11 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._head_since_s = self.loop.time()
         super().data_received(data)
         if self._in_head and self._received_bytes > self.limits.header_bytes_max:
-            self._refuse(HEAD_TOO_LARGE)
+            self._refuse_head(HEAD_TOO_LARGE)
 
     def eof_received(self) -> None:
         """Answer a peer that ended its sending in the middle of a body."""
-        cycle = self.cycle
-        if (
-            cycle is not None  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
-            and self._body_since_s is not None
-            and not cycle.response_started
-        ):
+        if self._body_since_s is not None and not self.cycle.response_started:
             self._refuse(BODY_TOO_SHORT)
 
     def on_message_begin(self) -> None:
@@ -107,15 +110,17 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the head's size, then let the request be served."""
-        self._in_head = False
-        self._head_since_s = None
+        if self._refused:
+            return
         if self._received_bytes > self.limits.header_bytes_max:
             size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
             if size > self.limits.header_bytes_max:
-                self._refuse(HEAD_TOO_LARGE)
+                self._refuse_head(HEAD_TOO_LARGE)
                 return
-        self._body_since_s = self.loop.time()
         super().on_headers_complete()
+        self._in_head = False
+        self._head_since_s = None
+        self._body_since_s = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -129,6 +134,14 @@ class GatewayProtocol(HttpToolsProtocol):
         self._body_since_s = None
         if not self._refused:
             super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no HTTP; named by uvicorn, whose answer would be plain text."""
+        del msg  # uvicorn's words
+        if self._in_head:
+            self._refuse_head(NOT_HTTP)
+        elif not self._refused:
+            self._refuse(NOT_HTTP)
 
     def pause_writing(self) -> None:
         """Note since when the caller does not read."""
@@ -161,22 +174,48 @@ class GatewayProtocol(HttpToolsProtocol):
         if _is_over(self._stalled_since_s, now_s, limits.write_stall_timeout_s):
             self.stalled = True
             self.transport.abort()
+        elif self._is_answering():
+            self._head_since_s = None  # what is sent meanwhile waits for us, not we for it
         elif _is_over(self._head_since_s, now_s, limits.header_timeout_s):
-            self._refuse(HEAD_TOO_SLOW)
+            self._refuse_head(HEAD_TOO_SLOW)
         elif _is_over(self._body_since_s, now_s, limits.body_timeout_s):
-            if self.cycle.response_started:
-                self.transport.abort()
-            else:
-                self._refuse(BODY_TOO_SLOW)
+            self._refuse(BODY_TOO_SLOW)
         elif self.scope is None and _is_over(self._made_at_s, now_s, limits.idle_timeout_s):  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
             self.transport.close()
 
+    def _is_answering(self) -> bool:
+        """Return whether a request that is here whole has not been answered to its end."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
+            return False
+        return self._body_since_s is None or bool(self.pipeline)
+
+    def _refuse_head(self, response: bytes) -> None:
+        """Refuse what cannot become a request; a call under way would take it for its answer."""
+        if self._is_answering():
+            self._refused = True
+            self.transport.abort()
+        else:
+            self._refuse(response)
+
     def _refuse(self, response: bytes) -> None:
+        """End the connection with a refusal, and the request whose body was on its way."""
+        in_body = self._body_since_s is not None
         self._refused = True
         self._head_since_s = self._body_since_s = None
-        if not self.transport.is_closing():
-            self.transport.write(response)
-            self.transport.close()
+        transport, cycle = self.transport, self.cycle
+        if transport.is_closing():
+            return
+        if in_body and (cycle.response_started or self.pipeline):
+            transport.abort()
+            return
+        transport.write(response)
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.loop.call_later(LINGER_S, transport.abort)
+        if in_body:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
 
 def protocol_with(limits: ConnectionLimits) -> type[GatewayProtocol]:

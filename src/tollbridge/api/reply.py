@@ -26,23 +26,29 @@ _STATUS_LINES: Mapping[int, bytes] = MappingProxyType(
 class CallerReply:
     """The way back to one caller."""
 
-    __slots__ = ("_chunked", "_connection", "_cycle", "started")
+    __slots__ = ("_chunked", "_connection", "_cycle", "call_id", "started")
 
     def __init__(self, connection: GatewayProtocol) -> None:
         self._connection = connection
         self._cycle = connection.cycle
         self._chunked = True
         self.started = False
+        self.call_id: str | None = None
 
     @property
     def gone(self) -> bool:
         """Whether nobody reads any more."""
-        return self._connection.lost
+        return self._connection.lost or self._cycle.disconnected
 
     @property
     def stalled(self) -> bool:
         """Whether the caller was dropped because it stopped reading."""
         return self._connection.stalled
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the caller went while it still had to take a part of what was sent."""
+        return self._connection.cut_off
 
     def watch(self, on_gone: Callable[[], None] | None) -> None:
         """Call back once when the caller leaves, at once if it has left."""
@@ -54,7 +60,13 @@ class CallerReply:
             return
         self.started = True
         headers.append((b"content-length", b"%d" % len(body)))
+        cycle = self._cycle
+        if cycle.waiting_for_100_continue:
+            # The body was not asked for; what comes next may be it, or another request.
+            cycle.keep_alive = False
         head = self._head(status, headers)
+        if cycle.scope["method"] == "HEAD":
+            body = b""
         transport = self._connection.transport
         if len(body) <= JOINED_BYTES_MAX:
             transport.write(head + body)

@@ -5,11 +5,12 @@ says why.
 """
 
 import sys
+from collections.abc import Sequence
 
 import typer
 from pydantic import ValidationError
 
-from tollbridge.cli import backup, books, database, keys, ledger, prices, serve, usage
+from tollbridge.cli import backup, books, database, keys, ledger, prices, replay, serve, usage
 from tollbridge.core.errors import TollbridgeError
 from tollbridge.recording.store import is_database_fault
 
@@ -26,7 +27,7 @@ application = typer.Typer(
 )
 application.command("serve")(serve.serve)
 application.command("usage")(usage.usage)
-application.command("replay")(books.replay)
+application.command("replay")(replay.replay)
 application.command("doctor")(books.doctor)
 application.command("backup")(backup.backup)
 application.add_typer(database.commands, name="db")
@@ -35,10 +36,10 @@ application.add_typer(ledger.commands, name="ledger")
 application.add_typer(prices.commands, name="prices")
 
 
-def main() -> None:
-    """Run the command of this process' arguments."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command: that of this process' arguments, where none are handed in."""
     try:
-        application()
+        application(arguments, prog_name="tollbridge")
     except TollbridgeError as error:
         _fail(error.message)
     except ValidationError as error:

@@ -1,2 +1,75 @@
-def replay() -> None: ...
-def doctor() -> None: ...
+"""Do the books agree with themselves?"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+
+from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.output import note, print_json, print_table
+from tollbridge.insight.resource_queries import posted_provider_costs
+from tollbridge.ledger.books import books as ledger_books
+from tollbridge.recording import audit
+from tollbridge.recording.audit import Discrepancy
+from tollbridge.recording.rebuild import rebuild_rollups
+from tollbridge.settings import Settings
+
+NOT_IN_ORDER = 1
+
+
+def doctor(
+    *,
+    books: Annotated[
+        bool, typer.Option("--books", help="Check the books. Without any check named: all.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Make every roll-up anew from the calls, and compare.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Check an installation, also while it runs. Exit status 1 where something is not in order.
+
+    Calls = attempts = roll-ups = postings, and each budget's spent and leased amounts, to the
+    last nano-dollar (in which money is shown here).
+    """
+    del books  # the only check there is
+    found = asyncio.run(_check(load_settings(data_dir=data_dir), deep=deep))
+    if as_json:
+        print_json([msgspec.to_builtins(one) for one in found])
+    elif found:
+        print_table(
+            ("what", "where", "expected", "found"),
+            [(one.kind, one.subject, f"{one.expected:,}", f"{one.found:,}") for one in found],
+            right=("expected", "found"),
+        )
+    if found:
+        note(f"{len(found)} figures are not what others say they should be")
+        raise typer.Exit(NOT_IN_ORDER)
+    note("the books agree")
+
+
+async def _check(settings: Settings, *, deep: bool) -> list[Discrepancy]:
+    # One unit: figures of different moments would differ for no fault.
+    async with opened(settings) as database, database.read() as unit:
+        found = await audit.books(unit)
+        found += [
+            Discrepancy(one.kind, one.subject, one.expected, one.found)
+            for one in await ledger_books(unit)
+        ]
+        billed, posted = await audit.provider_costs(unit), await posted_provider_costs(unit)
+        found += _differing_costs(billed, posted)
+        if deep:
+            found += await rebuild_rollups(unit, ZoneInfo(settings.billing_time_zone))
+    return found
+
+
+def _differing_costs(billed: Mapping[str, int], posted: Mapping[str, int]) -> list[Discrepancy]:
+    return [
+        Discrepancy("postings of a provider", name, billed.get(name, 0), posted.get(name, 0))
+        for name in sorted(billed.keys() | posted.keys())
+        if billed.get(name, 0) != posted.get(name, 0)
+    ]

@@ -1,16 +1,17 @@
-"""All SQL of questions that need more than one package's tables, or another order. Read-only."""
+"""Which keys, prices and budgets are there, as lists? SQL over several packages, read-only."""
 
 from datetime import tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import String, or_, select, tuple_, type_coerce
+from sqlalchemy import String, func, or_, select, tuple_, type_coerce
 
 from tollbridge.access.keys import KeyRow, KeyTerms
 from tollbridge.access.tables import keys
 from tollbridge.ledger.budgets import BudgetRow, BudgetTerms, PeriodState
 from tollbridge.ledger.periods import period_bounds
-from tollbridge.ledger.tables import budget_periods, budgets
+from tollbridge.ledger.postings import provider_account
+from tollbridge.ledger.tables import budget_periods, budgets, postings
 from tollbridge.rating.tables import price_versions
 from tollbridge.storage.unit import Unit
 
@@ -151,6 +152,19 @@ async def list_budgets(
         )
         for row in rows
     ]
+
+
+async def posted_provider_costs(unit: Unit) -> dict[str, int]:
+    """Return what the ledger has posted of each provider's costs, in nano-USD."""
+    prefix = provider_account("")
+    account = postings.c.account
+    rows = await unit.connection.execute(
+        select(account, func.sum(postings.c.amount_nanousd).label("total"))
+        .where(account.startswith(prefix, autoescape=True))
+        .group_by(account),
+    )
+    # PostgreSQL sums whole numbers to a decimal.
+    return {row.account.removeprefix(prefix): int(row.total) for row in rows}
 
 
 async def _period_counters(unit: Unit, start_of: dict[str, int]) -> dict[str, tuple[int, int]]:

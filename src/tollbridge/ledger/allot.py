@@ -218,6 +218,11 @@ def allot(book: Book, turn: Turn, lease_of: LeaseOf, zone: tzinfo) -> list[Outco
     """Decide every ask of a turn, in order; return one outcome for each."""
     for totals in turn.totals:
         book.apply(totals)
+    # What is agreed on comes first, since it may leave less room; grants add to it.
+    for ask in turn.asks:
+        for need in ask.needs:
+            budget, start_us, _ = _running(book, need.limit_id, zone)
+            _agree(book, lease_of, ask.worker, (budget.budget_id, start_us))
     return [_decide(book, ask, turn.shares, lease_of, zone) for ask in turn.asks]
 
 
@@ -225,9 +230,9 @@ def _decide(book: Book, ask: MoneyAsk, shares: int, lease_of: LeaseOf, zone: tzi
     granted: list[tuple[LeaseRow, Granted]] = []
     # In id order; a limit that is named twice counts once.
     for _, need in sorted({need.limit_id: need for need in ask.needs}.items()):
-        budget = book.snapshot.budgets.get(need.limit_id) or BudgetBound(need.limit_id, None)
-        start_us, end_us = period_bounds(budget.period, book.snapshot.now_us, zone)
-        row = _lease(book, lease_of, ask.worker, (budget.budget_id, start_us))
+        budget, start_us, end_us = _running(book, need.limit_id, zone)
+        totals = lease_of(ask.worker, budget.budget_id, start_us)
+        row = book.snapshot.leases.get(totals.lease_id) or book.new(totals)
         amount = _amount(book, budget, row, need, shares)
         if amount is None:
             if ask.refill:
@@ -245,16 +250,20 @@ def _decide(book: Book, ask: MoneyAsk, shares: int, lease_of: LeaseOf, zone: tzi
     return tuple(one for _, one in granted)
 
 
-def _lease(book: Book, lease_of: LeaseOf, worker: str, key: PeriodKey) -> LeaseRow:
+def _running(book: Book, budget_id: str, zone: tzinfo) -> tuple[BudgetBound, int, int]:
+    """Return a budget with the bounds of its running period."""
+    budget = book.snapshot.budgets.get(budget_id) or BudgetBound(budget_id, None)
+    return budget, *period_bounds(budget.period, book.snapshot.now_us, zone)
+
+
+def _agree(book: Book, lease_of: LeaseOf, worker: str, key: PeriodKey) -> None:
+    """Make the database agree with the totals of the lease that will be granted to."""
     totals = lease_of(worker, *key)
     row = book.snapshot.leases.get(totals.lease_id)
     if row is not None and row.state != ACTIVE:
         # Released by an operator although its worker lives: it goes on with another lease.
         totals = lease_of(worker, *key, dead_lease_id=totals.lease_id)
-    if totals.lease_id not in book.changes.leases:
-        # Not after a grant of this very turn, of which the totals do not know yet.
-        book.apply(totals)
-    return book.snapshot.leases.get(totals.lease_id) or book.new(totals)
+    book.apply(totals)
 
 
 def _limit(book: Book, budget_id: str) -> int | None:
@@ -320,8 +329,7 @@ def greet(book: Book, worker: str, told: Iterable[LeaseTotals], zone: tzinfo) ->
         named.add(totals.lease_id)
         book.apply(totals, revive=True)
     for row in list(book.snapshot.leases.values()):
-        budget = book.snapshot.budgets.get(row.budget_id) or BudgetBound(row.budget_id, None)
-        start_us, _ = period_bounds(budget.period, book.snapshot.now_us, zone)
+        _, start_us, _ = _running(book, row.budget_id, zone)
         unheard = row.worker == worker and row.lease_id not in named
         if unheard and row.period_start_us == start_us:
             book.change(

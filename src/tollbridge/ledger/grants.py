@@ -106,6 +106,7 @@ class Granter:
         self._recalls: dict[str, _Recall] = {}
         self._hellos: dict[str, int] = {}
         self._unsaid_hellos: dict[str, int] = {}
+        self._counts_known = False
         self._hello_until_us = clock.now_us() + self._settings.hello_wait_us
         self._retry_at_us = 0
         self._polled_at_us = 0
@@ -258,9 +259,10 @@ class Granter:
 
     def _count(self, one: _Waiting, now_us: int) -> _Next:
         """Take what is counted in memory; a request for nothing else is answered here."""
-        ready = len(self._hellos) >= self._settings.workers or now_us >= self._hello_until_us
+        if len(self._hellos) >= self._settings.workers or now_us >= self._hello_until_us:
+            self._counts_known = True
         database_due = now_us >= self._retry_at_us and one.worker not in self._unsaid_hellos
-        if (one.counts and not ready) or (one.money and not database_due):
+        if (one.counts and not self._counts_known) or (one.money and not database_due):
             # A caller that nobody answers gives up by itself.
             return _Next.DONE if self._is_late(one, now_us) else _Next.WAIT
         taken = self._counts.take(one.worker, one.counts, self._shares(), now_us)

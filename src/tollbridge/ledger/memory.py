@@ -94,8 +94,8 @@ class MemoryLedger:
         return decide.end_leases(self._book(), mine, keep or {})
 
     async def release_node(self, node: str) -> int:
-        """End all leases of a node; return what falls free."""
-        of_node = [row for row in self.leases.values() if row.node == node]
+        """End a node's leases that still count; return what falls free."""
+        of_node = [row for row in self.leases.values() if row.node == node and row.part]
         return decide.end_leases(self._book(), of_node, {})
 
     async def books(self) -> list[Discrepancy]:

@@ -29,11 +29,20 @@ _LEASE = (
     "SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state "
     "FROM leases WHERE "
 )
+# OFFSET 0: one index look-up per row, whatever the planner believes about the sizes.
 _LEASES_OF_PAIRS_POSTGRESQL = """
-SELECT l.lease_id, l.budget_id, l.period_start_us, l.worker, l.node,
-       l.granted, l.settled, l.returned, l.state
-FROM unnest($1::text[], $2::text[]) AS p (worker, budget_id)
-JOIN leases AS l ON l.worker = p.worker AND l.budget_id = p.budget_id
+SELECT l.* FROM unnest($1::text[], $2::text[]) AS p (worker, budget_id)
+CROSS JOIN LATERAL (
+    SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state
+    FROM leases WHERE worker = p.worker AND budget_id = p.budget_id OFFSET 0
+) AS l
+"""
+_LEASES_BY_ID_POSTGRESQL = """
+SELECT l.* FROM unnest($1::text[]) AS p (lease_id)
+CROSS JOIN LATERAL (
+    SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state
+    FROM leases WHERE lease_id = p.lease_id OFFSET 0
+) AS l
 """
 _OUTSTANDING = "granted - settled - returned > 0"
 
@@ -58,21 +67,28 @@ SET leased_nanousd = leased_nanousd + ?1, recalled_at_us = coalesce(?3, recalled
 WHERE budget_id = ?4 AND period_start_us = ?5
 AND (?1 <= 0 OR ?2 IS NULL OR spent_nanousd + leased_nanousd + ?1 <= ?2)
 """
+# As an insert whose rows are all there (they are locked), since that needs no join: the column
+# spent_nanousd carries the limit, and is not written.
 _MOVE_POSTGRESQL = """
-UPDATE budget_periods AS p
-SET leased_nanousd = p.leased_nanousd + m.moved,
-    recalled_at_us = coalesce(m.recalled_at_us, p.recalled_at_us)
+INSERT INTO budget_periods AS p
+    (leased_nanousd, spent_nanousd, recalled_at_us, budget_id, period_start_us)
+SELECT m.moved, coalesce(m.ceiling, 9223372036854775807), m.recalled_at_us, m.budget_id, m.start_us
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
      AS m (moved, ceiling, recalled_at_us, budget_id, start_us)
-WHERE p.budget_id = m.budget_id AND p.period_start_us = m.start_us
-AND (m.moved <= 0 OR m.ceiling IS NULL OR p.spent_nanousd + p.leased_nanousd + m.moved <= m.ceiling)
+ORDER BY m.budget_id COLLATE "C", m.start_us
+ON CONFLICT (budget_id, period_start_us) DO UPDATE
+SET leased_nanousd = p.leased_nanousd + excluded.leased_nanousd,
+    recalled_at_us = coalesce(excluded.recalled_at_us, p.recalled_at_us)
+WHERE excluded.leased_nanousd <= 0
+   OR p.spent_nanousd + p.leased_nanousd + excluded.leased_nanousd <= excluded.spent_nanousd
 """
 _PUT_LEASE_SQLITE = """
 INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
                     granted, settled, returned, state)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (lease_id) DO UPDATE
-SET granted = excluded.granted, returned = excluded.returned, state = excluded.state
+SET granted = excluded.granted, settled = excluded.settled, returned = excluded.returned,
+    state = excluded.state
 """
 _PUT_LEASE_POSTGRESQL = """
 INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
@@ -80,7 +96,8 @@ INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
                      $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
 ON CONFLICT (lease_id) DO UPDATE
-SET granted = excluded.granted, returned = excluded.returned, state = excluded.state
+SET granted = excluded.granted, settled = excluded.settled, returned = excluded.returned,
+    state = excluded.state
 """
 
 
@@ -110,13 +127,13 @@ async def load(unit: Unit, scope: Scope, zone: tzinfo) -> Snapshot:
     )
 
 
-async def write(unit: Unit, snapshot: Snapshot, changes: Changes) -> None:
-    """Write what was decided on a snapshot. Raises BugError where it breaks a limit."""
+async def write(unit: Unit, now_us: int, changes: Changes) -> None:
+    """Write what was decided on locked rows. Raises BugError where it breaks a limit."""
     moves = [
         (
             changes.leased.get(key, 0),
             changes.ceilings.get(key),
-            snapshot.now_us if key in changes.recalled else None,
+            now_us if key in changes.recalled else None,
             *key,
         )
         for key in sorted(changes.leased.keys() | changes.recalled)
@@ -237,12 +254,18 @@ async def _leases_postgresql(driver: PostgresDriver, scope: Scope) -> list[Lease
             [pair[1] for pair in scope.pairs],
         )
     if scope.lease_ids:
-        rows += await driver.fetch(f"{_LEASE} lease_id = ANY($1::text[])", list(scope.lease_ids))
+        rows += await driver.fetch(_LEASES_BY_ID_POSTGRESQL, list(scope.lease_ids))
     if scope.worker is not None:
         rows += await driver.fetch(f"{_LEASE} worker = $1", scope.worker)
     if scope.node is not None:
         rows += await driver.fetch(f"{_LEASE} node = $1 AND {_OUTSTANDING}", scope.node)
     return [LeaseRow(*row) for row in rows]
+
+
+async def leases_by_id(driver: PostgresDriver, lease_ids: Sequence[str]) -> dict[str, LeaseRow]:
+    """Return those of some leases that there are, on PostgreSQL."""
+    found = await driver.fetch(_LEASES_BY_ID_POSTGRESQL, list(lease_ids))
+    return {row[0]: LeaseRow(*row) for row in found}
 
 
 async def _write_postgresql(

@@ -10,17 +10,24 @@ from typing import Any
 
 import msgspec
 
+from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
-from tollbridge.ledger.rows import columns
+from tollbridge.ledger.rows import columns, leases_by_id, write
 from tollbridge.storage.unit import Unit
 
-_SPEND_SQLITE = """
-INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
-VALUES (?, ?, ?, 0)
-ON CONFLICT DO UPDATE SET spent_nanousd = spent_nanousd + excluded.spent_nanousd
-"""
 # A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
 # that is unknown (the database was cut back by a power failure) has no part; its charge counts.
+# Usually a period is charged through one lease only: its spending and its part then move in one
+# statement; the parts of further leases follow.
+_SPEND_SQLITE = """
+INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+VALUES (?1, ?2, ?3, 0)
+ON CONFLICT DO UPDATE SET
+    spent_nanousd = spent_nanousd + ?3,
+    leased_nanousd = leased_nanousd + coalesce((
+        SELECT max(0, granted - settled - returned - ?5) - max(0, granted - settled - returned)
+        FROM leases WHERE lease_id = ?4 AND budget_id = ?1 AND period_start_us = ?2), 0)
+"""
 _UNLEASE_SQLITE = """
 UPDATE budget_periods SET leased_nanousd = leased_nanousd + coalesce((
     SELECT max(0, granted - settled - returned - ?1) - max(0, granted - settled - returned)
@@ -43,26 +50,6 @@ FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS s (budget_id, start_us, s
 ORDER BY s.budget_id COLLATE "C", s.start_us
 ON CONFLICT (budget_id, period_start_us)
 DO UPDATE SET spent_nanousd = p.spent_nanousd + excluded.spent_nanousd
-"""
-_UNLEASE_POSTGRESQL = """
-UPDATE budget_periods AS p SET leased_nanousd = p.leased_nanousd + d.moved
-FROM (
-    SELECT l.budget_id, l.period_start_us,
-           sum(greatest(0, l.granted - l.settled - l.returned - s.charge)
-               - greatest(0, l.granted - l.settled - l.returned))::bigint AS moved
-    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[])
-         AS s (budget_id, start_us, lease_id, charge)
-    JOIN leases AS l ON l.lease_id = s.lease_id
-         AND l.budget_id = s.budget_id AND l.period_start_us = s.start_us
-    GROUP BY l.budget_id, l.period_start_us
-) AS d
-WHERE p.budget_id = d.budget_id AND p.period_start_us = d.period_start_us AND d.moved <> 0
-"""
-_SETTLE_POSTGRESQL = """
-UPDATE leases AS l SET settled = l.settled + s.charge
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[])
-     AS s (budget_id, start_us, lease_id, charge)
-WHERE l.lease_id = s.lease_id AND l.budget_id = s.budget_id AND l.period_start_us = s.start_us
 """
 _POST_POSTGRESQL = """
 INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us)
@@ -106,10 +93,16 @@ async def settle(
         await _settle_postgresql(unit, (batch_id, posted_at_us), spent, settled, posted)
         return
 
+    first = {(budget, start): (lease, charge) for budget, start, lease, charge in settled}
+    each = [(charge, lease, budget, start) for budget, start, lease, charge in settled]
+    others = [row for row in each if first[row[2], row[3]][0] != row[1]]
+
     def run(connection: sqlite3.Connection) -> None:
-        connection.executemany(_SPEND_SQLITE, spent)
-        each = [(charge, lease, budget, start) for budget, start, lease, charge in settled]
-        connection.executemany(_UNLEASE_SQLITE, each)
+        connection.executemany(
+            _SPEND_SQLITE,
+            [(budget, start, amount, *first[budget, start]) for budget, start, amount in spent],
+        )
+        connection.executemany(_UNLEASE_SQLITE, others)
         connection.executemany(_SETTLE_SQLITE, each)
         connection.executemany(
             _POST_SQLITE,
@@ -123,15 +116,24 @@ async def _settle_postgresql(
     unit: Unit,
     batch: tuple[str, int],
     spent: Sequence[tuple[Any, ...]],
-    settled: Sequence[tuple[Any, ...]],
+    settled: Sequence[tuple[str, int, str, int]],
     posted: Sequence[tuple[str, int]],
 ) -> None:
     driver = await unit.postgres_driver()
     if spent:
         await driver.execute(_SPEND_POSTGRESQL, *columns(spent))
-        each = columns(settled)
-        await driver.execute(_UNLEASE_POSTGRESQL, *each)
-        await driver.execute(_SETTLE_POSTGRESQL, *each)
+        leases = await leases_by_id(driver, sorted({row[2] for row in settled}))
+        changes = Changes()
+        for budget_id, start_us, lease_id, charge in settled:
+            lease = leases.get(lease_id)
+            if lease is not None and lease.key == (budget_id, start_us):
+                before = lease.part
+                lease.settled += charge
+                changes.leases[lease_id] = lease
+                if lease.part != before:
+                    moved = changes.leased
+                    moved[lease.key] = moved.get(lease.key, 0) + lease.part - before
+        await write(unit, batch[1], changes)
     if posted:
         batch_id, posted_at_us = batch
         await driver.execute(_POST_POSTGRESQL, batch_id, *columns(posted), posted_at_us)

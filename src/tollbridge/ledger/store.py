@@ -198,7 +198,7 @@ async def return_remainder(
 
 
 async def release_node(unit: Unit, node: str) -> int:
-    """End all leases of a node that is gone for good; return how much falls free, in nano-USD.
+    """End what is outstanding of a node that is gone for good; return what is freed, in nano-USD.
 
     Should it come back, its charges are posted all the same. The caller writes the audit entry.
     """
@@ -260,7 +260,7 @@ class DatabaseLedger:
             snapshot = await locked.load(unit, scope, self._zone)
             book = Book(snapshot, self._node)
             outcomes = decide.allot(book, turn, lease_of, self._zone)
-            await locked.write(unit, snapshot, book.changes)
+            await locked.write(unit, snapshot.now_us, book.changes)
         return outcomes
 
     async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
@@ -275,7 +275,7 @@ class DatabaseLedger:
             snapshot = await locked.load(unit, scope, self._zone)
             book = Book(snapshot, self._node)
             decide.greet(book, worker, totals, self._zone)
-            await locked.write(unit, snapshot, book.changes)
+            await locked.write(unit, snapshot.now_us, book.changes)
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
         """Return the budgets that some node found no room in since then, and the now of it."""
@@ -320,7 +320,7 @@ async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:
     snapshot = await locked.load(unit, scope, UTC)
     book = Book(snapshot)
     freed = decide.end_leases(book, snapshot.leases.values(), keep)
-    await locked.write(unit, snapshot, book.changes)
+    await locked.write(unit, snapshot.now_us, book.changes)
     return freed
 
 

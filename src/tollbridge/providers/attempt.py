@@ -25,7 +25,7 @@ from tollbridge.providers.failures import (
 )
 from tollbridge.providers.frames import FrameCutter, FrameTooLongError
 from tollbridge.providers.passage import Headers, Passage, Reply
-from tollbridge.providers.refusals import retry_after_s, understand
+from tollbridge.providers.refusals import is_error, retry_after_s, understand
 from tollbridge.providers.request import MalformedAnswerError, Refusal, Request
 from tollbridge.providers.response import Response
 from tollbridge.providers.transport import Transport
@@ -99,7 +99,7 @@ class Attempts:
                 reader = OpenAIStream(
                     attempt, shows_usage=request.asks_usage, merge_usage=self._merge_usage
                 )
-                await self._stream(passage, attempt, dialect, reader, reply, response, begin_by_s)
+                await self._stream(passage, attempt, reader, reply, response, begin_by_s)
             else:
                 await self._whole(passage, attempt, dialect, reply, response)
         except AttemptFailedError as failure:
@@ -183,7 +183,6 @@ class Attempts:
         self,
         passage: Passage,
         attempt: AttemptEvidence,
-        dialect: OpenAI,
         reader: OpenAIStream,
         reply: Reply,
         response: Response,
@@ -201,7 +200,7 @@ class Attempts:
             await reply.send(first)
             passage.response_bytes += len(first)
         try:
-            await self._pass_on(passage, reply, response, cutter, reader)
+            await self._pass_on(passage, attempt, reply, response, cutter, reader)
         except (TransportError, FrameTooLongError, ValueError, StreamFailedError) as error:
             await self._broke(passage, attempt, reply, error)
             return
@@ -245,13 +244,13 @@ class Attempts:
             ) from error
         if first:
             return first
-        raise AttemptFailedError(
-            ErrorClass.MALFORMED_ANSWER, AttemptOutcome.FAILED, "an empty stream"
-        )
+        outcome = AttemptOutcome.UNKNOWN if attempt.output_bytes else AttemptOutcome.FAILED
+        raise AttemptFailedError(ErrorClass.MALFORMED_ANSWER, outcome, "a stream without frames")
 
     async def _pass_on(
         self,
         passage: Passage,
+        attempt: AttemptEvidence,
         reply: Reply,
         response: Response,
         cutter: FrameCutter,
@@ -262,6 +261,7 @@ class Attempts:
         reader.raise_failure()
         while data := response.take() or await response.read():
             passage.last_read_s = now_s()
+            attempt.output_bytes += len(data)
             whole = cutter.feed(data)
             if not whole:
                 continue
@@ -317,7 +317,7 @@ class Attempts:
     @staticmethod
     def _malformed(error: MalformedAnswerError, body: bytes) -> AttemptFailedError:
         """Return the failure of a 200 that is no answer: an error in disguise, or garbage."""
-        if error.disguised:
+        if is_error(body):
             refusal = understand(body)
             return AttemptFailedError(refusal.error_class, AttemptOutcome.FAILED, refusal)
         return AttemptFailedError(ErrorClass.MALFORMED_ANSWER, AttemptOutcome.UNKNOWN, str(error))

@@ -56,6 +56,9 @@ def split_frames(whole: bytes) -> list[bytes]:
     while start < len(whole):
         lf = whole.find(b"\n\n", start)
         crlf = whole.find(b"\n\r\n", start)
+        if lf < 0 and crlf < 0:
+            frames.append(whole[start:])  # a surplus line end
+            break
         end = lf + 2 if crlf < 0 or 0 <= lf < crlf else crlf + 3
         frames.append(whole[start:end])
         start = end

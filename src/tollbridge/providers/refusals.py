@@ -87,6 +87,15 @@ def understand(body: bytes, *, status: int | None = None, wait_s: float | None =
     )
 
 
+def is_error(body: bytes) -> bool:
+    """Return whether a body that came with a 200 is an error object all the same."""
+    try:
+        found: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(found, dict) and bool(found.get("error")) and not found.get("choices")  # pyright: ignore[reportUnknownMemberType]
+
+
 def retry_after_s(response: Response, now_us: int) -> float | None:
     """Return how long the provider asks to wait, in seconds, None where it says nothing."""
     milliseconds = response.header(b"retry-after-ms")

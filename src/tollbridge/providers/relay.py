@@ -211,9 +211,7 @@ class Drains:
 class _Guard:
     """Watches the caller during one call, and stops the work where nobody waits for it."""
 
-    def __init__(
-        self, passage: Passage, reply: Reply, drains: Drains, *, streaming: bool
-    ) -> None:
+    def __init__(self, passage: Passage, reply: Reply, drains: Drains, *, streaming: bool) -> None:
         self._passage = passage
         self._streaming = streaming
         self._reply = reply
@@ -265,11 +263,7 @@ class _Guard:
     def _on_gone(self) -> None:
         passage = self._passage
         waits_for_retry = passage.attempts[-1].outcome is not AttemptOutcome.CUT_SHORT
-        if (
-            passage.policy is OnCallerLeft.DRAIN
-            and not waits_for_retry
-            and self._drains.has_room()
-        ):
+        if passage.policy is OnCallerLeft.DRAIN and not waits_for_retry and self._drains.has_room():
             self._draining = True
             self._drains.under_way += 1
             if self._streaming:

@@ -6,7 +6,6 @@ import msgspec
 
 from tollbridge.core.call import ErrorClass, Operation
 
-
 LABEL_CHARACTERS_MAX = 200
 
 
@@ -45,11 +44,6 @@ class Answer(msgspec.Struct, frozen=True):
 
 class MalformedAnswerError(ValueError):
     """A 200 that is not what the dialect answers with."""
-
-    def __init__(self, message: str, *, disguised: bool = False) -> None:
-        super().__init__(message)
-        self.disguised = disguised
-        """It is an error object that came with a 200."""
 
 
 def label_of(value: object) -> str | None:

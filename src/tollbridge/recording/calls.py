@@ -16,7 +16,7 @@ from tollbridge.core.evidence import (
     Progress,
 )
 from tollbridge.recording.details import Source
-from tollbridge.recording.records import RecordCodec
+from tollbridge.recording.records import RecordCodec, UnreadableLineError
 
 INTERRUPTED_STATUS = 500
 INTERRUPTED_ERROR = "the process ended while the call was open"
@@ -29,11 +29,33 @@ class EndedCall(msgspec.Struct, frozen=True):
     source: Source
 
 
+class RawEvidence(msgspec.Struct, frozen=True):
+    """How evidence is kept as JSON; `opened` is absent where `closed` brings its own."""
+
+    closed: Closed
+    opened: Opened | None = None
+
+
+def read_evidence(raw: bytes) -> CallEvidence:
+    """Return the evidence that `Source.raw` or `call_evidence.raw` holds.
+
+    Raises UnreadableLineError where it is none.
+    """
+    try:
+        found = msgspec.json.decode(raw, type=RawEvidence)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreadableLineError(f"this is no evidence: {error}") from error
+    opened = found.opened or found.closed.opened
+    if opened is None:
+        raise UnreadableLineError("closed without its opened")
+    return CallEvidence(opened, found.closed)
+
+
 class Unclosable(msgspec.Struct, frozen=True):
     """Records that cannot go into the books, and why."""
 
     source: Source
-    """Its `raw`: the records' JSON, one a line."""
+    """Its `raw`: evidence, or the records' JSON, one a line."""
     call_id: str | None
     error: str
     evidence: CallEvidence | None = None

@@ -6,8 +6,9 @@ what a record's own content breaks is put into quarantine, and the offset moves 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import gc
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tollbridge.recording.calls import Unclosable
 from tollbridge.recording.closing import Close, Closer, error_of
 from tollbridge.recording.logs import CallLogger, log_calls
 from tollbridge.recording.reading import SpoolReading
-from tollbridge.recording.record import Ledger, Shelf, UnitBooks, corrections
+from tollbridge.recording.record import DrainLedger, Shelf, UnitBooks, corrections
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.segments import Batch, ReadLimits, remove_stillborn
 from tollbridge.recording.spool import Reach, nothing_happens
@@ -52,6 +53,22 @@ class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo = UTC
     """The billing time zone: where the days of the daily roll-ups begin."""
     read: ReadLimits = ReadLimits()
+
+
+@contextmanager
+def _collection_paused() -> Generator[None]:
+    """Keep the garbage collector from looking through a batch again and again.
+
+    Thousands of records live for some milliseconds and hold no cycles; looking at them took a
+    third of the drain's time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _ignore(_correction: LeaseCorrection) -> None:
@@ -90,7 +107,7 @@ class Drain:
         database: Database,
         directory: Path,
         close: Close,
-        ledger: Ledger,
+        ledger: DrainLedger,
         *,
         node: str,
         settings: DrainSettings | None = None,
@@ -105,6 +122,7 @@ class Drain:
         self._clock = clock or SystemClock()
         self._store = RecordingStore(database.dialect)
         shelf = Shelf(self._store, Days(self._settings.zone), self._settings.dimensions_cached_max)
+        self._ledger = ledger
         self._closer = Closer(shelf, close, ledger)
         self._reading = SpoolReading(directory, node, self._settings.read)
         self._batch: Batch | None = None
@@ -141,6 +159,10 @@ class Drain:
         Raises what is the database's fault; the next step then tries the same batch again.
         """
         await self._load()
+        with _collection_paused():
+            return await self._step()
+
+    async def _step(self) -> int:
         if self._batch is None:
             self._batch = self._reading.gather(self._settings.batch_records_max)
         batch = self._batch
@@ -243,6 +265,9 @@ class Drain:
         now_us = self._clock.now_us()
         closer = self._closer
         culprits: list[Unclosable] = []
+        gone = sorted(self._reading.workers_gone(batch))
+        for worker in gone:
+            await self._ledger.worker_gone(worker)
         async with self._database.write() as unit:
             if one_by_one:
                 books, culprits = await closer.one_by_one(unit, batch.ended, now_us)
@@ -250,9 +275,9 @@ class Drain:
                 books = await closer.together(unit, batch.ended, now_us)
             put_aside = await self._put_aside(unit, [*batch.unclosable, *culprits], now_us)
             await self._store.keep(unit, batch, now_us)
-            for worker in sorted(self._reading.workers_gone(batch)):
+            for worker in gone:
                 keep = await store.held_in_quarantine(unit, worker)
-                await closer.ledger.return_remainder(unit, worker, keep)
+                await self._ledger.return_remainder(unit, worker, keep)
             self._hooks.reach("drain.before_commit")
         self._hooks.reach("drain.after_commit")
         self._quarantined += put_aside

@@ -5,15 +5,15 @@ really added: what is in the books already is passed over.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from tollbridge.core.account import CallAccount
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import LeaseCorrection
-from tollbridge.recording.attempts import attempt_rows
-from tollbridge.recording.details import Source, detail_row
+from tollbridge.recording.attempts import attempt_row
+from tollbridge.recording.details import Source, counted, detail_row
 from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
 from tollbridge.recording.statements import BookRows
 from tollbridge.recording.store import RecordingStore
@@ -45,6 +45,14 @@ class Ledger(Protocol):
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
         """Free what a dead worker was granted, but for `keep` (lease id → nano-USD)."""
+        ...
+
+
+class DrainLedger(Ledger, Protocol):
+    """What the drain asks besides."""
+
+    async def worker_gone(self, worker: str) -> None:
+        """Learn that a worker is dead, before its remainder is returned: grant it nothing more."""
         ...
 
 
@@ -118,13 +126,20 @@ class UnitBooks:
         self._shelf.dimensions.committed(self._fresh)
 
     def _rows(self, added: Sequence[CallAccount], fold: Fold) -> BookRows:
-        details = [
-            detail_row(account, self._sources[account.evidence.opened.call_id]) for account in added
-        ]
-        evidence = [(row[0], row[1], self._sources[row[0]].raw.decode()) for row in details]
+        details: list[tuple[Any, ...]] = []
+        attempts: list[tuple[Any, ...]] = []
+        evidence: list[tuple[Any, ...]] = []
         for account in added:
-            fold.add(account)
-        return BookRows(details, attempt_rows(added), evidence, fold)
+            call_id = account.evidence.opened.call_id
+            source = self._sources[call_id]
+            counts = [counted(attempt.usage) for attempt in account.attempts]
+            serving = counts[-1] if counts else counted(account.usage)
+            details.append(detail_row(account, source, serving))
+            evidence.append((call_id, account.accounted_at_us, source.raw.decode()))
+            for attempt, count in zip(account.attempts, counts, strict=True):
+                attempts.append(attempt_row(call_id, attempt, count))
+            fold.add(account, [tokens for tokens, _ in counts])
+        return BookRows(details, attempts, evidence, fold)
 
 
 def corrections(accounts: Sequence[CallAccount]) -> list[LeaseCorrection]:

@@ -4,7 +4,7 @@ Two families over the same quarter hours: by call (the serving provider) and by 
 attempted one). Both are folds of the rows in `call_details` and `call_attempts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 
@@ -12,7 +12,7 @@ from tollbridge.core.account import AttemptAccount, CallAccount
 from tollbridge.core.call import AttemptOutcome, Status
 from tollbridge.core.clock import to_datetime, to_us
 from tollbridge.core.usage import UsageSource
-from tollbridge.recording.details import known_cost_of, milliseconds, tokens_of
+from tollbridge.recording.details import Tokens, known_cost_of, milliseconds, tokens_of
 from tollbridge.recording.tables import PROVIDER_LENGTH_MAX
 
 QUARTER_US = 15 * 60 * 1_000_000
@@ -22,8 +22,13 @@ Dimension = tuple[str, ...]
 """The values of tables.DIMENSION_COLUMNS."""
 Ids = tuple[int, int]
 """The id of a dimension, and of the same one without user and key."""
-Sums = dict[tuple[int, int], list[int]]
-"""(start of the interval, dimension id) → measures, in the order of the table's columns."""
+Measures = tuple[int, ...]
+"""In the order of the table's columns."""
+PartKey = tuple[int, Ids]
+"""(start of the quarter hour, ids)."""
+Parts = dict[PartKey, list[Measures]]
+Sums = dict[tuple[int, int], Measures]
+"""(start of the interval, dimension id) → measures."""
 
 FAILURES = frozenset({AttemptOutcome.FAILED, AttemptOutcome.BROKE})
 UNKNOWN = frozenset({AttemptOutcome.UNKNOWN, AttemptOutcome.CUT_SHORT})
@@ -131,26 +136,24 @@ class Fold:
     def __init__(self, known: Dimensions, days: Days) -> None:
         self._known = known
         self._days = days
+        self._calls: Parts = {}
+        self._attempts: Parts = {}
         self.fresh: dict[Dimension, Ids] = {}
         """Dimensions that the database may not have yet."""
-        self.by_call: Sums = {}
-        self.by_call_daily: Sums = {}
-        self.by_attempt: Sums = {}
-        self.by_attempt_daily: Sums = {}
         self.latency: dict[tuple[int, int, int], int] = {}
         self.provider_costs: dict[str, int] = {}
 
-    def add(self, account: CallAccount) -> None:
-        """Add one call with its attempts."""
+    def add(self, account: CallAccount, tokens_of_attempts: Sequence[Tokens]) -> None:
+        """Add one call with its attempts, given the tokens of each."""
         opened, closed = account.evidence.opened, account.evidence.closed
         caller, attribution, usage = opened.caller, account.attribution, account.usage
         attempts = account.attempts
         dimension = (
             attribution.provider[:PROVIDER_LENGTH_MAX],
             (attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX],
-            opened.bucket.value,
-            opened.category.value,
-            opened.operation.value,
+            str(opened.bucket),
+            str(opened.category),
+            str(opened.operation),
             attempts[-1].evidence.model if attempts else "",
             opened.label,
             caller.project,
@@ -158,71 +161,64 @@ class Fold:
             caller.key_id,
             caller.key_name,
             status_class(closed.http_status),
-            usage.source.value,
+            str(usage.source),
         )
         ids = self._ids(dimension)
-        at_us = account.accounted_at_us
-        quarter_us = at_us - at_us % QUARTER_US
+        quarter_us = account.accounted_at_us // QUARTER_US * QUARTER_US
         completed = account.status is Status.COMPLETED
-        tokens = tokens_of(usage)
-        measures = [
+        tokens = tokens_of_attempts[-1] if attempts else tokens_of(usage)
+        measures = (
             1,
-            int(completed),
-            int(not completed),
-            int(account.cost_nanousd is None),
-            int(usage.source is UsageSource.ESTIMATED),
+            1 if completed else 0,
+            0 if completed else 1,
+            1 if account.cost_nanousd is None else 0,
+            1 if usage.source is UsageSource.ESTIMATED else 0,
             *[count or 0 for count in tokens],
             known_cost_of(account),
             account.charge_nanousd,
             milliseconds(opened.received_at_us, closed.closed_at_us) or 0,
-        ]
-        day_us = self._days.start(quarter_us)
-        _sum_up(self.by_call_daily, (day_us, ids[1]), measures)
-        _sum_up(self.by_call, (quarter_us, ids[0]), measures)
-        for attempt in attempts:
-            self._add_attempt(attempt, dimension, quarter_us, day_us)
+        )
+        self._calls.setdefault((quarter_us, ids), []).append(measures)
+        for attempt, counts in zip(attempts, tokens_of_attempts, strict=True):
+            self._add_attempt(attempt, counts, dimension, quarter_us)
 
     def sums(self) -> Mapping[str, Sums]:
-        """Return the sums by the name of their table."""
+        """Return what is to be added, by the name of the table."""
+        calls, attempts = _sum_up(self._calls), _sum_up(self._attempts)
         return {
-            "rollups_by_call": self.by_call,
-            "rollups_by_call_daily": self.by_call_daily,
-            "rollups_by_attempt": self.by_attempt,
-            "rollups_by_attempt_daily": self.by_attempt_daily,
+            "rollups_by_call": _fine(calls),
+            "rollups_by_call_daily": self._daily(calls),
+            "rollups_by_attempt": _fine(attempts),
+            "rollups_by_attempt_daily": self._daily(attempts),
         }
 
     def _add_attempt(
-        self, attempt: AttemptAccount, of_call: Dimension, quarter_us: int, day_us: int
+        self, attempt: AttemptAccount, tokens: Tokens, of_call: Dimension, quarter_us: int
     ) -> None:
         seen, usage, cost_nanousd = attempt.evidence, attempt.usage, attempt.rated.cost_nanousd
-        ids = self._ids(
-            (
-                seen.provider[:PROVIDER_LENGTH_MAX],
-                (attempt.attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX],
-                *of_call[2:5],
-                seen.model,
-                *of_call[6:11],
-                status_class(seen.http_status),
-                usage.source.value,
-            )
-        )
+        provider = seen.provider[:PROVIDER_LENGTH_MAX]
+        upstream = (attempt.attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX]
+        own = (provider, upstream, seen.model, status_class(seen.http_status), str(usage.source))
+        if own == (*of_call[:2], of_call[5], *of_call[11:]):
+            ids = self._ids(of_call)
+        else:
+            ids = self._ids((*own[:2], *of_call[2:5], own[2], *of_call[6:11], *own[3:]))
         latency_ms = milliseconds(seen.started_at_us, seen.ended_at_us)
         first_byte_ms = milliseconds(seen.started_at_us, seen.first_byte_at_us)
-        measures = [
+        measures = (
             1,
-            int(seen.outcome in FAILURES),
-            int(seen.outcome in UNKNOWN),
-            int(cost_nanousd is None),
-            int(usage.source is UsageSource.ESTIMATED),
-            *[count or 0 for count in tokens_of(usage)],
+            1 if seen.outcome in FAILURES else 0,
+            1 if seen.outcome in UNKNOWN else 0,
+            1 if cost_nanousd is None else 0,
+            1 if usage.source is UsageSource.ESTIMATED else 0,
+            *[count or 0 for count in tokens],
             cost_nanousd or 0,
             latency_ms or 0,
-            int(latency_ms is not None),
+            0 if latency_ms is None else 1,
             first_byte_ms or 0,
-            int(first_byte_ms is not None),
-        ]
-        _sum_up(self.by_attempt_daily, (day_us, ids[1]), measures)
-        _sum_up(self.by_attempt, (quarter_us, ids[0]), measures)
+            0 if first_byte_ms is None else 1,
+        )
+        self._attempts.setdefault((quarter_us, ids), []).append(measures)
         if latency_ms is not None:
             key = (quarter_us, ids[1], latency_bucket(latency_ms))
             self.latency[key] = self.latency.get(key, 0) + 1
@@ -237,12 +233,20 @@ class Fold:
             self.fresh[dimension] = ids
         return ids
 
+    def _daily(self, sums: Mapping[PartKey, Measures]) -> Sums:
+        parts: dict[tuple[int, int], list[Measures]] = {}
+        for (quarter_us, ids), measures in sums.items():
+            parts.setdefault((self._days.start(quarter_us), ids[1]), []).append(measures)
+        return {key: _added(rows) for key, rows in parts.items()}
 
-def _sum_up(sums: Sums, key: tuple[int, int], measures: list[int]) -> None:
-    row = sums.get(key)
-    if row is None:
-        sums[key] = measures.copy()
-    else:
-        for place, measure in enumerate(measures):
-            if measure:
-                row[place] += measure
+
+def _sum_up(parts: Parts) -> dict[PartKey, Measures]:
+    return {key: _added(rows) for key, rows in parts.items()}
+
+
+def _fine(sums: Mapping[PartKey, Measures]) -> Sums:
+    return {(quarter_us, ids[0]): measures for (quarter_us, ids), measures in sums.items()}
+
+
+def _added(rows: Sequence[Measures]) -> Measures:
+    return rows[0] if len(rows) == 1 else tuple([sum(column) for column in zip(*rows, strict=True)])

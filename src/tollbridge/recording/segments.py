@@ -97,9 +97,10 @@ class SegmentReader:
         batch.touched[self.name] = self
         # One for the whole read: for a person who looks for a line, about where is enough.
         source = Source(self.node, self.worker, self.name, self.offset_bytes, b"")
+        read_line = self._read_line
         for line in lines:
             if line:
-                self._read_line(line, batch, source)
+                read_line(line, batch, source)
         self.offset_bytes += consumed
         self.lines += len(lines)
         return self.unread_bytes() == 0

@@ -140,6 +140,11 @@ def numbered(sql: str) -> str:
     return first + "".join([f"${place}{part}" for place, part in enumerate(rest, 1)])
 
 
+def joined(*parts: str) -> str:
+    """Return a statement made of our own words, never of anybody's input."""
+    return " ".join(parts)
+
+
 def _into(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)})"
 
@@ -148,7 +153,7 @@ def _values(dialect: str, types: Sequence[str]) -> str:
     if dialect == "sqlite":
         return f"VALUES ({', '.join('?' * len(types))})"
     columns = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
-    return " ".join(("SELECT * FROM", f"unnest({columns})"))
+    return joined("SELECT * FROM", f"unnest({columns})")
 
 
 def _text(raw: bytes | None) -> str | None:

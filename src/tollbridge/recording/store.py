@@ -189,7 +189,7 @@ async def load_standing(unit: Unit, node: str) -> Standing:
             columns.state,
         ).where(columns.node == node)
     )
-    rows = found.tuples().all()
+    rows = found.all()
     kept = await unit.connection.execute(
         select(
             open_calls.c.segment,
@@ -204,7 +204,7 @@ async def load_standing(unit: Unit, node: str) -> Standing:
     return Standing(
         tuple(Position(*row[:6]) for row in rows if row[6] == OPEN),
         frozenset(row[0] for row in rows if row[6] != OPEN),
-        tuple(StoredCall(*row) for row in kept.tuples()),
+        tuple(StoredCall(*row) for row in kept),
     )
 
 
@@ -282,7 +282,7 @@ async def list_quarantine(
         .order_by(columns.quarantine_id)
         .limit(limit)
     )
-    return [QuarantineRow(*row) for row in found.tuples()]
+    return [QuarantineRow(*row) for row in found]
 
 
 async def resolve(unit: Unit, quarantine_id: int, state: str, now_us: int) -> bool:

@@ -41,7 +41,8 @@ open_calls = Table(
     Column("progress", Text),
 )
 
-# What could not be brought into the books. `raw`: the records' JSON, one a line.
+# What could not be brought into the books. `raw`: evidence as in call_evidence, or what there
+# was of it: the records' JSON, one a line.
 quarantine = Table(
     "quarantine",
     metadata,

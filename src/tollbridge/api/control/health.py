@@ -42,6 +42,7 @@ class Health(BaseModel):
     spool_pending_records: int
     spool_pending_bytes: int
     drain_lag_s: float
+    open_calls: int = Field(description="Begun and not yet ended, as far as the drain has read.")
     quarantined: int = Field(description="Records that could not be closed; tollbridge replay.")
     unreadable_lines: int
     workers_expected: int
@@ -67,6 +68,7 @@ async def health(control: ControlOf) -> Health:
         spool_pending_records=figures.spool_pending_records,
         spool_pending_bytes=figures.spool_pending_bytes,
         drain_lag_s=figures.drain_lag_s,
+        open_calls=figures.open_calls,
         quarantined=figures.quarantined,
         unreadable_lines=figures.unreadable_lines,
         workers_expected=figures.workers_expected,
@@ -112,7 +114,7 @@ class _Figures(Collector):
         yield _gauge("spool_pending_bytes", "Bytes not drained yet.", figures.spool_pending_bytes)
         yield _gauge("drain_lag_seconds", "Age of the oldest such record.", figures.drain_lag_s)
         yield _gauge("quarantined_records", "Records in quarantine.", figures.quarantined)
-        yield _counter("drained_records", "Records drained.", figures.drained_records)
+        yield _gauge("open_calls", "Calls begun and not yet ended.", figures.open_calls)
         yield _counter(
             "unreadable_lines", "Spool lines that were no record.", figures.unreadable_lines
         )

@@ -4,7 +4,7 @@ Source: OpenAI's API reference for chat completions, completions, embeddings and
 its SDK sends and retries (requests as of openai-python 2).
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -147,10 +147,11 @@ class OpenAI:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedAnswerError(f"the answer is not the dialect's JSON: {error}") from error
         if answer.error and not answer.choices and not answer.data:
-            raise MalformedAnswerError("an error in a 200", disguised=True)
+            raise MalformedAnswerError("an error in a 200")
         if answer.choices is None and answer.data is None:
             raise MalformedAnswerError("the answer has neither choices nor data")
-        usage = answer.usage if isinstance(answer.usage, dict) else None
+        is_object = isinstance(answer.usage, dict)
+        usage = cast("dict[str, Any]", answer.usage) if is_object else None
         if len(body) > USAGE_BYTES_MAX and len(self._encode(usage)) > USAGE_BYTES_MAX:
             usage = None
         return Answer(usage, label_of(answer.model), label_of(answer.id))

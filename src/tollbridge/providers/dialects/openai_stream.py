@@ -98,14 +98,14 @@ class OpenAIStream:
         if _SAYS_SOMETHING.search(whole) is None and _DONE not in whole and _is_plain(whole):
             self._attempt.chunks += whole.count(b"\n\n") + whole.count(b"\n\r\n")
             return whole
-        out: list[bytes] = []
+        out = bytearray()
         try:
             for frame in split_frames(whole):
                 if self._look(frame):
-                    out.append(frame)
+                    out += frame
         except (StreamFailedError, ValueError) as error:
             self._failure = error
-        return b"".join(out)
+        return bytes(out)
 
     def last(self, frame: bytes) -> bytes:
         """Read what stood after the last frame's end: a whole frame, or nothing."""

@@ -1,0 +1,209 @@
+"""What would the roll-ups be, were they made anew from the details?
+
+Day by day of the billing zone, by the database's own grouping: another way than the drain's, so
+that each proves the other.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, cast
+
+from tollbridge.core.clock import to_datetime, to_us
+from tollbridge.recording import statements
+from tollbridge.recording.audit import ATTEMPT_SUMS, CALL_SUMS, DISCREPANCIES_MAX, Discrepancy
+from tollbridge.recording.rollups import (
+    QUARTER_US,
+    Dimension,
+    coarse,
+    dimension_id,
+    latency_bucket,
+)
+from tollbridge.recording.statements import joined
+from tollbridge.recording.tables import DIMENSION_COLUMNS
+from tollbridge.storage.unit import Unit
+
+Rows = dict[tuple[int, ...], tuple[int, ...]]
+"""Key → measures of one roll-up."""
+
+_QUARTER = f"d.accounted_at_us - d.accounted_at_us % {QUARTER_US}"
+_SHARED = "d.bucket, d.category, d.operation"
+_CALLER = "d.label, d.project, d.user_name, d.key_id, d.key_name"
+_CALL_KEY = f"""
+    {_QUARTER}, d.actual_provider_name, coalesce(d.upstream_provider_name, ''), {_SHARED},
+    coalesce(d.requested_model, ''), {_CALLER},
+    CASE WHEN d.http_status BETWEEN 100 AND 599
+         THEN CAST(d.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END,
+    d.usage_source
+"""
+_ATTEMPT_KEY = f"""
+    {_QUARTER}, a.provider, coalesce(a.upstream_provider_name, ''), {_SHARED}, a.model, {_CALLER},
+    CASE WHEN a.http_status BETWEEN 100 AND 599
+         THEN CAST(a.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END,
+    a.usage_source
+"""
+_ATTEMPTS = "call_attempts AS a JOIN call_details AS d ON d.call_id = a.call_id"
+_WINDOW = "d.accounted_at_us >= ? AND d.accounted_at_us < ?"
+_KEY_SIZE = 1 + len(DIMENSION_COLUMNS)
+_STARTS: Mapping[str, str] = {
+    "rollups_by_call": "quarter_start_us",
+    "rollups_by_call_daily": "day_start_us",
+    "rollups_by_attempt": "quarter_start_us",
+    "rollups_by_attempt_daily": "day_start_us",
+    "rollup_latency": "quarter_start_us",
+}
+
+
+async def rebuild_rollups(unit: Unit, zone: tzinfo, *, replace: bool = False) -> list[Discrepancy]:
+    """Return where the roll-ups are not the fold of the details; with `replace` put that right.
+
+    `zone` is the billing time zone. Holds one day in memory.
+    """
+    found: list[Discrepancy] = []
+    async for start_us, end_us in _days(unit, zone):
+        expected, fresh = await _fold(unit, start_us, end_us)
+        for table, rows in expected.items():
+            stored = await _stored(unit, table, (start_us, end_us))
+            if rows == stored:
+                continue
+            found += _differences(table, rows, stored)[: DISCREPANCIES_MAX - len(found)]
+            if replace:
+                await _replace(unit, table, (start_us, end_us), rows)
+        if replace and fresh:
+            dimensions = [(key, *fresh[key]) for key in sorted(fresh)]
+            await _add(unit, statements.add_dimensions(unit.dialect), dimensions)
+    return found
+
+
+async def _days(unit: Unit, zone: tzinfo) -> AsyncIterator[tuple[int, int]]:
+    """Yield (start, end) of each day that holds a call or a roll-up."""
+    sources = [
+        ("min", "call_details", "accounted_at_us"),
+        ("max", "call_details", "accounted_at_us"),
+    ]
+    for name, column in _STARTS.items():
+        sources += [("min", name, column), ("max", name, column)]
+    # One end at a time, so that each is found through its index.
+    ends = [
+        joined("SELECT", f"{end}({column})", "AS at_us FROM", name) for end, name, column in sources
+    ]
+    bounds = joined("SELECT min(at_us), max(at_us) FROM (", " UNION ALL ".join(ends), ") AS found")
+    [(first_us, last_us)] = await _query(unit, bounds, ())
+    if first_us is None:
+        return
+    local = to_datetime(int(first_us)).astimezone(zone)
+    day = datetime(local.year, local.month, local.day, tzinfo=zone)
+    while to_us(day) <= int(last_us):
+        after = day + timedelta(days=1)
+        yield to_us(day), to_us(after)
+        day = after
+
+
+async def _fold(
+    unit: Unit, start_us: int, end_us: int
+) -> tuple[dict[str, Rows], dict[int, Dimension]]:
+    """Return the rows of each roll-up in one day, and their dimensions by id."""
+    dimensions: dict[int, Dimension] = {}
+    window = (start_us, end_us)
+    calls = await _grouped(unit, (_CALL_KEY, CALL_SUMS, "call_details AS d"), window)
+    attempts = await _grouped(unit, (_ATTEMPT_KEY, ATTEMPT_SUMS, _ATTEMPTS), window)
+    expected: dict[str, Rows] = {}
+    for name, groups in (("rollups_by_call", calls), ("rollups_by_attempt", attempts)):
+        quarterly: Rows = {}
+        daily: Rows = {}
+        for quarter_us, dimension, measures in groups:
+            _sum(quarterly, (quarter_us, _note(dimensions, dimension)), measures)
+            _sum(daily, (start_us, _note(dimensions, coarse(dimension))), measures)
+        expected[name], expected[f"{name}_daily"] = quarterly, daily
+    latency: Rows = {}
+    by_latency = await _grouped(
+        unit,
+        (f"{_ATTEMPT_KEY}, a.latency_ms", "count(*)", _ATTEMPTS),
+        window,
+        "AND a.latency_ms IS NOT NULL",
+    )
+    for quarter_us, dimension, (latency_ms, count) in by_latency:
+        coarse_id = _note(dimensions, coarse(dimension))
+        _sum(latency, (quarter_us, coarse_id, latency_bucket(latency_ms)), (count,))
+    expected["rollup_latency"] = latency
+    return expected, dimensions
+
+
+async def _grouped(
+    unit: Unit, parts: tuple[str, str, str], window: tuple[int, int], more: str = ""
+) -> list[tuple[int, Dimension, tuple[int, ...]]]:
+    """Return (quarter hour, dimension, what else was selected) of each group."""
+    key, sums, table = parts
+    size = _KEY_SIZE + (1 if key.endswith("a.latency_ms") else 0)
+    numbers = ", ".join(map(str, range(1, size + 1)))
+    sql = joined(
+        "SELECT", key, ",", sums, "FROM", table, "WHERE", _WINDOW, more, "GROUP BY", numbers
+    )
+    rows = await _query(unit, sql, window)
+    return [
+        (
+            int(row[0]),
+            tuple(str(value) for value in row[1:_KEY_SIZE]),
+            tuple(int(value) for value in row[_KEY_SIZE:]),
+        )
+        for row in rows
+    ]
+
+
+async def _stored(unit: Unit, table: str, window: tuple[int, int]) -> Rows:
+    start = _STARTS[table]
+    sql = joined("SELECT * FROM", table, "WHERE", start, ">= ? AND", start, "< ?")
+    key_size = len(statements.KEYS[table])
+    return {
+        tuple(int(value) for value in row[:key_size]): tuple(int(value) for value in row[key_size:])
+        for row in await _query(unit, sql, window)
+    }
+
+
+async def _replace(unit: Unit, table: str, window: tuple[int, int], rows: Rows) -> None:
+    start = _STARTS[table]
+    sql = joined("DELETE FROM", table, "WHERE", start, ">= ? AND", start, "< ?")
+    await unit.connection.exec_driver_sql(_placed(unit, sql), window)
+    added = [(*key, *rows[key]) for key in sorted(rows)]
+    if added:
+        await _add(unit, statements.add_to_rollup(table, unit.dialect), added)
+
+
+async def _add(unit: Unit, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if unit.dialect == "sqlite":
+        await unit.run_many(sql, rows)
+    else:
+        await (await unit.postgres_driver()).execute(sql, *statements.arrays(rows))
+
+
+async def _query(unit: Unit, sql: str, parameters: tuple[int, ...]) -> Sequence[Sequence[Any]]:
+    found = await unit.connection.exec_driver_sql(_placed(unit, sql), parameters)
+    return cast("Sequence[Sequence[Any]]", found.all())
+
+
+def _placed(unit: Unit, sql: str) -> str:
+    return sql if unit.dialect == "sqlite" else statements.numbered(sql)
+
+
+def _note(dimensions: dict[int, Dimension], dimension: Dimension) -> int:
+    key = dimension_id(dimension)
+    dimensions[key] = dimension
+    return key
+
+
+def _sum(rows: Rows, key: tuple[int, ...], measures: tuple[int, ...]) -> None:
+    known = rows.get(key)
+    rows[key] = (
+        measures
+        if known is None
+        else tuple([one + other for one, other in zip(known, measures, strict=True)])
+    )
+
+
+def _differences(table: str, expected: Rows, stored: Rows) -> list[Discrepancy]:
+    found: list[Discrepancy] = []
+    for key in sorted(expected.keys() | stored.keys()):
+        one, other = expected.get(key), stored.get(key)
+        if one != other:
+            subject = "/".join(map(str, key))
+            found.append(Discrepancy(table, subject, sum(one or ()), sum(other or ())))
+    return found
