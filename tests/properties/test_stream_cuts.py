@@ -226,7 +226,7 @@ class Style(NamedTuple):
         lines = [f"{field}{line}" for line in text.split("\n")]
         if self.event_lines:
             lines.insert(0, "event: message")
-        content = self.end.join(lines) + self.end * (2 + self.surplus_lines)
+        content = self.end.join(lines) + self.end * 2
         return Frame(content.encode("utf-8", "surrogatepass"), only_usage)
 
 
@@ -280,7 +280,8 @@ def streams(draw: st.DrawFn) -> tuple[list[Frame], dict[str, Any] | None]:
     comment()
     if draw(st.booleans()):
         frames.append(style.frame("[DONE]"))
-    return frames, last
+    surplus = [Frame(style.end.encode())] * style.surplus_lines
+    return [part for frame in frames for part in (frame, *surplus)], last
 
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:

@@ -36,6 +36,7 @@ from tollbridge.recording.record import Shelf
 from tollbridge.recording.records import SEGMENT_SUFFIX, RecordCodec
 from tollbridge.recording.replay import dismiss, replay_quarantine
 from tollbridge.recording.rollups import Days
+from tollbridge.recording.statements import joined
 from tollbridge.recording.store import RecordingStore, purge_evidence
 from tollbridge.storage.unit import Database
 
@@ -506,4 +507,6 @@ async def _everything(database: Database) -> list[list[tuple[Any, ...]]]:
         "quarantine",
         "open_calls",
     )
-    return [sorted(await rows(database, f"SELECT * FROM {name}"), key=repr) for name in tables]
+    return [
+        sorted(await rows(database, joined("SELECT * FROM", name)), key=repr) for name in tables
+    ]

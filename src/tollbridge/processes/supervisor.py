@@ -86,9 +86,13 @@ class Child:
             if not self._ending:
                 await self.start()
 
+    def let_go(self) -> None:
+        """Start it no more when it ends."""
+        self._ending = True
+
     async def end(self, patience_s: float) -> None:
         """Tell it to end, and make it end if it does not in time."""
-        self._ending = True
+        self.let_go()
         process = self.process
         if process is None or process.returncode is not None:
             return
@@ -137,6 +141,8 @@ class Supervisor:
                 keepers.append(asyncio.create_task(worker.keep(self._end_with)))
             await self._told.wait()
         grace_s = self._settings.shutdown_grace_s + 5.0
+        for child in (self._office, *self._workers, *([self._sandbox] if self._sandbox else [])):
+            child.let_go()
         await asyncio.gather(*(worker.end(grace_s) for worker in self._workers))
         await self._office.end(OFFICE_END_S)
         if self._sandbox is not None:

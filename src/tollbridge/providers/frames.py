@@ -40,8 +40,9 @@ class FrameCutter:
 
         Some providers leave out the empty line after their last frame.
         """
-        tail, self.tail = self.tail.rstrip(b"\r\n"), b""
-        return tail + b"\n\n" if tail else b""
+        tail, self.tail = self.tail, b""
+        said = tail.rstrip(b"\r\n")
+        return said + b"\n\n" if said else tail
 
     def _keep(self, tail: bytes) -> None:
         if len(tail) > self._frame_max_bytes:

@@ -209,7 +209,13 @@ async def load_standing(unit: Unit, node: str) -> Standing:
 
 
 async def put_aside(unit: Unit, items: Iterable[Unclosable], now_us: int) -> int:
-    """Put records into quarantine; return how many."""
+    """Put records into quarantine that are not in it yet, waiting or not; return how many."""
+    items = tuple(items)
+    call_ids = [one.call_id for one in items if one.call_id is not None]
+    found = await unit.connection.execute(
+        select(quarantine.c.call_id, quarantine.c.raw).where(quarantine.c.call_id.in_(call_ids))
+    )
+    there = {(row.call_id, row.raw) for row in found}
     rows = [
         {
             "segment": one.source.segment,
@@ -227,6 +233,7 @@ async def put_aside(unit: Unit, items: Iterable[Unclosable], now_us: int) -> int
         }
         for one in items
     ]
+    rows = [row for row in rows if (row["call_id"], row["raw"]) not in there]
     if rows:
         await unit.connection.execute(insert(quarantine), rows)
     return len(rows)

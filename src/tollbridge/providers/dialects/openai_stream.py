@@ -103,6 +103,8 @@ class OpenAIStream:
             for frame in split_frames(whole):
                 if self._look(frame):
                     out += frame
+                elif frame[0] in b"\r\n":  # surplus line ends belong to the frame before
+                    out += frame[: -len(frame.lstrip(b"\r\n"))]
         except (StreamFailedError, ValueError) as error:
             self._failure = error
         return bytes(out)
@@ -110,9 +112,9 @@ class OpenAIStream:
     def last(self, frame: bytes) -> bytes:
         """Read what stood after the last frame's end: a whole frame, or nothing."""
         data = data_of(frame)
-        if not data or (data != _DONE and not _is_json(data)):
+        if data and data != _DONE and not _is_json(data):
             return b""
-        return self.pass_on(frame)
+        return self.pass_on(frame) if frame else b""
 
     def raise_failure(self) -> None:
         """Raise StreamFailedError or ValueError where the stream went wrong."""
