@@ -22,12 +22,12 @@ from hypothesis.stateful import (
 )
 
 from tests.support.ledger import Node, at_once, money, per_minute
+from tests.support.ledger_twin import MemoryLedger
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import LimitError, OverloadedError
 from tollbridge.core.limits import LeaseCorrection, LeaseRecall, Limit, LimitKind
 from tollbridge.ledger.allot import BudgetBound, LeaseOf, LeaseTotals, Outcome, Turn
 from tollbridge.ledger.grants import GranterSettings
-from tollbridge.ledger.memory import MemoryLedger
 from tollbridge.ledger.periods import MINUTE_US
 from tollbridge.ledger.purse import Holds
 from tollbridge.ledger.settle import Settlement

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from sqlalchemy import delete, insert, select
 
+from tests.support.ledger_twin import MemoryLedger
 from tollbridge.core.clock import Clock, SystemClock
 from tollbridge.core.limits import LeaseRequest, LeaseReturn, Limit, LimitKind
 from tollbridge.ledger.allot import BudgetBound, Ledger
 from tollbridge.ledger.books import books
 from tollbridge.ledger.budgets import Discrepancy
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
-from tollbridge.ledger.memory import MemoryLedger
 from tollbridge.ledger.purse import PurseSettings
 from tollbridge.ledger.reserve import FromOffice, Purses, ToOffice
 from tollbridge.ledger.settle import Settlement, settle

@@ -1,7 +1,7 @@
 """Who gets how much of which budget, and what does that change? Pure.
 
-The stores (`store.DatabaseLedger`, `memory.MemoryLedger`) read a `Snapshot` with all of its rows
-locked, hand it to one of the functions below, and write the `Changes` in the same transaction.
+The store (`store.DatabaseLedger`) reads a `Snapshot` with all of its rows locked, hands it to one
+of the functions below, and writes the `Changes` in the same transaction.
 
 A lease's part in `leased` is max(0, granted - settled - returned). No grant is made that would
 take spent + leased over the budget's limit.
@@ -131,7 +131,7 @@ class LeaseOf(Protocol):
 
 
 class Ledger(Protocol):
-    """Where leases are kept: `store.DatabaseLedger`, or `memory.MemoryLedger` in tests.
+    """Where leases are kept: `store.DatabaseLedger`, or a twin in memory in tests.
 
     Each method is one transaction and raises OverloadedError where the store does not answer;
     then nothing may be concluded about whether it happened.

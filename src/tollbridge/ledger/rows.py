@@ -5,10 +5,9 @@ PostgreSQL the rows of the budget periods are locked first, in key order, by eve
 leases: so two nodes decide one after the other, and never wait in a circle.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -101,6 +100,31 @@ SET granted = excluded.granted, settled = excluded.settled, returned = excluded.
 """
 
 
+class SqliteCursor(Protocol):
+    """What a statement answers on SQLite."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        ...
+
+    def __iter__(self) -> Self: ...
+
+    def __next__(self) -> Any: ...
+
+
+class SqliteConnection(Protocol):
+    """The part of the SQLite driver's connection that is used inside a unit."""
+
+    def execute(self, sql: str, parameters: Sequence[Any], /) -> SqliteCursor:
+        """Run a statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> SqliteCursor:
+        """Run a statement once for each row."""
+        ...
+
+
 class Scope(msgspec.Struct, frozen=True):
     """Which rows are needed."""
 
@@ -184,7 +208,7 @@ def _bounds(rows: Iterable[Sequence[Any]]) -> dict[str, BudgetBound]:
 
 
 def _load_sqlite(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
     scope: Scope,
     now_us: int,
     zone: tzinfo,
@@ -212,7 +236,7 @@ def _load_sqlite(
 
 
 def _write_sqlite(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
     moves: list[tuple[Any, ...]],
     leases: list[tuple[Any, ...]],
 ) -> int:

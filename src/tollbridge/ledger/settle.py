@@ -4,7 +4,6 @@ Only charges of calls that the batch really inserted are passed, so that a call 
 A batch does spent += charge and leased -= its part, and writes both sides of each entry.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import msgspec
 
 from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
-from tollbridge.ledger.rows import columns, leases_by_id, write
+from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, write
 from tollbridge.storage.unit import Unit
 
 # A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
@@ -97,7 +96,7 @@ async def settle(
     each = [(charge, lease, budget, start) for budget, start, lease, charge in settled]
     others = [row for row in each if first[row[2], row[3]][0] != row[1]]
 
-    def run(connection: sqlite3.Connection) -> None:
+    def run(connection: SqliteConnection) -> None:
         connection.executemany(
             _SPEND_SQLITE,
             [(budget, start, amount, *first[budget, start]) for budget, start, amount in spent],

@@ -1,6 +1,7 @@
-"""All that is read and written of budgets and leases, but for the drain's part (`settle.py`).
+"""Which budgets are there, who holds what, and how is a decision kept?
 
-The statements that run for many rows at once are in `rows.py`; what they decide is in `allot.py`.
+The statements that run for many rows at once are in `rows.py`, the drain's in `settle.py`; what
+they decide is in `allot.py`.
 """
 
 import sqlite3

@@ -93,7 +93,7 @@ class UnitBooks:
         def build(known: set[str]) -> BookRows:
             for account in accounts:
                 call_id = account.evidence.opened.call_id
-                if True:
+                if call_id not in known:
                     known.add(call_id)
                     added.append(account)
             return self._rows(added, fold)

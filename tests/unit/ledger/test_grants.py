@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 
 from tests.support.ledger import Node, at_once, money, per_minute
+from tests.support.ledger_twin import MemoryLedger
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import (
     BudgetExceededError,
@@ -14,7 +15,6 @@ from tollbridge.core.errors import (
 from tollbridge.core.limits import LeaseRecall, Limit
 from tollbridge.ledger.allot import BudgetBound
 from tollbridge.ledger.grants import GranterSettings
-from tollbridge.ledger.memory import MemoryLedger
 from tollbridge.ledger.purse import Holds
 from tollbridge.ledger.reserve import Purses
 
