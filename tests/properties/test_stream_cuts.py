@@ -145,7 +145,8 @@ async def attempted(
 def carried(pieces: Sequence[bytes], *, asks_usage: bool) -> tuple[Told, Heard]:
     """Carry a stream that arrives in these pieces."""
     body = json.dumps({"model": MODEL, "messages": [], "stream": True}).encode()
-    request = Request(Operation.CHAT_COMPLETION, body, MODEL, True, asks_usage)  # noqa: FBT003  # a Struct's fields
+    operation = Operation.CHAT_COMPLETION
+    request = Request(operation, body, MODEL, stream=True, asks_usage=asks_usage)
     attempt, passage, heard = asyncio.run(attempted(pieces, request, b"text/event-stream"))
     told = Told(
         b"".join(heard.pieces),
@@ -293,11 +294,12 @@ CUTS = st.lists(st.integers(0, 1 << 20), max_size=12)
 
 
 @settings(max_examples=200, deadline=None)
-@given(streams(), CUTS, st.booleans())
+@given(stream=streams(), at=CUTS, asks_usage=st.booleans())
 def test_any_cut_forwards_meters_and_prices_the_same(
     stream: tuple[list[Frame], dict[str, Any] | None],
     at: list[int],
-    asks_usage: bool,  # noqa: FBT001  # drawn
+    *,
+    asks_usage: bool,
 ) -> None:
     frames, usage = stream
     whole = b"".join(frame.content for frame in frames)

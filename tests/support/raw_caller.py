@@ -47,8 +47,8 @@ class RawCaller:
         """Leave."""
         self._writer.close()
 
-    async def response(self) -> Answered:
-        """Read one response with a length, or a chunked one."""
+    async def response(self, *, to_head: bool = False) -> Answered:
+        """Read one response: with a length, chunked, or without a body."""
         async with asyncio.timeout(WAIT_MAX_S):
             head = await self._reader.readuntil(b"\r\n\r\n")
             first, *lines = head.decode("latin-1").split("\r\n")
@@ -60,10 +60,20 @@ class RawCaller:
             if headers.get("transfer-encoding") == "chunked":
                 return Answered(status, headers, await self._chunks())
             length = headers.get("content-length")
-            if status == 100:
+            if status == 100 or to_head:
                 return Answered(status, headers, b"")
             body = await (self._reader.read() if length is None else self._exactly(int(length)))
             return Answered(status, headers, body)
+
+    async def some(self) -> bytes:
+        """Read whatever comes first."""
+        async with asyncio.timeout(WAIT_MAX_S):
+            return await self._reader.read(1)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection is known to be at its end."""
+        return self._writer.is_closing() or self._reader.at_eof()
 
     async def ended(self) -> bytes:
         """Wait until the other side closes; return what came before."""

@@ -3,13 +3,13 @@
 Bare ASGI: nothing here knows a web framework, and nothing is done for a call that need not be.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
 
 from tollbridge.api.inbound import BodyLimits, CallInbound, Room
-from tollbridge.api.protocol import CONNECTION
+from tollbridge.api.protocol import CONNECTION, CYCLE
 from tollbridge.api.reply import CallerReply, Receive, Send
 from tollbridge.core.call import Operation
 from tollbridge.core.clock import Clock
@@ -28,7 +28,7 @@ Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 OnFault = Callable[[str, BaseException], None]
 
-OPERATIONS: dict[str, Operation] = {
+OPERATIONS: Mapping[str, Operation] = {
     "/v1/chat/completions": Operation.CHAT_COMPLETION,
     "/v1/completions": Operation.COMPLETION,
     "/v1/embeddings": Operation.EMBEDDING,
@@ -74,7 +74,8 @@ class DataPlane:
             await self._elsewhere(scope, receive, send)
             return
         received_at_us = self._clock.now_us()
-        reply = CallerReply(scope["state"][CONNECTION])
+        state = scope["state"]
+        reply = CallerReply(state[CONNECTION], state[CYCLE])
         operation = OPERATIONS.get(path)
         try:
             if operation is not None and scope["method"] == "POST":
@@ -96,7 +97,7 @@ class DataPlane:
         reply: CallerReply,
     ) -> None:
         inbound = CallInbound(
-            scope,  # pyright: ignore[reportArgumentType]  # uvicorn's scope is a plain dict
+            scope,
             operation,
             received_at_us,
             receive,
@@ -126,7 +127,7 @@ class DataPlane:
         if not is_models or scope["method"] != "GET":
             raise MethodNotAllowedError(f"{scope['method']} is not a method of {path}")
         inbound = CallInbound(
-            scope,  # pyright: ignore[reportArgumentType]  # uvicorn's scope is a plain dict
+            scope,
             Operation.CHAT_COMPLETION,
             received_at_us,
             receive,

@@ -1,6 +1,7 @@
 """What has a caller sent, and is there room for it?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -58,7 +59,7 @@ class CallInbound:
 
     def __init__(
         self,
-        scope: dict[str, object],
+        scope: Mapping[str, Any],
         operation: Operation,
         received_at_us: int,
         receive: Receive,

@@ -5,15 +5,17 @@ and tells whoever serves a call at once that its caller has gone. One sweep a se
 all connections, so that a call pays for no timer.
 """
 
-from asyncio import BaseTransport
+from asyncio import BaseTransport, Transport
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 CONNECTION = "connection"
 """The key of the scope's state under which a request finds its connection."""
+CYCLE = "cycle"
+"""The key under which it finds its own cycle: on a connection, others may be queued behind it."""
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -36,6 +38,11 @@ def _refusal(status: bytes, code: bytes, message: bytes) -> bytes:
         b"connection: close\r\n\r\n%b" % (status, len(body), body)
     )
 
+
+# Java's client offers HTTP/2 in its first request; the parser would then give the body up as the
+# other protocol's, and the request would come without one. An offer may be passed over.
+OFFER = b"\r\nUpgrade: h2c\r\n"
+NO_OFFER = b"\r\nNo-Upgrade: h2c\r\n"
 
 # After a refusal the rest of what the peer sends is thrown away for so long: a socket that is
 # closed with unread bytes is reset, and the refusal would be lost with it.
@@ -63,7 +70,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin: the first head must come in time."""
-        super().connection_made(transport)  # pyright: ignore[reportArgumentType]  # uvicorn narrows it
+        super().connection_made(cast("Transport", transport))
         self.lost = False
         self.stalled = False
         self.cut_off = False
@@ -75,7 +82,8 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_since_s: float | None = None
         self._body_since_s: float | None = None
         self._stalled_since_s: float | None = None
-        self._made_at_s = self.loop.time()
+        self._silent_since_s: float | None = self.loop.time()
+        self._latest: RequestResponseCycle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whoever serves a call is told."""
@@ -94,6 +102,9 @@ class GatewayProtocol(HttpToolsProtocol):
             self._received_bytes += len(data)
             if self._head_since_s is None:
                 self._head_since_s = self.loop.time()
+                self._silent_since_s = None
+            if data.find(OFFER, 0, data.find(b"\r\n\r\n") + 2) >= 0:
+                data = data.replace(OFFER, NO_OFFER, 1)
         super().data_received(data)
         if self._in_head and self._received_bytes > self.limits.header_bytes_max:
             self._refuse_head(HEAD_TOO_LARGE)
@@ -102,11 +113,6 @@ class GatewayProtocol(HttpToolsProtocol):
         """Answer a peer that ended its sending in the middle of a body."""
         if self._body_since_s is not None and not self.cycle.response_started:
             self._refuse(BODY_TOO_SHORT)
-
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        super().on_message_begin()
-        self.scope["state"][CONNECTION] = self  # pyright: ignore[reportTypedDictNotRequiredAccess]  # just set
 
     def on_headers_complete(self) -> None:
         """Check the head's size, then let the request be served."""
@@ -118,6 +124,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse_head(HEAD_TOO_LARGE)
                 return
         super().on_headers_complete()
+        self._latest = self.cycle
+        self.scope["state"] = {CONNECTION: self, CYCLE: self.cycle}
         self._in_head = False
         self._head_since_s = None
         self._body_since_s = self.loop.time()
@@ -163,9 +171,9 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._watcher = None
                 on_gone()
 
-    def hang_up(self) -> None:
+    def hang_up(self, cycle: RequestResponseCycle) -> None:
         """Close after what was written has gone out, without an end of the response."""
-        self.cycle.disconnected = True
+        cycle.disconnected = True
         self.transport.close()
 
     def sweep(self, now_s: float) -> None:
@@ -180,13 +188,13 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse_head(HEAD_TOO_SLOW)
         elif _is_over(self._body_since_s, now_s, limits.body_timeout_s):
             self._refuse(BODY_TOO_SLOW)
-        elif self.scope is None and _is_over(self._made_at_s, now_s, limits.idle_timeout_s):  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
+        elif _is_over(self._silent_since_s, now_s, limits.idle_timeout_s):
             self.transport.close()
 
     def _is_answering(self) -> bool:
         """Return whether a request that is here whole has not been answered to its end."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None before a request
+        cycle = self._latest
+        if cycle is None or cycle.response_complete:
             return False
         return self._body_since_s is None or bool(self.pipeline)
 

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from tollbridge.api.protocol import GatewayProtocol
 from tollbridge.providers.passage import Headers
 
@@ -28,9 +30,9 @@ class CallerReply:
 
     __slots__ = ("_chunked", "_connection", "_cycle", "call_id", "started")
 
-    def __init__(self, connection: GatewayProtocol) -> None:
+    def __init__(self, connection: GatewayProtocol, cycle: RequestResponseCycle) -> None:
         self._connection = connection
-        self._cycle = connection.cycle
+        self._cycle = cycle
         self._chunked = True
         self.started = False
         self.call_id: str | None = None
@@ -73,8 +75,11 @@ class CallerReply:
         else:
             transport.write(head)
             transport.write(body)
+        cycle.response_started = True
+        if self._connection.flow.write_paused:
+            # Not complete before: the next request of the connection may not be begun yet.
+            await self._connection.flow.drain()
         self._complete()
-        await self._drain()
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers of a stream."""
@@ -110,7 +115,7 @@ class CallerReply:
         """End the stream so that the caller sees that it is not whole, after a last frame."""
         if last:
             await self.send(last)
-        self._connection.hang_up()
+        self._connection.hang_up(self._cycle)
 
     def _head(self, status: int, headers: Headers) -> bytes:
         if not self._cycle.keep_alive:
@@ -127,7 +132,3 @@ class CallerReply:
         if not cycle.keep_alive:
             self._connection.transport.close()
         cycle.on_response()
-
-    async def _drain(self) -> None:
-        if self._connection.flow.write_paused:
-            await self._connection.flow.drain()

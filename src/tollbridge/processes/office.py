@@ -34,6 +34,7 @@ from tollbridge.pipeline import Books, close
 from tollbridge.processes.broadcast import Broadcast
 from tollbridge.processes.crash import crash_points
 from tollbridge.processes.desk import Desk
+from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
@@ -245,7 +246,9 @@ class Office:
             ),
             hooks=DrainHooks(
                 on_correction=self._desk.send_all,
-                call_logger=log if settings.log_calls else None,
+                call_logger=LineLogger(sys.stdout.fileno(), self._clock)
+                if settings.log_calls
+                else None,
                 reach=reach,
             ),
             clock=self._clock,

@@ -5,8 +5,9 @@ OpenAI, xAI, ElevenLabs, AIMLAPI and DeepSeek.
 """
 
 import re
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -44,7 +45,7 @@ _BY_WORDS: tuple[tuple[ErrorClass, tuple[str, ...]], ...] = (
     ),
     (ErrorClass.CONTEXT_LENGTH, ("maximum context length",)),
 )
-_BY_STATUS: dict[int, ErrorClass] = {
+_BY_STATUS: Mapping[int, ErrorClass] = {
     400: ErrorClass.INVALID_REQUEST,
     401: ErrorClass.AUTHENTICATION,
     402: ErrorClass.INSUFFICIENT_FUNDS,
@@ -62,7 +63,7 @@ _BY_STATUS: dict[int, ErrorClass] = {
 }
 _STATUS_CODE = re.compile(r"[45]\d\d")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SECONDS_OF = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS_OF: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def understand(body: bytes, *, status: int | None = None, wait_s: float | None = None) -> Refusal:
@@ -93,7 +94,10 @@ def is_error(body: bytes) -> bool:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return isinstance(found, dict) and bool(found.get("error")) and not found.get("choices")  # pyright: ignore[reportUnknownMemberType]
+    if not isinstance(found, dict):
+        return False
+    fields = cast("dict[str, Any]", found)
+    return bool(fields.get("error")) and not fields.get("choices")
 
 
 def retry_after_s(response: Response, now_us: int) -> float | None:
@@ -139,11 +143,12 @@ def _error_of(body: bytes) -> dict[str, Any]:
         return {"message": body[:MESSAGE_CHARACTERS_MAX].decode("utf-8", "replace")}
     for _ in range(3):
         if isinstance(found, list):
-            found = found[0] if found else {}  # pyright: ignore[reportUnknownVariableType]
+            listed = cast("list[Any]", found)
+            found = listed[0] if listed else {}
         if not isinstance(found, dict):
             break
-        inner = found.get("error") or found.get("detail")  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-        if inner is None:
-            return found  # pyright: ignore[reportUnknownVariableType]
-        found = inner  # pyright: ignore[reportUnknownVariableType]
-    return {"message": str(found)} if not isinstance(found, dict) else found  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        fields = cast("dict[str, Any]", found)
+        found = fields.get("error") or fields.get("detail")
+        if found is None:
+            return fields
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {"message": str(found)}

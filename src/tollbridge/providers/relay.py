@@ -262,8 +262,14 @@ class _Guard:
 
     def _on_gone(self) -> None:
         passage = self._passage
-        waits_for_retry = passage.attempts[-1].outcome is not AttemptOutcome.CUT_SHORT
-        if passage.policy is OnCallerLeft.DRAIN and not waits_for_retry and self._drains.has_room():
+        outcome = passage.attempts[-1].outcome
+        if outcome is AttemptOutcome.SUCCEEDED:
+            return  # the answer is here; whoever sends it sees that nobody takes it
+        if (
+            passage.policy is OnCallerLeft.DRAIN
+            and outcome is AttemptOutcome.CUT_SHORT  # else it waits for a retry: nothing to drain
+            and self._drains.has_room()
+        ):
             self._draining = True
             self._drains.under_way += 1
             if self._streaming:

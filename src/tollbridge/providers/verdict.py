@@ -1,6 +1,6 @@
 """Every candidate failed: what does the caller hear, and does a retry help?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tollbridge.core.call import ErrorClass
@@ -21,7 +21,7 @@ RETRYABLE = frozenset(
 )
 
 # What all candidates said alike is said to the caller with that status and code.
-_ALIKE: dict[ErrorClass, tuple[int, str]] = {
+_ALIKE: Mapping[ErrorClass, tuple[int, str]] = {
     ErrorClass.INVALID_REQUEST: (400, "invalid_request"),
     ErrorClass.CONTENT_FILTERED: (400, "content_filtered"),
     ErrorClass.CONTEXT_LENGTH: (400, "context_length_exceeded"),

@@ -171,5 +171,5 @@ class Assembler:
         return call
 
 
-def _with_raw(source: Source, raw: bytes) -> Source:
-    return Source(source.node, source.worker, source.segment, source.offset_bytes, raw)
+def _with_raw(place: Source, raw: bytes) -> Source:
+    return Source(place.node, place.worker, place.segment, place.offset_bytes, raw)

@@ -79,17 +79,46 @@ def detail_row(account: CallAccount, source: Source, serving_counted: Counted) -
     An enum's plain text is `str(member)`: `.value` takes four times as long.
     """
     opened, closed = account.evidence.opened, account.evidence.closed
-    caller = opened.caller
     attempts = account.attempts
     serving = attempts[-1].evidence if attempts else None
-    usage, attribution = account.usage, account.attribution
-    tokens, usage_text = serving_counted
+    usage, tokens, usage_text = account.usage, *serving_counted
     read, written = tokens[0], tokens[1]
+    unpriced = account.cost_nanousd is None
+    return (
+        *_who(account, serving),
+        str(account.status),
+        closed.http_status,
+        str(closed.ending),
+        *_error(account, serving),
+        len(attempts),
+        opened.stream,
+        *tokens,
+        None if read is None and written is None else (read or 0) + (written or 0),
+        usage_text,
+        str(usage.source),
+        account.cost_nanousd,
+        known_cost_of(account),
+        *_figures(attempts),
+        unpriced,
+        _reason(attempts) if unpriced else None,
+        account.charge_nanousd,
+        _bills(attempts),
+        json_of(account.flags),
+        opened.request_bytes,
+        closed.response_bytes,
+        closed.on_caller_left and str(closed.on_caller_left),
+        closed.drained,
+        source.node,
+        source.worker,
+        1,
+    )
+
+
+def _who(account: CallAccount, serving: AttemptEvidence | None) -> tuple[Any, ...]:
+    """Return the first columns: when, what, by whom, for whom."""
+    opened, closed = account.evidence.opened, account.evidence.closed
+    caller, attribution = opened.caller, account.attribution
     first_byte_at_us = None if serving is None else serving.first_byte_at_us
-    failed = account.status is not Status.COMPLETED
-    message = closed.error
-    if message is None and failed and serving is not None:
-        message = serving.message
     upstream = attribution.upstream_provider
     return (
         opened.call_id,
@@ -122,32 +151,18 @@ def detail_row(account: CallAccount, source: Source, serving_counted: Counted) -
         json_of([tag[:LABEL_LENGTH_MAX] for tag in opened.tags]) if opened.tags else None,
         opened.method,
         opened.path,
-        str(account.status),
-        closed.http_status,
-        str(closed.ending),
-        _error_class(serving) if failed and serving is not None else None,
-        message,
-        len(attempts),
-        opened.stream,
-        *tokens,
-        None if read is None and written is None else (read or 0) + (written or 0),
-        usage_text,
-        str(usage.source),
-        account.cost_nanousd,
-        known_cost_of(account),
-        *_figures(attempts),
-        account.cost_nanousd is None,
-        None if account.cost_nanousd is not None else _reason(attempts),
-        account.charge_nanousd,
-        _bills(attempts),
-        json_of(account.flags),
-        opened.request_bytes,
-        closed.response_bytes,
-        closed.on_caller_left and str(closed.on_caller_left),
-        closed.drained,
-        source.node,
-        source.worker,
-        1,
+    )
+
+
+def _error(account: CallAccount, serving: AttemptEvidence | None) -> tuple[str | None, str | None]:
+    """Return the class and the message of what went wrong."""
+    message = account.evidence.closed.error
+    if account.status is Status.COMPLETED or serving is None:
+        return None, message
+    error_class = serving.error_class
+    return (
+        None if error_class is None else str(error_class),
+        serving.message if message is None else message,
     )
 
 
@@ -190,7 +205,3 @@ def _bills(attempts: Sequence[AttemptAccount]) -> str | None:
             if one.rated.components
         ]
     )
-
-
-def _error_class(serving: AttemptEvidence) -> str | None:
-    return None if serving.error_class is None else str(serving.error_class)

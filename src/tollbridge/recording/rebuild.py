@@ -25,6 +25,7 @@ from tollbridge.storage.unit import Unit
 Rows = dict[tuple[int, ...], tuple[int, ...]]
 """Key → measures of one roll-up."""
 
+EARLIEST_US = -(2**62)
 _QUARTER = f"d.accounted_at_us - d.accounted_at_us % {QUARTER_US}"
 _SHARED = "d.bucket, d.category, d.operation"
 _CALLER = "d.label, d.project, d.user_name, d.key_id, d.key_name"
@@ -76,26 +77,22 @@ async def rebuild_rollups(unit: Unit, zone: tzinfo, *, replace: bool = False) ->
 
 async def _days(unit: Unit, zone: tzinfo) -> AsyncIterator[tuple[int, int]]:
     """Yield (start, end) of each day that holds a call or a roll-up."""
-    sources = [
-        ("min", "call_details", "accounted_at_us"),
-        ("max", "call_details", "accounted_at_us"),
+    sources = {"call_details": "accounted_at_us", **_STARTS}
+    # Each through its index: the first instant at or after the end of the day before.
+    firsts = [
+        joined("SELECT min(", column, ") AS at_us FROM", name, "WHERE", column, ">= ?")
+        for name, column in sources.items()
     ]
-    for name, column in _STARTS.items():
-        sources += [("min", name, column), ("max", name, column)]
-    # One end at a time, so that each is found through its index.
-    ends = [
-        joined("SELECT", f"{end}({column})", "AS at_us FROM", name) for end, name, column in sources
-    ]
-    bounds = joined("SELECT min(at_us), max(at_us) FROM (", " UNION ALL ".join(ends), ") AS found")
-    [(first_us, last_us)] = await _query(unit, bounds, ())
-    if first_us is None:
-        return
-    local = to_datetime(int(first_us)).astimezone(zone)
-    day = datetime(local.year, local.month, local.day, tzinfo=zone)
-    while to_us(day) <= int(last_us):
-        after = day + timedelta(days=1)
-        yield to_us(day), to_us(after)
-        day = after
+    first = joined("SELECT min(at_us) FROM (", " UNION ALL ".join(firsts), ") AS found")
+    after_us = EARLIEST_US
+    while True:
+        [(at_us,)] = await _query(unit, first, (after_us,) * len(sources))
+        if at_us is None:
+            return
+        local = to_datetime(int(at_us)).astimezone(zone)
+        day = datetime(local.year, local.month, local.day, tzinfo=zone)
+        after_us = to_us(day + timedelta(days=1))
+        yield to_us(day), after_us
 
 
 async def _fold(

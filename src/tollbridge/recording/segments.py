@@ -23,6 +23,8 @@ from tollbridge.recording.records import (
 )
 
 UNFINISHED_SUFFIX = ".new"
+READ_BYTES_MIN = 16 * 1024
+LINE_BYTES_GUESSED = 1000
 NUL = b"\\u0000"
 NUL_REPLACED = b"\\ufffd"
 
@@ -81,7 +83,7 @@ class SegmentReader:
         self.calls: dict[str, OpenCall] = {}
         self.changed: set[str] = set()
         """Calls still open whose row in open_calls is not what is known of them."""
-        self._codec = codec
+        self._record = codec.record
         self._limits = limits
         self._assembler = Assembler(codec)
         self._fd = _open(path)
@@ -91,16 +93,23 @@ class SegmentReader:
 
         An unfinished last line does not count: it waits.
         """
-        lines, consumed = self._take_lines(records_max)
+        lines, consumed, has_nul = self._take_lines(records_max)
         if not consumed:
             return True
         batch.touched[self.name] = self
-        # One for the whole read: for a person who looks for a line, about where is enough.
-        source = Source(self.node, self.worker, self.name, self.offset_bytes, b"")
-        read_line = self._read_line
+        # One place for the whole read: for a person who looks for a line, about where is enough.
+        place = Source(self.node, self.worker, self.name, self.offset_bytes, b"")
         for line in lines:
             if line:
-                read_line(line, batch, source)
+                try:
+                    body = body_of(line)
+                    if has_nul:
+                        # PostgreSQL keeps no NUL in a text; the record must not suffer for it.
+                        body = body.replace(NUL, NUL_REPLACED)
+                    self._take(body, batch, place)
+                except UnreadableLineError:
+                    self._count_unreadable(batch)
+        batch.records += len(lines)
         self.offset_bytes += consumed
         self.lines += len(lines)
         return self.unread_bytes() == 0
@@ -132,10 +141,10 @@ class SegmentReader:
         batch.touched[self.name] = self
         source = Source(self.node, self.worker, self.name, self.offset_bytes, b"")
         for call_id in list(self.calls)[:calls_max]:
-            call = self._pop(call_id, batch)
-            if call is not None:
-                batch.records += 1
-                self._put(self._assembler.interrupted(call, source), batch)
+            call = self.calls.pop(call_id)
+            self._forget(call, batch)
+            batch.records += 1
+            self._put(self._assembler.interrupted(call, source), batch)
         if self.calls:
             return False
         tail_bytes = self.unread_bytes()
@@ -176,42 +185,37 @@ class SegmentReader:
     def _size(self) -> int:
         return os.fstat(self._fd).st_size if self._fd >= 0 else 0
 
-    def _take_lines(self, records_max: int) -> tuple[list[bytes], int]:
-        """Return whole lines without their newlines, and the bytes that they take in the file."""
+    def _take_lines(self, records_max: int) -> tuple[list[bytes], int, bool]:
+        """Return whole lines, the bytes that they take in the file, and whether NULs are said."""
         if self._fd < 0 or records_max < 1:
-            return [], 0
-        wanted = self._limits.read_bytes
+            return [], 0, False
+        wanted = min(self._limits.read_bytes, records_max * self._line_bytes() + READ_BYTES_MIN)
         while True:
             data = os.pread(self._fd, wanted, self.offset_bytes)
             end = data.rfind(b"\n")
             if end >= 0:
                 break
             if len(data) < wanted:
-                return [], 0  # the last line is not finished, or there is none
+                return [], 0, False  # the last line is not finished, or there is none
             if wanted >= self._limits.line_bytes_max:
-                return [], len(data)  # too long; its end will be met as an unreadable line
+                return [], len(data), False  # too long; its end will be met as an unreadable line
             wanted = min(wanted * 2, self._limits.line_bytes_max)
-        lines = data[:end].split(b"\n")
-        consumed = end + 1
-        if len(lines) > records_max:
-            del lines[records_max:]
-            consumed = sum(map(len, lines)) + records_max
-        return lines, consumed
+        lines = data[: end + 1].split(b"\n", records_max)
+        consumed = end + 1 - len(lines.pop())  # what is left over was not asked for
+        return lines, consumed, NUL in data
 
-    def _read_line(self, line: bytes, batch: Batch, source: Source) -> None:
-        batch.records += 1
-        try:
-            body = body_of(line)
-            if NUL in body:
-                # PostgreSQL keeps no NUL in a text; the rest of the record must not suffer.
-                body = body.replace(NUL, NUL_REPLACED)
-            record = self._codec.record(body)
-        except UnreadableLineError:
-            self._count_unreadable(batch)
-            return
+    def _line_bytes(self) -> int:
+        return self.offset_bytes // self.lines if self.lines else LINE_BYTES_GUESSED
+
+    def _take(self, body: bytes, batch: Batch, place: Source) -> None:
+        """Take in one record. Raises UnreadableLineError where it is of no known form."""
+        record = self._record(body)
         if isinstance(record, Closed):
-            call = self._pop(record.call_id, batch)
-            self._put(self._assembler.closed(call, record, body, source), batch)
+            call_id = record.call_id
+            call = self.calls.pop(call_id, None)
+            if call is not None:
+                self._forget(call, batch)
+            self._put(self._assembler.closed(call, record, body, place), batch)
         elif isinstance(record, SegmentHeader):
             self.node, self.worker = record.node, record.worker
         else:
@@ -225,13 +229,10 @@ class SegmentReader:
         call.note(record, body)
         self.changed.add(call_id)
 
-    def _pop(self, call_id: str, batch: Batch) -> OpenCall | None:
-        call = self.calls.pop(call_id, None)
-        if call is not None:
-            self.changed.discard(call_id)
-            if call.stored:
-                batch.gone.append(call_id)
-        return call
+    def _forget(self, call: OpenCall, batch: Batch) -> None:
+        self.changed.discard(call.call_id)
+        if call.stored:
+            batch.gone.append(call.call_id)
 
     def _put(self, ended: EndedCall | Unclosable, batch: Batch) -> None:
         if isinstance(ended, EndedCall):

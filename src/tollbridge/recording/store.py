@@ -1,4 +1,4 @@
-"""All that the drain reads and writes. The statements that run for many rows: statements.py."""
+"""What does the drain read and write? The statements for many rows are in statements.py."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -233,10 +233,11 @@ async def put_aside(unit: Unit, items: Iterable[Unclosable], now_us: int) -> int
         }
         for one in items
     ]
-    rows = [row for row in rows if (row["call_id"], row["raw"]) not in there]
-    if rows:
-        await unit.connection.execute(insert(quarantine), rows)
-    return len(rows)
+    new = {(row["call_id"], row["raw"]): row for row in rows}
+    added = [row for key, row in new.items() if key not in there]
+    if added:
+        await unit.connection.execute(insert(quarantine), added)
+    return len(added)
 
 
 async def held_in_quarantine(unit: Unit, worker: str) -> Mapping[str, int]:

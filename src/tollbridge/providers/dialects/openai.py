@@ -4,6 +4,7 @@ Source: OpenAI's API reference for chat completions, completions, embeddings and
 its SDK sends and retries (requests as of openai-python 2).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -13,7 +14,7 @@ from tollbridge.core.errors import InvalidRequestError, TollbridgeError
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
 
-TARGETS: dict[Operation, str] = {
+TARGETS: Mapping[Operation, str] = {
     Operation.CHAT_COMPLETION: "/chat/completions",
     Operation.COMPLETION: "/completions",
     Operation.EMBEDDING: "/embeddings",
