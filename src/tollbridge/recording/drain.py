@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SECOND_US, Clock, SystemClock
 from tollbridge.core.limits import LeaseCorrection
 from tollbridge.recording import store
@@ -126,6 +127,7 @@ class Drain:
         self._closer = Closer(shelf, close, ledger)
         self._reading = SpoolReading(directory, node, self._settings.read)
         self._batch: Batch | None = None
+        self._added: list[CallAccount] = []
         self._ready = False
         self._stopping = asyncio.Event()
         self._quarantined = 0
@@ -145,7 +147,8 @@ class Drain:
             if not is_database_fault(error):
                 raise error
             self._database_error = type(error).__name__
-            log.warning("drain_retries", action="drain", error=str(error), wait_s=wait_s)
+            # Not the message: it may hold what was to be written.
+            log.warning("drain_retries", action="drain", error=type(error).__name__, wait_s=wait_s)
             await self._sleep(wait_s)
             wait_s = min(wait_s * 2, self._settings.retry_wait_s_max)
 
@@ -174,6 +177,7 @@ class Drain:
                 log.warning("drain_isolates", action="drain", error=type(error).__name__)
                 await self._write(batch, one_by_one=True)
         self._batch = None
+        self._tell()
         self._database_error = None
         if not self._reading.pending()[0]:
             self._caught_up_at_s = self._clock.monotonic_s()
@@ -209,7 +213,7 @@ class Drain:
     async def rewind(self) -> None:
         """Read all segments that are still there again from their beginning.
 
-        Changes nothing but what a restored backup lacks.
+        Changes nothing but what a restored backup lacks. Not while `run()` is at work.
         """
         names = self._reading.names()
         async with self._database.write() as unit:
@@ -296,7 +300,12 @@ class Drain:
         self._reading.committed(batch)
         self._unreadable_lines += batch.unreadable_lines
         books.committed()
-        for correction in corrections(books.added):
+        self._added = books.added
+
+    def _tell(self) -> None:
+        """Tell of the calls that have just come into the books; not again, should that fail."""
+        added, self._added = self._added, []
+        for correction in corrections(added):
             self._hooks.on_correction(correction)
         if self._hooks.call_logger is not None:
-            log_calls(self._hooks.call_logger, books.added)
+            log_calls(self._hooks.call_logger, added)
