@@ -5,6 +5,7 @@ Transactions are begun explicitly on both, so that nothing is ever committed by 
 """
 
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -20,6 +21,7 @@ from tollbridge.core.errors import ConfigurationError
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 ACCESS = "tollbridge_access"
+WAL_RETRY_S = 0.02
 T = TypeVar("T")
 
 _DRIVERS: Mapping[str, str] = {
@@ -38,6 +40,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection_wait_s: float = 10.0
     sqlite_synchronous: Literal["OFF", "NORMAL", "FULL"] = "NORMAL"
     sqlite_busy_timeout_s: float = 10.0
+    sqlite_page_bytes: int = 8192
     sqlite_foreign_keys: bool = True
     sqlite_cache_mib: int = 16
     sqlite_mmap_mib: int = 64
@@ -135,9 +138,6 @@ def _sqlite(url: URL, settings: EngineSettings) -> AsyncEngine:
         pool_use_lifo=True,
     )
     pragmas = (
-        # First, since switching to WAL may itself have to wait for another process.
-        f"PRAGMA busy_timeout = {round(settings.sqlite_busy_timeout_s * 1000)}",
-        "PRAGMA journal_mode = WAL",
         f"PRAGMA synchronous = {settings.sqlite_synchronous}",
         f"PRAGMA foreign_keys = {int(settings.sqlite_foreign_keys)}",
         f"PRAGMA cache_size = -{settings.sqlite_cache_mib * 1024}",
@@ -148,6 +148,9 @@ def _sqlite(url: URL, settings: EngineSettings) -> AsyncEngine:
     )
 
     def prepare(connection: sqlite3.Connection) -> None:
+        busy_timeout_ms = round(settings.sqlite_busy_timeout_s * 1000)
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}").close()
+        _switch_to_wal(connection, settings)
         for pragma in pragmas:
             connection.execute(pragma).close()
 
@@ -164,6 +167,25 @@ def _begin_sqlite(connection: Connection) -> None:
     begin = _begin_writing if writes else _begin_reading
     adapted = cast("AsyncDriver", connection.connection.dbapi_connection)
     adapted.run_async(lambda driver: run_in_thread(driver, begin))
+
+
+def _switch_to_wal(connection: sqlite3.Connection, settings: EngineSettings) -> None:
+    """Put the file into WAL mode, where it is not.
+
+    Two processes that do so at once are refused without waiting, whatever `busy_timeout` says.
+    """
+    # Taken only by a file that is made now: larger pages are cheaper to write in bulk.
+    connection.execute(f"PRAGMA page_size = {settings.sqlite_page_bytes}").close()
+    tries = max(1, round(settings.sqlite_busy_timeout_s / WAL_RETRY_S))
+    for attempt in range(1, tries + 1):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:
+            if attempt == tries:
+                raise
+            threading.Event().wait(WAL_RETRY_S)  # in the driver's own thread
+        else:
+            return
 
 
 def _begin_writing(connection: sqlite3.Connection) -> None:
