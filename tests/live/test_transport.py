@@ -600,7 +600,7 @@ async def test_a_send_cancelled_just_as_its_answer_arrives_spares_the_next_one(
     await server.asked.wait()
     gate.set()
     lane = transport._pool.lanes[server.origin]
-    while not lane.idle_count:  # noqa: ASYNC110 - the very loop round counts, an event is later
+    while not lane.idle_count:
         await asyncio.sleep(0)
     was_done = sender.done()
     sender.cancel()
