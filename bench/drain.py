@@ -43,13 +43,13 @@ from tollbridge.core.call import (
 )
 from tollbridge.core.clock import SECOND_US, ManualClock
 from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.core.settlement import Settlement
+from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import return_remainder
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart, PriceRow
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
-from tollbridge.recording.record import Charge
 from tollbridge.recording.spool import Spool, SpoolLimits
 from tollbridge.storage.unit import Database, Unit
 
@@ -69,16 +69,12 @@ class BenchLedger:
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:
         """Post a batch."""
-        settlements = [
-            Settlement(one.lease_id, one.budget_id, one.period_start_us, one.charge_nanousd)
-            for one in charges
-        ]
-        await settle(unit, batch_id, settlements, provider_costs, posted_at_us)
+        await settle(unit, batch_id, charges, provider_costs, posted_at_us)
 
     async def worker_gone(self, worker: str) -> None:
         """Do nothing: there is no granter."""

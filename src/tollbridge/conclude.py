@@ -40,8 +40,8 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         part = attempt.rated.cost_nanousd
         cost_nanousd = None if part is None or cost_nanousd is None else cost_nanousd + part
     completed = closed.ending is Ending.COMPLETE
-    held = sum(hold.amount_nanousd for hold in opened.holds)
     charge_nanousd = cost_nanousd or 0
+    overrun = any(charge_nanousd > hold.amount_nanousd for hold in opened.holds)
     return CallAccount(
         evidence=evidence,
         attempts=attempts,
@@ -51,7 +51,7 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         cost_nanousd=cost_nanousd,
         charge_nanousd=charge_nanousd,
         accounted_at_us=closed.closed_at_us,
-        flags=_flags(attempts, cost_nanousd, overrun=bool(opened.holds) and charge_nanousd > held),
+        flags=_flags(attempts, cost_nanousd, overrun=overrun),
     )
 
 

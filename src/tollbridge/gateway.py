@@ -104,6 +104,8 @@ class Call(msgspec.Struct, frozen=True):
     plan: Plan
     limits: tuple[Limit, ...]
     under_money: bool
+    conclusions: Conclusions
+    """The prices that were known when it came: it is held and charged by the same ones."""
 
 
 class Journey(msgspec.Struct, frozen=True):
@@ -179,7 +181,8 @@ class Gateway:
 
     def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
         """Give the call its id, for ever."""
-        limits = self._now_known().limits.get(key.key_id, ())
+        known = self._now_known()
+        limits = known.limits.get(key.key_id, ())
         return Call(
             call_id=new_id(inbound.received_at_us),
             inbound=inbound,
@@ -188,6 +191,7 @@ class Gateway:
             plan=plan,
             limits=limits,
             under_money=any(limit.kind is LimitKind.MONEY for limit in limits),
+            conclusions=known.conclusions,
         )
 
     async def reserve(self, call: Call) -> Holds | None:
@@ -263,14 +267,11 @@ class Gateway:
             error=passage.error,
             response_bytes=passage.response_bytes,
         )
-        if journey.held is not None:
-            charge_nanousd = 0
-            if call.under_money:
-                evidence = CallEvidence(journey.opened, closed)
-                charge_nanousd = charge_of(evidence, self._now_known().conclusions)
-                closed.charge_nanousd = charge_nanousd
-            self._purses.settle(journey.held, charge_nanousd)
-        self._spool.closed(journey.segment, closed)
+        try:
+            if journey.held is not None:
+                self._settle(call, journey, journey.held, closed)
+        finally:
+            self._spool.closed(journey.segment, closed)
 
     def tick(self) -> None:
         """Journal how open streams stand, and stop those that give nothing; once a second."""
@@ -291,6 +292,16 @@ class Gateway:
             ):
                 passage.stop("the provider gave nothing for too long")
 
+    def _settle(self, call: Call, journey: Journey, held: Holds, closed: Closed) -> None:
+        """Replace what was held by what the call cost; by all of it where that cannot be said."""
+        charge_nanousd = max([hold.amount_nanousd for hold in held.money], default=0)
+        try:
+            if call.under_money:
+                evidence = CallEvidence(journey.opened, closed)
+                charge_nanousd = closed.charge_nanousd = charge_of(evidence, call.conclusions)
+        finally:
+            self._purses.settle(held, charge_nanousd)
+
     def _journal(
         self, segment: Segment, call_id: str, attempts: tuple[AttemptEvidence, ...]
     ) -> None:
@@ -305,7 +316,8 @@ class Gateway:
             0 if request.operation is Operation.EMBEDDING else output_tokens,
             request.choices,
             call.inbound.received_at_us,
-            self._now_known().conclusions.book,
+            call.conclusions.book,
+            attachments=request.attachments,
         )
         if amount is None:
             raise UnpricedModelError(

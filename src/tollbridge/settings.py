@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes.")
     node: str = Field(
-        default="node-1", min_length=1, max_length=64, description="Name of this node."
+        default="node-1",
+        min_length=1,
+        max_length=64,
+        description="Name of this node; each node of one database has its own.",
     )
     billing_time_zone: str = Field(
         default="UTC", description="Zone in which days and months begin."
@@ -55,6 +58,16 @@ class Settings(BaseSettings):
     master_key: SecretStr | None = Field(
         default=None,
         description="Key that encrypts provider keys, 32 bytes in base64; else data/master.key.",
+    )
+    pepper: SecretStr | None = Field(
+        default=None,
+        description="Key under which API keys are digested, 32 bytes in base64; the same on all "
+        "nodes of one database; else data/secrets/pepper.key.",
+    )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="Key that signs sign-in tokens, 32 bytes in base64; the same on all nodes of "
+        "one database; else data/secrets/signing.key.",
     )
 
     # Callers
@@ -163,6 +176,9 @@ class Settings(BaseSettings):
         default=256, ge=0, description="Free disk below which no new call is let in."
     )
     spool_keep_h: float = Field(default=24.0, ge=0, description="Time a drained segment is kept.")
+    spool_tidy_s: float = Field(
+        default=60.0, gt=0, description="Time between two looks for what can be deleted."
+    )
     drain_batch_records_max: int = Field(
         default=2000, ge=1, description="Spool records in one transaction of the drain."
     )

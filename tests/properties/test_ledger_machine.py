@@ -26,11 +26,11 @@ from tests.support.ledger_twin import MemoryLedger
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import LimitError, OverloadedError
 from tollbridge.core.limits import LeaseCorrection, LeaseRecall, Limit, LimitKind
+from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.allot import BudgetBound, LeaseOf, LeaseTotals, Outcome, Turn
 from tollbridge.ledger.grants import GranterSettings
 from tollbridge.ledger.periods import MINUTE_US
 from tollbridge.ledger.purse import Holds
-from tollbridge.ledger.settle import Settlement
 
 T = TypeVar("T")
 BUDGETS = ("b-day", "b-total")

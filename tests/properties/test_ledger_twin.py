@@ -15,9 +15,9 @@ from tests.support.databases import PostgresDatabases, SqliteFiles
 from tests.support.ledger import Kept, KeptInDatabase, KeptInMemory
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import Need
+from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.agreed import AgreedLeases
 from tollbridge.ledger.allot import MoneyAsk, Shortage, Turn
-from tollbridge.ledger.settle import Settlement
 from tollbridge.ledger.tables import budget_periods, leases
 from tollbridge.storage.unit import Database
 

@@ -12,7 +12,7 @@ from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.core.usage import PARENT_OF, Unit, Usage, UsageSource
 from tollbridge.metering.extract import extract, merge_usage
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.ceiling import ceiling
+from tollbridge.rating.ceiling import ATTACHMENT_TOKENS_MAX, ceiling
 from tollbridge.rating.prices import PER_OF, PricePart, PriceRow
 from tollbridge.rating.rate import rate
 
@@ -65,20 +65,28 @@ def test_each_token_is_billed_once(counts: dict[str, int], rates: dict[str, str]
     request_bytes=st.integers(0, 10**6),
     output_tokens=st.integers(0, 10**5),
     choices=st.integers(1, 4),
+    attachments=st.integers(0, 3),
     rates=RATES,
     data=st.data(),
 )
 @settings(deadline=None)
 def test_no_call_within_its_bounds_costs_more_than_its_ceiling(
-    request_bytes: int, output_tokens: int, choices: int, rates: dict[str, str], data: st.DataObject
+    request_bytes: int,
+    output_tokens: int,
+    choices: int,
+    attachments: int,
+    rates: dict[str, str],
+    data: st.DataObject,
 ) -> None:
     book = a_book("p", "m", rates)
     asked = Candidate(Endpoint("p", "p", "openai", ""), "m", "")
-    most = ceiling([asked], request_bytes, output_tokens, choices, 5, book)
+    most = ceiling([asked], request_bytes, output_tokens, choices, 5, book, attachments=attachments)
     if most is None:
         return
     counts = {
-        "input": data.draw(st.integers(0, -(-request_bytes // 2))),
+        "input": data.draw(
+            st.integers(0, -(-request_bytes // 2) + attachments * ATTACHMENT_TOKENS_MAX)
+        ),
         "output": data.draw(st.integers(0, output_tokens * choices)),
     }
     for child, parent in PARENT_OF.items():

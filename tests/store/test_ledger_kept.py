@@ -9,11 +9,11 @@ from tests.support.ledger import Kept, KeptInDatabase, KeptInMemory
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.limits import Granted, Need
+from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.agreed import AgreedLeases
 from tollbridge.ledger.allot import LeaseTotals, MoneyAsk, Outcome, Shortage, Turn
 from tollbridge.ledger.periods import END_OF_TIME_US
 from tollbridge.ledger.postings import CHARGES, COSTS
-from tollbridge.ledger.settle import Settlement
 from tollbridge.storage.unit import Database
 
 CLOCK = SystemClock()

@@ -11,11 +11,12 @@ from tests.support.ledger import KeptInDatabase, Node, money
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import ConfigurationError, ConflictError, LimitError, NotFoundError
+from tollbridge.core.settlement import Settlement
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.ledger.grants import GranterSettings
 from tollbridge.ledger.reserve import Purses
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.ledger.settle import settle
 from tollbridge.ledger.tables import budget_periods, leases
 from tollbridge.storage.unit import Database
 from tollbridge.storage.versions import read_versions

@@ -510,3 +510,75 @@ async def _everything(database: Database) -> list[list[tuple[Any, ...]]]:
     return [
         sorted(await rows(database, joined("SELECT * FROM", name)), key=repr) for name in tables
     ]
+
+
+async def test_one_tidying_purges_all_that_is_due_in_pieces(
+    database: Database, spool: Path, clock: ManualClock
+) -> None:
+    """However much there is: no piece is larger than allowed, and none is left for later."""
+    worker = SpoolingWorker(spool, clock)
+    for _ in range(7):
+        worker.end(worker.open())
+    drain = make_drain(
+        database, spool, clock, settings=DrainSettings(evidence_keep_days=1, purge_rows_max=2)
+    )
+    await drain.catch_up()
+    clock.advance(2 * 86_400)
+    await drain.tidy()
+    assert await rows(database, "SELECT count(*) FROM call_evidence") == [(0,)]
+
+
+async def test_a_purge_that_takes_long_goes_on_between_batches(
+    database: Database, spool: Path, clock: ManualClock
+) -> None:
+    """It gives way after its time, and does not wait for the next tidying."""
+    worker = SpoolingWorker(spool, clock)
+    for _ in range(7):
+        worker.end(worker.open())
+    settings = DrainSettings(evidence_keep_days=1, purge_rows_max=2, purge_s_max=0)
+    drain = make_drain(database, spool, clock, settings=settings)
+    await drain.catch_up()
+    clock.advance(2 * 86_400)
+    await drain.tidy()
+    assert await rows(database, "SELECT count(*) FROM call_evidence") == [(5,)]
+    running = asyncio.create_task(drain.run())  # the clock stands: no tidying is due but one
+    async with asyncio.timeout(10):
+        while await rows(database, "SELECT 1 FROM call_evidence"):
+            await asyncio.sleep(0.01)
+    drain.stop()
+    await running
+
+
+async def test_catching_up_with_the_dead_leaves_what_the_living_write(
+    database: Database, spool: Path, clock: ManualClock
+) -> None:
+    """It returns although there is always more, and all of the dead is in the books."""
+    dead, alive = SpoolingWorker(spool, clock), SpoolingWorker(spool, clock, 1_000_000)
+    for _ in range(5):
+        dead.end(dead.open())
+    cut_off = dead.open()
+    alive.end(alive.open())
+    dead.die()
+
+    def reach(point: str) -> None:
+        if point == "drain.after_commit":
+            alive.end(alive.open())
+
+    ledger = SpyLedger()
+    drain = make_drain(
+        database,
+        spool,
+        clock,
+        ledger=ledger,
+        settings=DrainSettings(batch_records_max=3),
+        reach=reach,
+    )
+    async with asyncio.timeout(20):
+        await drain.catch_up_with_the_dead()
+        await drain.catch_up_with_the_dead()
+    assert await rows(database, "SELECT count(*) FROM call_details") == [(6,)]
+    ended = "SELECT CAST(call_id AS VARCHAR(36)) FROM call_details WHERE ending = 'interrupted'"
+    assert await rows(database, ended) == [(cut_off.call_id,)]
+    assert ledger.gone == [dead.worker]
+    assert drain.health().spool_pending_bytes > 0
+    await assert_books(database)

@@ -353,3 +353,26 @@ async def test_foreign_keys_are_enforced(database: Database) -> None:
 
     with pytest.raises(IntegrityError):
         await orphan()
+
+
+@only_sqlite
+async def test_a_checkpoint_does_not_wait_for_a_writer(store: Database) -> None:
+    """Nor does it keep one out, as long as all that is committed can be written back."""
+    async with store.write() as unit:
+        await add(unit, 1)
+    async with store.write() as unit:
+        await add(unit, 2)
+        assert await asyncio.wait_for(store.checkpoint(), 5)
+
+
+@only_sqlite
+async def test_a_reader_keeps_writers_out_of_a_checkpoint_for_a_moment_only(
+    store: Database,
+) -> None:
+    """The reader is not waited for as long as a writer would be."""
+    async with store.read() as reader:
+        assert await count_in(reader) == 0
+        async with store.write() as unit:
+            await add(unit, 1)
+        assert not await asyncio.wait_for(store.checkpoint(), 5)
+    assert await store.checkpoint()

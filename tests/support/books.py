@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from tollbridge.ledger.books import books as ledger_books
 from tollbridge.ledger.store import list_outstanding_leases
+from tollbridge.recording.audit import books as recording_books
 from tollbridge.sandbox import LogEntry
 from tollbridge.storage.unit import Database
 
@@ -33,7 +34,7 @@ async def discrepancies(url: str) -> list[Any]:
     database = Database.open(url)
     try:
         async with database.read() as unit:
-            return [*await ledger_books(unit)]
+            return [*await recording_books(unit), *await ledger_books(unit)]
     finally:
         await database.close()
 

@@ -1,5 +1,6 @@
 """A node's spool and drain in one process, for tests: real segments, books and ledger."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -22,13 +23,13 @@ from tollbridge.core.call import (
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.core.limits import LeaseCorrection
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.core.settlement import Settlement
+from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import return_remainder
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart, PriceRow
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
-from tollbridge.recording.record import Charge
 from tollbridge.recording.spool import Reach, Segment, Spool, SpoolLimits, nothing_happens
 from tollbridge.storage.unit import Database, Unit
 
@@ -65,12 +66,11 @@ class SpyLedger:
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:
-        settlements = [Settlement(*msgspec.structs.astuple(one)) for one in charges]
-        await settle(unit, batch_id, settlements, provider_costs, posted_at_us)
+        await settle(unit, batch_id, charges, provider_costs, posted_at_us)
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
         self.returned.append((worker, keep))
@@ -123,7 +123,7 @@ class SpoolingWorker:
         """End as by SIGKILL: locks fall, and a half-written line may stand at the end."""
         current = self.spool._segment
         if torn:
-            current._write(current.fd, torn)
+            os.write(current.fd, torn)
         self.spool.close()
 
 

@@ -12,13 +12,13 @@ from sqlalchemy import delete, insert, select
 from tests.support.ledger_twin import MemoryLedger
 from tollbridge.core.clock import Clock, SystemClock
 from tollbridge.core.limits import LeaseRequest, LeaseReturn, Limit, LimitKind
+from tollbridge.core.settlement import Discrepancy, Settlement
 from tollbridge.ledger.allot import BudgetBound, Ledger
 from tollbridge.ledger.books import books
-from tollbridge.ledger.budgets import Discrepancy
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
 from tollbridge.ledger.purse import PurseSettings
 from tollbridge.ledger.reserve import FromOffice, Purses, ToOffice
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import DatabaseLedger, release_node, return_remainder
 from tollbridge.ledger.tables import budget_periods, budgets, postings
 from tollbridge.storage.unit import Database

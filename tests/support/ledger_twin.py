@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import BugError
+from tollbridge.core.settlement import Discrepancy, Settlement
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger.allot import (
     Book,
@@ -22,9 +23,7 @@ from tollbridge.ledger.allot import (
     Snapshot,
     Turn,
 )
-from tollbridge.ledger.budgets import Discrepancy
 from tollbridge.ledger.postings import budget_account, entries
-from tollbridge.ledger.settle import Settlement
 
 
 class MemoryLedger:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -50,9 +51,10 @@ VOLATILE_OPTIONS = {
 class PostgresServer:
     """A server that listens on a socket in its own temporary folder, until `stop()`."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, folder: Path, launch: "Callable[[], subprocess.Popen[bytes]]") -> None:
         self._folder = folder
-        self._process = process
+        self._launch = launch
+        self._process = launch()
 
     @classmethod
     def start(cls, *, durable: bool = False) -> Self:
@@ -75,19 +77,32 @@ class PostgresServer:
         options = OPTIONS if durable else OPTIONS | VOLATILE_OPTIONS
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*_die_with_parent(), *command],
-                cwd=folder,
-                user=user,
-                group=None if user is None else pwd.getpwnam(user).pw_gid,
-                extra_groups=None if user is None else [],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        server = cls(folder, process)
+
+        def launch() -> "subprocess.Popen[bytes]":
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(
+                    [*_die_with_parent(), *command],
+                    cwd=folder,
+                    user=user,
+                    group=None if user is None else pwd.getpwnam(user).pw_gid,
+                    extra_groups=None if user is None else [],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+
+        server = cls(folder, launch)
         server._wait()
         return server
+
+    def halt(self) -> None:
+        """Shut the server down, dropping every connection; its data stays."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(STOP_WAIT_S)
+
+    def resume(self) -> None:
+        """Start it again after `halt`."""
+        self._process = self._launch()
+        self._wait()
 
     def url(self, database: str) -> str:
         """Return the address of a database, in the form that people write."""

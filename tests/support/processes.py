@@ -62,7 +62,11 @@ class ServedNode:
         """Start it and wait until it serves."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "serve"], env=self.environment(more), stdout=log, stderr=log
+                [COMMAND, "serve"],
+                env=self.environment(more),
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
             )
         async with asyncio.timeout(START_MAX_S), httpx.AsyncClient() as client:
             while True:

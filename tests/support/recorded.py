@@ -19,11 +19,12 @@ from tollbridge.core.call import (
 )
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Closed, Opened
+from tollbridge.core.settlement import Settlement
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating import store as rating_store
 from tollbridge.rating.book import PriceBook
 from tollbridge.recording.details import Source
-from tollbridge.recording.record import Charge, Shelf, UnitBooks
+from tollbridge.recording.record import Shelf, UnitBooks
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Database, Unit
@@ -60,7 +61,7 @@ class NoLedger:
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:

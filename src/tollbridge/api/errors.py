@@ -23,7 +23,7 @@ from tollbridge.core.errors import (
     OverloadedError,
     TollbridgeError,
 )
-from tollbridge.recording.store import is_database_fault
+from tollbridge.storage.faults import is_database_fault
 
 OnFault = Callable[[str, BaseException], None]
 FIELDS_NAMED_MAX = 20

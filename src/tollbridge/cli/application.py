@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tollbridge.cli import backup, books, database, keys, ledger, prices, replay, serve, usage
 from tollbridge.core.errors import TollbridgeError
-from tollbridge.recording.store import is_database_fault
+from tollbridge.storage.faults import is_database_fault
 
 FAILED = 2
 INTERRUPTED = 130

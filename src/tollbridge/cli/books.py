@@ -10,10 +10,10 @@ import typer
 
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.output import note, print_json, print_table
+from tollbridge.core.settlement import Discrepancy
 from tollbridge.insight.resource_queries import posted_provider_costs
 from tollbridge.ledger.books import books as ledger_books
 from tollbridge.recording import audit
-from tollbridge.recording.audit import Discrepancy
 from tollbridge.recording.rebuild import rebuild_rollups
 from tollbridge.settings import Settings
 
@@ -56,10 +56,7 @@ async def _check(settings: Settings, *, deep: bool) -> list[Discrepancy]:
     # One unit: figures of different moments would differ for no fault.
     async with opened(settings) as database, database.read() as unit:
         found = await audit.books(unit)
-        found += [
-            Discrepancy(one.kind, one.subject, one.expected, one.found)
-            for one in await ledger_books(unit)
-        ]
+        found += await ledger_books(unit)
         billed, posted = await audit.provider_costs(unit), await posted_provider_costs(unit)
         found += _differing_costs(billed, posted)
         if deep:

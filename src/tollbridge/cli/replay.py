@@ -15,14 +15,15 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import NotFoundError
 from tollbridge.core.evidence import CallEvidence
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.core.settlement import Settlement
+from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import return_remainder
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.pipeline import Books, close
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.store import load_part
 from tollbridge.recording.closing import Closer
-from tollbridge.recording.record import Charge, Shelf
+from tollbridge.recording.record import Shelf
 from tollbridge.recording.replay import dismiss, replay_quarantine
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.store import QuarantineRow, RecordingStore, list_quarantine
@@ -41,16 +42,12 @@ class DirectLedger:
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:
         """Post a batch."""
-        settlements = [
-            Settlement(one.lease_id, one.budget_id, one.period_start_us, one.charge_nanousd)
-            for one in charges
-        ]
-        await settle(unit, batch_id, settlements, provider_costs, posted_at_us)
+        await settle(unit, batch_id, charges, provider_costs, posted_at_us)
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
         """Free what a dead worker was granted and has not used."""

@@ -6,7 +6,7 @@ Of each budget period: leased = Σ of its leases' parts, spent = Σ of its posti
 
 from collections.abc import Mapping
 
-from tollbridge.ledger.budgets import Discrepancy
+from tollbridge.core.settlement import Discrepancy
 from tollbridge.storage.unit import Unit
 
 DISCREPANCIES_MAX = 1000

@@ -88,17 +88,6 @@ class PeriodState(msgspec.Struct, frozen=True):
     leased_nanousd: int
 
 
-class Discrepancy(msgspec.Struct, frozen=True):
-    """Two figures of the books that should be equal and are not."""
-
-    kind: str
-    """leased, spent or batch."""
-    subject: str
-    """The budget period's account, or the batch."""
-    expected: int
-    found: int
-
-
 def check_terms(terms: BudgetTerms) -> None:
     """Raise ConfigurationError, naming the field, where a budget cannot be kept."""
     kind, colon, name = terms.subject.partition(":")

@@ -9,7 +9,6 @@ import msgspec
 
 from tollbridge.core.call import Hold
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.errors import BugError
 from tollbridge.core.limits import PurseState
 
 # A pace is measured over at least this long, so that two calls in a row are no trend.
@@ -46,7 +45,10 @@ class Holds(msgspec.Struct):
 
 
 class Purse:
-    """The amounts of one lease in its worker's memory. Pure: no clock, no messages."""
+    """The amounts of one lease in its worker's memory. Pure: no clock, no messages.
+
+    `Purses`, which alone knows what is free of all limits of a call, moves `held` and `spent`.
+    """
 
     __slots__ = (
         "granted",
@@ -84,31 +86,9 @@ class Purse:
         """Add what the office granted."""
         self.granted += amount
 
-    def hold(self, amount: int) -> None:
-        """Set `amount` aside for one call. Raises BugError where it is not free."""
-        if amount < 0 or amount > self.free:
-            raise BugError(f"{amount} is not free in lease {self.lease_id}")
-        self.held += amount
-
-    def take(self, amount: int) -> None:
-        """Spend `amount` at once, without a hold. Raises BugError where it is not free."""
-        if amount < 0 or amount > self.free:
-            raise BugError(f"{amount} is not free in lease {self.lease_id}")
-        self.spent += amount
-
     def put_back(self, amount: int) -> None:
-        """Undo a `take` of a call that was not let in after all."""
+        """Let fall free again what was spent for a call that was not let in after all."""
         self.spent -= amount
-
-    def settle(self, held: int, charge: int) -> bool:
-        """Replace a hold by its charge; return whether the charge was above it: an overrun."""
-        self.held -= held
-        self.spent += charge
-        return charge > held
-
-    def release(self, held: int) -> None:
-        """Let a hold fall free again."""
-        self.held -= held
 
     def correct(self, difference: int) -> None:
         """Change what was spent to what was posted."""

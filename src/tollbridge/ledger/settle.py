@@ -7,8 +7,7 @@ A batch does spent += charge and leased -= its part, and writes both sides of ea
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
 from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, write
@@ -55,15 +54,6 @@ INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us)
 SELECT $1::uuid, p.account, p.amount, $4::bigint
 FROM unnest($2::text[], $3::bigint[]) AS p (account, amount)
 """
-
-
-class Settlement(msgspec.Struct, frozen=True):
-    """One call's charge against one budget period, through the lease that it held from."""
-
-    lease_id: str
-    budget_id: str
-    period_start_us: int
-    charge_nanousd: int
 
 
 async def settle(

@@ -4,25 +4,15 @@ The statements that run for many rows at once are in `rows.py`, the drain's in `
 they decide is in `allot.py`.
 """
 
-import sqlite3
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
-import asyncpg
 import msgspec
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tollbridge.core.call import new_id
-from tollbridge.core.errors import ConflictError, NotFoundError, OverloadedError
+from tollbridge.core.errors import ConflictError, NotFoundError
 from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger import rows as locked
@@ -257,7 +247,7 @@ class DatabaseLedger:
             lease_ids=tuple(totals.lease_id for totals in turn.totals),
             keys=tuple((totals.budget_id, totals.period_start_us) for totals in turn.totals),
         )
-        async with self._write() as unit:
+        async with self._database.write() as unit:
             snapshot = await locked.load(unit, scope, self._zone)
             book = Book(snapshot, self._node)
             outcomes = decide.allot(book, turn, lease_of, self._zone)
@@ -272,7 +262,7 @@ class DatabaseLedger:
             keys=tuple((one.budget_id, one.period_start_us) for one in totals),
             worker=worker,
         )
-        async with self._write() as unit:
+        async with self._database.write() as unit:
             snapshot = await locked.load(unit, scope, self._zone)
             book = Book(snapshot, self._node)
             decide.greet(book, worker, totals, self._zone)
@@ -280,41 +270,14 @@ class DatabaseLedger:
 
     async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
         """Return the budgets that some node found no room in since then, and the now of it."""
-        with _answering():
-            async with self._database.read() as unit:
-                now_us = await unit.now_us()
-                found = await unit.connection.execute(
-                    select(budget_periods.c.budget_id)
-                    .where(budget_periods.c.recalled_at_us > since_us)
-                    .distinct(),
-                )
-                return list(found.scalars()), now_us - RECALLS_OVERLAP_US
-
-    @asynccontextmanager
-    async def _write(self) -> AsyncGenerator[Unit]:
-        with _answering():
-            async with self._database.write() as unit:
-                yield unit
-
-
-@contextmanager
-def _answering() -> Generator[None]:
-    """Turn what means that the database is away, busy or was interrupted into OverloadedError."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError, DataError):
-        raise
-    except (
-        DBAPIError,
-        PoolTimeoutError,
-        sqlite3.OperationalError,
-        asyncpg.InterfaceError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.TransactionRollbackError,
-        OSError,
-    ) as error:
-        raise OverloadedError("the ledger's database does not answer", retry_after_s=1) from error
+        async with self._database.read() as unit:
+            now_us = await unit.now_us()
+            found = await unit.connection.execute(
+                select(budget_periods.c.budget_id)
+                .where(budget_periods.c.recalled_at_us > since_us)
+                .distinct(),
+            )
+            return list(found.scalars()), now_us - RECALLS_OVERLAP_US
 
 
 async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:

@@ -24,6 +24,7 @@ from tollbridge.storage.unit import Database, Unit
 OnPart = Callable[[Part], None]
 Load = Callable[[Unit], Awaitable[object]]
 
+SENT_IN_ORDER = (PartName.PRICES, PartName.ROUTING, PartName.LIMITS, PartName.ACCESS)
 ORGANISATION = "default"
 
 # Whose versions in the database a part depends on.
@@ -59,16 +60,17 @@ class Broadcast:
             PartName.PRICES: self._load_prices,
             PartName.LIMITS: self._load_limits,
         }
-        self._callers: list[Caller] = []
+        self.callers: list[Caller] = []
         self.parts: dict[PartName, Part] = {}
         self.prices: PricePart | None = None
         self.limits: tuple[Limit, ...] = ()
+        self._limits_of: dict[str, list[Limit]] = {}
         self.unreadable: tuple[str, ...] = ()
         """Endpoints whose provider key the master key in force cannot open."""
 
     async def renew(self) -> list[PartName]:
         """Look at the versions; read, keep and hand on each part that has changed."""
-        renewed: list[PartName] = []
+        fresh: dict[PartName, tuple[tuple[int, ...], Part]] = {}
         async with self._database.read() as unit:
             now = await versions.read_versions(unit)
             for name, sources in SOURCES.items():
@@ -76,16 +78,23 @@ class Broadcast:
                 if self._seen.get(name) == seen:
                     continue
                 content = msgspec.msgpack.encode(await self._loads[name](unit))
-                self._seen[name] = seen
-                self.parts[name] = Part(name.value, sum(seen), content)
-                renewed.append(name)
+                fresh[name] = (seen, Part(name.value, sum(seen), content))
+        # Only now, with all of it read: what a fault broke off is read again the next time. Keys
+        # go last, so that none is let in before the limits that it is held to are known.
+        renewed = sorted(fresh, key=SENT_IN_ORDER.index)
         for name in renewed:
-            self._on_part(self.parts[name])
+            seen, part = fresh[name]
+            self._on_part(part)
+            self._seen[name], self.parts[name] = seen, part
         return renewed
+
+    def limits_of(self, key_id: str) -> tuple[Limit, ...]:
+        """Return the limits that a key's calls must pass."""
+        return tuple(self._limits_of.get(key_id, ()))
 
     async def _load_access(self, unit: Unit) -> AccessSnapshot:
         part = await access_store.load_part(unit)
-        self._callers = [one.caller for one in part.keys if not one.revoked]
+        self.callers = [one.caller for one in part.keys if not one.revoked]
         return AccessSnapshot(part, self._installation.pepper)
 
     async def _load_routing(self, unit: Unit) -> object:
@@ -112,10 +121,11 @@ class Broadcast:
         of_subject: dict[str, list[Limit]] = {}
         for budget in (await ledger_store.load_part(unit)).budgets:
             of_subject.setdefault(budget.subject, []).append(budget.limit)
-        for caller in self._callers:
+        for caller in self.callers:
             for subject in subjects_of(caller):
                 if found := of_subject.get(subject):
                     of_key.setdefault(caller.key_id, []).extend(found)
         every = {limit.limit_id: limit for limits in of_key.values() for limit in limits}
         self.limits = tuple(every.values())
+        self._limits_of = of_key
         return LimitsPart({key_id: tuple(limits) for key_id, limits in of_key.items()})

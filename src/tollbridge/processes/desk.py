@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import Callable
 
 from tollbridge.api.figures import WorkerFigures
-from tollbridge.core.limits import LeaseCorrection, LeaseRequest, LeaseReturn
+from tollbridge.core.limits import LeaseCorrection, LeaseRecall, LeaseRequest, LeaseReturn
 from tollbridge.ledger.grants import Granter, ToWorker
 from tollbridge.processes.link import Farewell, Hello, LinkBrokenError, Part, Pulse, Wire
+from tollbridge.recording.spool import Reach, nothing_happens
 
 Parts = Callable[[], list[Part]]
 
@@ -15,8 +16,9 @@ Parts = Callable[[], list[Part]]
 class Desk:
     """The office's end of all links."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, reach: Reach = nothing_happens) -> None:
         self._parts = parts
+        self._reach = reach
         self._granter: Granter | None = None
         self._wires: dict[str, Wire] = {}
         self._hellos: dict[str, Hello] = {}
@@ -51,6 +53,8 @@ class Desk:
         wire = self._wires.get(worker)
         if wire is not None:
             wire.send(message)
+        if isinstance(message, LeaseRecall):
+            self._reach("lease.mid_recall")
 
     def send_all(self, message: Part | LeaseCorrection) -> None:
         """Say something to all workers."""

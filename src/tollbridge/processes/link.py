@@ -88,6 +88,9 @@ class Wire:
         """Hand a message to the socket. Never waits; on a broken link it goes nowhere."""
         if self._writer.is_closing():
             return
+        if self._writer.transport.get_write_buffer_size() > FRAME_BYTES_MAX:
+            self._writer.close()  # nobody takes anything at the other end
+            return
         body = self._encode(message)
         self._writer.write(len(body).to_bytes(_LENGTH_BYTES, "big") + body)
 

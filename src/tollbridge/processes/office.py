@@ -7,6 +7,7 @@ journaled into the books, and answers everything that is not a call.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 import uvicorn
 import uvloop
+from dotenv import dotenv_values
 
 from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
@@ -26,9 +28,11 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.core.errors import ConfigurationError, OverloadedError
 from tollbridge.core.evidence import CallEvidence
+from tollbridge.core.settlement import Settlement
+from tollbridge.core.settlement import Settlement as Charge
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.grants import Granter, GranterSettings
-from tollbridge.ledger.settle import Settlement, settle
+from tollbridge.ledger.settle import settle
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.pipeline import Books, close
 from tollbridge.processes.broadcast import Broadcast
@@ -36,22 +40,21 @@ from tollbridge.processes.crash import crash_points
 from tollbridge.processes.desk import Desk
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
+from tollbridge.processes.logs import cause_of, places_of, set_up_logs
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
 from tollbridge.processes.secrets import Secrets, load_secrets
 from tollbridge.processes.snapshot import PartName
+from tollbridge.processes.supervisor import EXIT_CONFIGURATION, FIRST
 from tollbridge.processes.welcome import welcome
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
-from tollbridge.recording.record import Charge
 from tollbridge.settings import Settings
 from tollbridge.storage import migrate
 from tollbridge.storage.engine import EngineSettings
 from tollbridge.storage.unit import Database, Unit
 
-EXIT_CONFIGURATION = 78
-"""Starting again would not help (EX_CONFIG)."""
 DATABASE_RETRY_S = 1.0
 WELCOME_AFTER_S = 0.3
 WORKERS_END_S = 2.0
@@ -98,11 +101,13 @@ class Office:
         self._places = Places(settings.data_dir)
         self._database = database
         self._faults = 0
+        self._database_is_up = True
         self._told = asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
         self._broadcast = Broadcast(database, installation, self._on_part)
-        self._desk = Desk(lambda: list(self._broadcast.parts.values()))
+        self._reach, _ = crash_points(settings.crash_at)
+        self._desk = Desk(lambda: list(self._broadcast.parts.values()), self._reach)
         self._granter = Granter(
             ledger_store.DatabaseLedger(database, settings.node, zone),
             self._clock,
@@ -132,22 +137,23 @@ class Office:
         await self._broadcast.renew()
         self._granter.replace_limits(self._broadcast.limits)
         # What dead workers left is in the books before anything is granted anew.
-        await self._drain.catch_up()
+        await self._drain.catch_up_with_the_dead()
         self._desk.open(self._granter)
         server = self._make_server()
         draining = asyncio.create_task(self._drain.run())
+        serving = asyncio.create_task(server.serve())
         work = [
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._granter.run()),
-            asyncio.create_task(self._welcome(prepared)),
-            asyncio.create_task(server.serve()),
         ]
+        welcoming = asyncio.create_task(self._welcome(prepared))
         link = await listen(str(self._places.link_socket), self._desk.serve)
         told = asyncio.create_task(self._told.wait())
         try:
             # Any of these ends by itself only through a fault; then the supervisor starts us anew.
-            await asyncio.wait([told, draining, *work[:2]], return_when=asyncio.FIRST_COMPLETED)
-            for task in (draining, *work[:2]):
+            needed = [draining, serving, *work]
+            await asyncio.wait([told, *needed], return_when=asyncio.FIRST_COMPLETED)
+            for task in needed:
                 if task.done():
                     task.result()
         finally:
@@ -155,9 +161,9 @@ class Office:
             self._desk.close()
             await self._end_drain(draining)
             server.should_exit = True
-            for task in (told, *work[:3]):
+            for task in (told, welcoming, *work):
                 task.cancel()
-            await asyncio.gather(told, *work, return_exceptions=True)
+            await asyncio.gather(told, welcoming, serving, *work, return_exceptions=True)
 
     def end(self) -> None:
         """End when what the workers have journaled is in the books."""
@@ -171,7 +177,7 @@ class Office:
     async def _end_drain(self, draining: asyncio.Task[None]) -> None:
         """Let the drain finish what is there, as long as that does not take too long."""
         self._drain.stop()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OverloadedError):
             async with asyncio.timeout(WORKERS_END_S):
                 await asyncio.wait([draining])
                 await self._drain.catch_up()
@@ -199,8 +205,10 @@ class Office:
             await asyncio.sleep(self._settings.version_poll_ms / 1000)
             try:
                 await self._broadcast.renew()
+                self._database_is_up = True
             except OverloadedError as error:
-                log.warning("database_away", action="renew", reason=error.message)
+                self._database_is_up = False
+                log.warning("database_away", action="renew", kind=cause_of(error))
                 await asyncio.sleep(DATABASE_RETRY_S)
 
     async def _welcome(self, prepared: Prepared) -> None:
@@ -212,7 +220,7 @@ class Office:
     def _figures(self) -> OfficeFigures:
         health = self._drain.health()
         return OfficeFigures(
-            database_is_up=health.database_error is None,
+            database_is_up=self._database_is_up and health.database_error is None,
             workers_expected=self._settings.workers,
             workers=self._desk.figures(),
             spool_pending_records=health.spool_pending_records,
@@ -226,11 +234,10 @@ class Office:
 
     def _on_fault(self, action: str, error: BaseException) -> None:
         self._faults += 1
-        log.error("fault", action=action, kind=type(error).__name__, exc_info=error)
+        log.error("fault", action=action, kind=cause_of(error), places=places_of(error))
 
     def _make_drain(self, zone: ZoneInfo) -> Drain:
         settings = self._settings
-        reach, _ = crash_points(settings.crash_at)
         return Drain(
             self._database,
             self._places.spool,
@@ -241,6 +248,7 @@ class Office:
                 batch_records_max=settings.drain_batch_records_max,
                 interval_ms=settings.drain_interval_ms,
                 keep_h=settings.spool_keep_h,
+                tidy_interval_s=settings.spool_tidy_s,
                 evidence_keep_days=settings.evidence_keep_days,
                 zone=zone,
             ),
@@ -249,7 +257,7 @@ class Office:
                 call_logger=LineLogger(sys.stdout.fileno(), self._clock)
                 if settings.log_calls
                 else None,
-                reach=reach,
+                reach=self._reach,
             ),
             clock=self._clock,
         )
@@ -278,31 +286,53 @@ class GuestServer(uvicorn.Server):
         yield
 
 
-async def _main(settings: Settings, alive: int | None) -> int:
+async def _main(settings: Settings, alive: int | None, *, first: bool) -> int:
     places = Places(settings.data_dir)
     url = settings.database_url or f"sqlite:///{places.database}"
     installation = load_secrets(settings, places)
-    await migrate.upgrade(url)
-    database = Database.open(url, EngineSettings(sqlite_synchronous=settings.sqlite_synchronous))
+    database = Database.open(
+        url,
+        EngineSettings(
+            connections_max=settings.database_connections_max,
+            sqlite_synchronous=settings.sqlite_synchronous,
+        ),
+    )
     try:
-        prepared = await prepare(
-            database, settings, installation, SystemClock(), os.environ, settings.sandbox_url
-        )
+        prepared = Prepared()
+        if first:
+            await migrate.upgrade(url)
+            prepared = await prepare(
+                database, settings, installation, SystemClock(), environment(), settings.sandbox_url
+            )
         await Office(settings, database, installation).run(prepared, alive)
     finally:
         await database.close()
     return 0
 
 
+def environment() -> dict[str, str]:
+    """Return the environment, with what a `.env` in the working directory adds to it."""
+    return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+
+
 def main() -> None:
-    """Run the office: `python -m tollbridge.processes.office [ALIVE_FD]`."""
+    """Run the office: `python -m tollbridge.processes.office [ALIVE_FD [first]]`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+    os.umask(0o077)
+    gc.set_threshold(50_000, 20, 50)  # a batch makes thousands of objects and hardly a cycle
+    gc.freeze()
+    set_up_logs()
     alive = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    first = alive is None or FIRST in sys.argv
     try:
-        sys.exit(uvloop.run(_main(Settings(), alive)))
+        sys.exit(uvloop.run(_main(Settings(), alive, first=first)))
     except ConfigurationError as error:
         sys.stderr.write(f"tollbridge: {error.message}\n")
         sys.exit(EXIT_CONFIGURATION)
+    except Exception as error:  # noqa: BLE001  # process edge: its words may hold secrets
+        where = places_of(error)
+        log.critical("office_ended", action="run", kind=cause_of(error), places=where)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

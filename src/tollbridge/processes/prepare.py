@@ -31,11 +31,11 @@ START_KEY = "start"
 class Prepared(msgspec.Struct, frozen=True):
     """What the person who started us should know."""
 
-    skipped: tuple[Skipped, ...]
-    live: tuple[str, ...]
-    minted: tuple[Minted, ...]
-    start_key: str | None
-    admin_password: str | None
+    skipped: tuple[Skipped, ...] = ()
+    live: tuple[str, ...] = ()
+    minted: tuple[Minted, ...] = ()
+    start_key: str | None = None
+    admin_password: str | None = None
     """Only where it was made just now."""
 
 

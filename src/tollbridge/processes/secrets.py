@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 
 import msgspec
+from pydantic import SecretStr
 
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.processes.places import Places
@@ -39,14 +40,17 @@ def load_secrets(settings: Settings, places: Places) -> Secrets:
     Raises ConfigurationError where one is not 32 bytes in base64.
     """
     places.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-    given = settings.master_key
     return Secrets(
-        pepper=_kept(places.secrets / "pepper.key"),
-        signing=_kept(places.secrets / "signing.key"),
-        master=_kept(places.master_key)
-        if given is None
-        else _read(given.get_secret_value(), "TOLLBRIDGE_MASTER_KEY"),
+        pepper=_secret(settings.pepper, "TOLLBRIDGE_PEPPER", places.secrets / "pepper.key"),
+        signing=_secret(
+            settings.signing_key, "TOLLBRIDGE_SIGNING_KEY", places.secrets / "signing.key"
+        ),
+        master=_secret(settings.master_key, "TOLLBRIDGE_MASTER_KEY", places.master_key),
     )
+
+
+def _secret(given: SecretStr | None, name: str, path: Path) -> bytes:
+    return _kept(path) if given is None else _read(given.get_secret_value(), name)
 
 
 def _kept(path: Path) -> bytes:

@@ -21,6 +21,7 @@ import structlog
 
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.processes.logs import set_up_logs
 from tollbridge.processes.places import Places
 from tollbridge.settings import Settings
 
@@ -31,6 +32,8 @@ STEADY_S = 30.0
 EXIT_CONFIGURATION = 78
 """What a child ends with when starting it again would not help (EX_CONFIG)."""
 OFFICE_END_S = 30.0
+FIRST = "first"
+"""Tells the office that the node starts: it prepares the database then, and only then."""
 
 log: Any = structlog.get_logger()
 
@@ -51,7 +54,7 @@ class Child:
         self.name = name
         self._stdout = asyncio.subprocess.DEVNULL if quiet else None
         self.process: asyncio.subprocess.Process | None = None
-        self._arguments = arguments
+        self.arguments = arguments
         self._alive = alive
         self._ending = False
         self._clock = SystemClock()
@@ -61,7 +64,7 @@ class Child:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            *self._arguments,
+            *self.arguments,
             pass_fds=(self._alive.read,),
             stdout=self._stdout,
         )
@@ -114,7 +117,7 @@ class Supervisor:
         read, write = os.pipe()
         self._alive = Ends(read, write)
         ends = str(read)
-        self._office = Child("office", ["tollbridge.processes.office", ends], self._alive)
+        self._office = Child("office", ["tollbridge.processes.office", ends, FIRST], self._alive)
         self._workers = [
             Child(f"worker-{number}", ["tollbridge.processes.worker", ends], self._alive)
             for number in range(1, settings.workers + 1)
@@ -136,6 +139,7 @@ class Supervisor:
         await self._office.start()
         keepers.append(asyncio.create_task(self._office.keep(self._end_with)))
         if await self._office_is_there():
+            self._office.arguments.remove(FIRST)  # what is done once a start is done
             for worker in self._workers:
                 await worker.start()
                 keepers.append(asyncio.create_task(worker.keep(self._end_with)))
@@ -177,7 +181,9 @@ def run(settings: Settings) -> int:
 
     Raises ConfigurationError where the data directory is in use already.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _check_port(settings)
+    set_up_logs()
     with _only_one(Places(settings.data_dir).data_dir / "serve.lock"):
         os.environ.update(to_environment(settings))
         return asyncio.run(_run(settings))
@@ -198,6 +204,21 @@ def to_environment(settings: Settings) -> dict[str, str]:
 
 async def _run(settings: Settings) -> int:
     return await Supervisor(settings).run()
+
+
+def _check_port(settings: Settings) -> None:
+    """Raise ConfigurationError where the port is taken.
+
+    Workers share their port, and would share it with another node's too, without a word.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise ConfigurationError(f"cannot listen on {where}: {error.strerror}") from error
 
 
 @contextlib.contextmanager

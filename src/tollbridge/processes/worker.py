@@ -40,6 +40,7 @@ from tollbridge.processes.link import (
     Wire,
     connect,
 )
+from tollbridge.processes.logs import cause_of, places_of, set_up_logs
 from tollbridge.processes.places import Places
 from tollbridge.processes.snapshot import AccessSnapshot, PartName
 from tollbridge.processes.tools import (
@@ -116,6 +117,10 @@ class Worker:
         try:
             # Not before there is something to serve: a new worker must not take calls it cannot do.
             await self._known.wait()
+            if alive is not None:
+                # What is here now stays: looking through it for cycles again and again is waste.
+                gc.collect()
+                gc.freeze()
             listening = listen(self._settings)
             self.port = listening.getsockname()[1]
             await server.serve(sockets=[listening])
@@ -159,7 +164,10 @@ class Worker:
                 self._purses.ask_again()
                 while True:
                     self._take(await wire.receive())
-            except LinkBrokenError:
+            except Exception as error:  # noqa: BLE001  # job loop: the worker serves on, links anew
+                if not isinstance(error, LinkBrokenError):
+                    self._on_fault("link", error)
+                    await asyncio.sleep(TICK_S)
                 self._wire = None
                 self._linked_at_s = self._clock.monotonic_s()
                 wire.close()
@@ -209,16 +217,22 @@ class Worker:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self.gateway.tick()
-            self._spool.check_room()
-            self._purses.return_idle(PURSE_IDLE_US)
-            now_s = self._clock.monotonic_s()
-            sweep_all(self._server.server_state.connections, asyncio.get_running_loop().time())
-            if self._wire is not None:
-                self._wire.send(self._pulse())
-            elif now_s - self._linked_at_s > self._settings.snapshot_stale_max_s:
-                # What we know is too old to charge anyone by it.
-                self.gateway.known = None
+            try:
+                self._tick()
+            except Exception as error:  # noqa: BLE001  # job loop: the next second tries again
+                self._on_fault("tick", error)
+
+    def _tick(self) -> None:
+        self.gateway.tick()
+        self._spool.check_room()
+        self._purses.return_idle(PURSE_IDLE_US)
+        sweep_all(self._server.server_state.connections, asyncio.get_running_loop().time())
+        away_s = self._clock.monotonic_s() - self._linked_at_s
+        if self._wire is not None:
+            self._wire.send(self._pulse())
+        elif away_s > self._settings.snapshot_stale_max_s:
+            # What we know is too old to let anyone in by it.
+            self.gateway.known = None
 
     def _pulse(self) -> Pulse:
         return Pulse(
@@ -240,7 +254,7 @@ class Worker:
 
     def _on_fault(self, action: str, error: BaseException) -> None:
         self._faults += 1
-        log.error("fault", action=action, kind=type(error).__name__, exc_info=error)
+        log.error("fault", action=action, kind=cause_of(error), places=places_of(error))
 
     def _make_data_plane(self) -> DataPlane:
         settings = self._settings
@@ -271,6 +285,8 @@ def main() -> None:
     # A call leaves almost no reference cycles; looking for them after every 700 objects is waste.
     gc.set_threshold(50_000, 20, 50)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+    os.umask(0o077)
+    set_up_logs()
     alive = int(sys.argv[1]) if len(sys.argv) > 1 else None
     uvloop.run(_main(Settings(), alive))
 

@@ -21,6 +21,8 @@ class Request(msgspec.Struct, frozen=True):
     output_tokens_max: int | None = None
     choices: int = 1
     customer: str | None = None
+    attachments: int = 0
+    """Images, sounds and files in the request, at least: each may bill more than its bytes say."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -13,7 +13,14 @@ from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import COST_USD_MAX
 
 BYTES_PER_TOKEN_MIN = 2
-"""No request has more tokens than half its bytes."""
+"""No request has more tokens than half its bytes, attachments aside."""
+ATTACHMENT_TOKENS_MAX = 48_169
+"""What one attachment may be billed as, however few bytes name it: an image given by its address.
+
+The most of OpenAI's token tables for images: gpt-4o-mini in high detail, 2,833 + 5,667 for each of
+at most 8 tiles of 512 x 512 (fitted into 2,048 x 2,048, then the shorter side to 768). The other
+models of those tables take less. A file of many pages may take more: that is an overrun.
+"""
 
 
 def ceiling(
@@ -23,13 +30,16 @@ def ceiling(
     choices: int,
     at_us: int,
     book: PriceBook,
+    *,
+    attachments: int = 0,
 ) -> int | None:
     """Return the most that any of the candidates can cost, in nano-USD, rounded up.
 
-    `output_tokens` is the cap of one choice, 0 for operations without output tokens. None where
-    a candidate has no price for what it may bill, or there is no candidate.
+    `output_tokens` is the cap of one choice, 0 for operations without output tokens;
+    `attachments` counts the images, sounds and files of the input. None where a candidate has no
+    price for what it may bill, or there is no candidate.
     """
-    input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN)
+    input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN) + attachments * ATTACHMENT_TOKENS_MAX
     output_total = output_tokens * choices
     dearest: Decimal | None = None
     for candidate in candidates:

@@ -7,8 +7,7 @@ attempts. Of each call: Σ of what its attempts cost = what it cost.
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import msgspec
-
+from tollbridge.core.settlement import Discrepancy
 from tollbridge.recording.statements import joined
 from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES
 from tollbridge.storage.unit import Unit
@@ -108,16 +107,6 @@ _ROW_CHECKS: Mapping[str, str] = {
         WHERE a.total <> l.total
     """,
 }
-
-
-class Discrepancy(msgspec.Struct, frozen=True):
-    """Two figures of the books that should be equal and are not."""
-
-    kind: str
-    subject: str
-    """A call, a measure, or a roll-up's interval and dimension."""
-    expected: int
-    found: int
 
 
 async def books(unit: Unit) -> list[Discrepancy]:

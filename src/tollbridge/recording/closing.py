@@ -6,7 +6,7 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.recording.calls import EndedCall, Unclosable
 from tollbridge.recording.record import Ledger, Shelf, UnitBooks
-from tollbridge.recording.store import is_database_fault
+from tollbridge.storage.faults import is_database_fault
 from tollbridge.storage.unit import Unit
 
 ERROR_LENGTH_MAX = 1000

@@ -8,6 +8,7 @@ what a record's own content breaks is put into quarantine, and the offset moves 
 import asyncio
 import gc
 from collections.abc import Callable, Generator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -18,6 +19,7 @@ import structlog
 
 from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SECOND_US, Clock, SystemClock
+from tollbridge.core.errors import OverloadedError
 from tollbridge.core.limits import LeaseCorrection
 from tollbridge.recording import store
 from tollbridge.recording.calls import Unclosable
@@ -28,7 +30,8 @@ from tollbridge.recording.record import DrainLedger, Shelf, UnitBooks, correctio
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.segments import Batch, ReadLimits, remove_stillborn
 from tollbridge.recording.spool import Reach, nothing_happens
-from tollbridge.recording.store import RecordingStore, is_database_fault
+from tollbridge.recording.store import RecordingStore
+from tollbridge.storage.faults import name_of
 from tollbridge.storage.unit import Database, Unit
 
 HOUR_US = 3600 * SECOND_US
@@ -47,7 +50,10 @@ class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     tidy_interval_s: float = 60.0
     """Time between two looks for what can be deleted."""
     evidence_keep_days: int = 30
-    purge_rows_max: int = 10_000
+    purge_rows_max: int = 2000
+    """Rows of evidence that are deleted in one unit."""
+    purge_s_max: float = 0.25
+    """Time after which the purge lets a batch of records go first."""
     retry_wait_s_min: float = 0.05
     retry_wait_s_max: float = 5.0
     dimensions_cached_max: int = 50_000
@@ -134,6 +140,7 @@ class Drain:
         self._unreadable_lines = 0
         self._caught_up_at_s = self._clock.monotonic_s()
         self._tidied_at_s = self._clock.monotonic_s()
+        self._purged = True
         self._database_error: str | None = None
 
     async def run(self) -> None:
@@ -144,11 +151,12 @@ class Drain:
             if error is None:
                 wait_s = self._settings.retry_wait_s_min
                 continue
-            if not is_database_fault(error):
+            # The database is away; or the disk of the spool is.
+            if not isinstance(error, OverloadedError | OSError):
                 raise error
-            self._database_error = type(error).__name__
+            self._database_error = name_of(error)
             # Not the message: it may hold what was to be written.
-            log.warning("drain_retries", action="drain", error=type(error).__name__, wait_s=wait_s)
+            log.warning("drain_retries", action="drain", error=name_of(error), wait_s=wait_s)
             await self._sleep(wait_s)
             wait_s = min(wait_s * 2, self._settings.retry_wait_s_max)
 
@@ -156,23 +164,25 @@ class Drain:
         """Let `run()` return after the batch that it is at."""
         self._stopping.set()
 
-    async def step(self) -> int:
+    async def step(self, only: AbstractSet[str] | None = None) -> int:
         """Bring one batch into the books; return about how many records it had, 0 for none.
 
-        Raises what is the database's fault; the next step then tries the same batch again.
+        `only` names the segments that are read; a batch that is to be tried again comes first.
+        Raises OverloadedError where the database is at fault; the next step then tries the same
+        batch again.
         """
         await self._load()
         with _collection_paused():
-            return await self._step()
+            return await self._step(only)
 
-    async def _step(self) -> int:
+    async def _step(self, only: AbstractSet[str] | None) -> int:
         if self._batch is None:
-            self._batch = self._reading.gather(self._settings.batch_records_max)
+            self._batch = self._reading.gather(self._settings.batch_records_max, only)
         batch = self._batch
         if batch.touched:
             error = await error_of(self._write(batch, one_by_one=False))
             if error is not None:
-                if is_database_fault(error):
+                if isinstance(error, OverloadedError):
                     raise error
                 log.warning("drain_isolates", action="drain", error=type(error).__name__)
                 await self._write(batch, one_by_one=True)
@@ -184,9 +194,19 @@ class Drain:
         return max(1, batch.records) if batch.touched else 0
 
     async def catch_up(self) -> None:
-        """Bring everything into the books that can be now."""
+        """Bring everything into the books that can be now. Never returns while more comes."""
         while await self.step():
             pass
+
+    async def catch_up_with_the_dead(self) -> None:
+        """Bring into the books what workers that are gone by now have left; not what others write.
+
+        Bounded by what stands in their segments, which nobody appends to any more.
+        """
+        await self._load()
+        left = self._reading.ownerless()
+        while left and await self.step(left):
+            left &= self._reading.unfinished()
 
     async def tidy(self) -> None:
         """Delete what has been kept long enough: drained segments, once durable, and evidence."""
@@ -196,9 +216,8 @@ class Drain:
             names = await store.list_deletable(
                 unit, self._node, now_us - round(settings.keep_h * HOUR_US)
             )
-            before_us = now_us - settings.evidence_keep_days * 24 * HOUR_US
-            await store.purge_evidence(unit, before_us, settings.purge_rows_max)
             self._quarantined, self._unreadable_lines = await store.load_counts(unit)
+        await self._purge()
         remove_stillborn(self._directory, now_us - HOUR_US)
         # What was finished is committed, and from here on it survives a power cut too.
         if not names or not await self._database.checkpoint():
@@ -246,9 +265,28 @@ class Drain:
         if began_s - self._tidied_at_s >= self._settings.tidy_interval_s:
             self._tidied_at_s = began_s
             await self.tidy()
-        if records < self._settings.batch_records_max:
+        elif not self._purged:
+            await self._purge()
+        if records < self._settings.batch_records_max and self._purged:
             taken_s = self._clock.monotonic_s() - began_s
             await self._sleep(max(0.0, self._settings.interval_ms / 1000 - taken_s))
+
+    async def _purge(self) -> None:
+        """Delete evidence that has been kept long enough, in pieces, until none or time is left.
+
+        Others write between the pieces. What is left over goes on with the next turn.
+        """
+        settings = self._settings
+        began_s = self._clock.monotonic_s()
+        before_us = self._clock.now_us() - settings.evidence_keep_days * 24 * HOUR_US
+        self._purged = False
+        while not self._purged:
+            async with self._database.write() as unit:
+                gone = await store.purge_evidence(unit, before_us, settings.purge_rows_max)
+            self._purged = gone < settings.purge_rows_max
+            if self._clock.monotonic_s() - began_s >= settings.purge_s_max:
+                return
+            await asyncio.sleep(0)
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):

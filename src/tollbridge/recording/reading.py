@@ -1,6 +1,7 @@
 """What is there to read in the spool's directory, and in which order?"""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from tollbridge.recording.calls import Assembler
@@ -54,11 +55,14 @@ class SpoolReading:
         self._readers.clear()
         self._finished.clear()
 
-    def gather(self, records_max: int) -> Batch:
-        """Read the next batch, of at most so many records, from each segment in turn."""
+    def gather(self, records_max: int, only: AbstractSet[str] | None = None) -> Batch:
+        """Read the next batch, of at most so many records, from each segment in turn.
+
+        `only` names the segments to read; None is all of them.
+        """
         self.discover()
         batch = Batch()
-        readers = list(self._readers.values())
+        readers = [reader for name, reader in self._readers.items() if only is None or name in only]
         if not readers:
             return batch
         self._turn = (self._turn + 1) % len(readers)
@@ -76,6 +80,15 @@ class SpoolReading:
             name = entry.name
             if name not in self._readers and name not in self._finished:
                 self._add(Path(entry.path), Position(name, self._node, worker_of(name)))
+
+    def unfinished(self) -> AbstractSet[str]:
+        """Return the segments that are not wholly in the books."""
+        return self._readers.keys()
+
+    def ownerless(self) -> set[str]:
+        """Return the unfinished segments whose owner is gone, so that they are all they will be."""
+        self.discover()
+        return {name for name, reader in self._readers.items() if reader.owner_is_gone()}
 
     def committed(self, batch: Batch) -> None:
         """Note that a batch is in the books."""

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, cast
 
 from tollbridge.core.clock import to_datetime, to_us
+from tollbridge.core.settlement import Discrepancy
 from tollbridge.recording import statements
-from tollbridge.recording.audit import ATTEMPT_SUMS, CALL_SUMS, DISCREPANCIES_MAX, Discrepancy
+from tollbridge.recording.audit import ATTEMPT_SUMS, CALL_SUMS, DISCREPANCIES_MAX
 from tollbridge.recording.rollups import (
     QUARTER_US,
     Dimension,

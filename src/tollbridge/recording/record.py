@@ -7,26 +7,16 @@ really added: what is in the books already is passed over.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from tollbridge.core.account import CallAccount
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import LeaseCorrection
+from tollbridge.core.settlement import Settlement
 from tollbridge.recording.attempts import attempt_row
 from tollbridge.recording.details import Source, counted, detail_row
 from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
 from tollbridge.recording.statements import BookRows
 from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Unit
-
-
-class Charge(msgspec.Struct, frozen=True):
-    """One call's charge against one budget period, through the lease that it held from."""
-
-    lease_id: str
-    budget_id: str
-    period_start_us: int
-    charge_nanousd: int
 
 
 class Ledger(Protocol):
@@ -36,7 +26,7 @@ class Ledger(Protocol):
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:
@@ -106,7 +96,7 @@ class UnitBooks:
     async def settle(self, accounts: Sequence[CallAccount]) -> None:
         """Post the charges of the accounts that `record` has just returned."""
         charges = [
-            Charge(hold.lease_id, hold.budget_id, hold.period_start_us, account.charge_nanousd)
+            Settlement(hold.lease_id, hold.budget_id, hold.period_start_us, account.charge_nanousd)
             for account in accounts
             if account.charge_nanousd
             for hold in account.evidence.opened.holds

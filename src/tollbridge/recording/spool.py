@@ -24,6 +24,7 @@ from tollbridge.recording.records import SEGMENT_SUFFIX, RecordCodec, SegmentHea
 
 Reach = Callable[[str], None]
 Write = Callable[[int, bytes], int]
+Sync = Callable[[int], None]
 
 
 def nothing_happens(point: str) -> None:
@@ -46,21 +47,26 @@ class SpoolLimits(msgspec.Struct, frozen=True):
 class Segment:
     """One append-only file, locked by its owner for as long as it may grow."""
 
-    def __init__(self, path: Path, header: bytes, write: Write) -> None:
+    def __init__(self, path: Path, header: bytes, write: Write, fsync: Sync) -> None:
         self.path = path
         self._write = write
+        self._fsync = fsync
         self.size = 0
         self.open_calls = 0
         self.retired = False
-        self.dirty = False
         self.torn = False
+        self._synced_bytes = 0
+        self._name_durable = False
         temporary = path.with_suffix(".new")
         self.fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         # Locked before it gets its name: whoever sees the name and no lock knows the owner is gone.
-        fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self.write(header)
-        temporary.rename(path)
-        self._name_durable = False
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.write(header)
+            temporary.rename(path)
+        except OSError:
+            os.close(self.fd)
+            raise
 
     def write(self, line: bytes) -> None:
         """Append one line whole.
@@ -72,32 +78,37 @@ class Segment:
             line = b"\n" + line
         written = self._write(self.fd, line)
         self.size += written
-        self.dirty = True
         if written != len(line):
             self.torn = True
             raise OSError(errno.ENOSPC, "the disk took only a part of the record")
         self.torn = False
 
     def sync(self) -> None:
-        """Make everything written so far survive a power cut."""
-        if self.dirty:
-            self.dirty = False
-            os.fsync(self.fd)
+        """Make everything written so far survive a power cut.
+
+        Raises OSError where the disk cannot; the next time tries it again.
+        """
+        if self.fd < 0:
+            return  # sealed, and synced before that
+        size = self.size  # what is appended while the disk is at work waits for the next time
+        if size > self._synced_bytes:
+            self._fsync(self.fd)
+            self._synced_bytes = size
         if not self._name_durable:
-            self._name_durable = True
             directory = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                os.fsync(directory)
+                self._fsync(directory)
             finally:
                 os.close(directory)
+            self._name_durable = True
 
     def seal(self) -> None:
         """End the segment: nothing is appended any more, the lock is given up."""
         if self.fd >= 0:
             with suppress(OSError):
                 self.sync()
-            os.close(self.fd)
-            self.fd = -1
+            fd, self.fd = self.fd, -1
+            os.close(fd)
 
 
 class Spool:
@@ -113,6 +124,7 @@ class Spool:
         limits: SpoolLimits,
         reach: Reach = nothing_happens,
         write: Write = os.write,
+        fsync: Sync = os.fsync,
     ) -> None:
         self._directory = directory
         self._node = node
@@ -121,6 +133,7 @@ class Spool:
         self._limits = limits
         self._reach = reach
         self._write = write
+        self._fsync = fsync
         self._line = RecordCodec().line
         self._sequence = 0
         self._retired: tuple[Segment, ...] = ()  # replaced, never changed: the thread reads it
@@ -207,28 +220,38 @@ class Spool:
     def check_room(self) -> None:
         """Look whether the disk still has its reserve, and retry what it refused; once a second."""
         facts = os.statvfs(self._directory)
-        while self._backlog:
-            segment, record = self._backlog[0]
-            try:
-                segment.write(self._line(record))
-            except OSError:
-                return
-            self._backlog.popleft()
-            self._release(segment)
+        if not self._write_backlog():
+            return
         self.has_room = facts.f_bavail * facts.f_frsize >= self._limits.reserve_bytes and (
             len(self._backlog) < self._limits.backlog_records_max
         )
 
     def close(self) -> None:
-        """Seal every segment; open calls in them will be read as interrupted."""
+        """Seal every segment; open calls in them will be read as interrupted.
+
+        What the disk refused is tried once more, so that those calls are not.
+        """
         self._stopping = True
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
+        self._write_backlog()
         for segment in (self._segment, *self._retired, *self._ended):
             segment.seal()
         self._retired = ()
         self._ended.clear()
+
+    def _write_backlog(self) -> bool:
+        """Write what the disk refused; return whether all of it is written."""
+        while self._backlog:
+            segment, record = self._backlog[0]
+            try:
+                segment.write(self._line(record))
+            except OSError:
+                return False
+            self._backlog.popleft()
+            self._release(segment)
+        return True
 
     def _new_segment(self) -> Segment:
         self._sequence += 1
@@ -239,34 +262,33 @@ class Spool:
             sequence=self._sequence,
             started_at_us=self._clock.now_us(),
         )
-        return Segment(self._directory / name, self._line(header), self._write)
+        return Segment(self._directory / name, self._line(header), self._write, self._fsync)
 
     def _rotate(self) -> Segment:
         old = self._segment
         try:
-            self._segment = self._new_segment()
+            new = self._new_segment()
         except OSError as error:
             self.has_room = False
             raise OverloadedError("the spool cannot be extended", retry_after_s=5) from error
-        self._retire(old)
-        return self._segment
+        # The thread looks at the current segment, the retired and the ended ones, in this order.
+        # A segment enters its next place before it leaves the one before: none is passed over.
+        self._retired = (*self._retired, old)
+        self._segment = new
+        self._reach("spool.between_segments")
+        old.retired = True
+        if old.open_calls == 0:
+            self._end(old)
+        return new
 
     def _rotate_after_failure(self) -> None:
         # A segment that failed takes no new call; without room for another one it stays.
         with suppress(OverloadedError):
             self._rotate()
 
-    def _retire(self, segment: Segment) -> None:
-        segment.retired = True
-        if segment.open_calls == 0:
-            self._end(segment)
-        else:
-            self._retired = (*self._retired, segment)
-
     def _release(self, segment: Segment) -> None:
         segment.open_calls -= 1
         if segment.retired and segment.open_calls == 0:
-            self._retired = tuple(other for other in self._retired if other is not segment)
             self._end(segment)
 
     def _end(self, segment: Segment) -> None:
@@ -274,7 +296,8 @@ class Spool:
             segment.seal()
         else:
             self._ended.append(segment)  # by the thread: its fsync would block the loop
-            self._wake.set()
+        self._retired = tuple(other for other in self._retired if other is not segment)
+        self._wake.set()
 
     def _sync_forever(self) -> None:
         always = self._limits.fsync == "always"
@@ -292,6 +315,7 @@ class Spool:
             for segment in (self._segment, *self._retired):
                 segment.sync()
             while self._ended:
+                self._ended[0].sync()
                 self._ended.popleft().seal()
         except OSError as error:
             self.has_room = False

@@ -4,14 +4,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-import asyncpg
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tollbridge.core.call import new_id
-from tollbridge.core.errors import OverloadedError
 from tollbridge.recording import statements
 from tollbridge.recording.calls import Unclosable
 from tollbridge.recording.segments import Batch, Position
@@ -61,31 +57,6 @@ class QuarantineRow(msgspec.Struct, frozen=True):
     call_id: str | None
     raw: str
     error: str
-
-
-def is_database_fault(error: BaseException) -> bool:
-    """Return whether an error says that the database is away, busy or full.
-
-    Such an error says nothing of what was to be written: the same may well succeed later.
-    """
-    if isinstance(error, IntegrityError | ProgrammingError | DataError):
-        return False
-    return isinstance(
-        error,
-        DBAPIError
-        | PoolTimeoutError
-        | OverloadedError
-        | sqlite3.OperationalError
-        | asyncpg.InterfaceError
-        | asyncpg.InsufficientResourcesError
-        | asyncpg.InvalidTransactionStateError
-        | asyncpg.LockNotAvailableError
-        | asyncpg.OperatorInterventionError
-        | asyncpg.PostgresConnectionError
-        | asyncpg.PostgresSystemError
-        | asyncpg.TransactionRollbackError
-        | OSError,
-    )
 
 
 class RecordingStore:
@@ -353,7 +324,7 @@ async def rewind(unit: Unit, segments: Sequence[str]) -> None:
     )
 
 
-async def purge_evidence(unit: Unit, before_us: int, rows_max: int = 10_000) -> int:
+async def purge_evidence(unit: Unit, before_us: int, rows_max: int = 2000) -> int:
     """Delete raw evidence of calls accounted before an instant; return how much, at most so much.
 
     A call's id begins with its time, so that only old rows are looked at.

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 
 import aiosqlite
 import msgspec
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -22,6 +22,8 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 ACCESS = "tollbridge_access"
 WAL_RETRY_S = 0.02
+CHECKPOINT_WAIT_MS = 100
+"""How long writers are kept out for the sake of a reader that is in a checkpoint's way."""
 T = TypeVar("T")
 
 _DRIVERS: Mapping[str, str] = {
@@ -97,6 +99,23 @@ def create_engine(url: str, settings: EngineSettings | None = None) -> AsyncEngi
     return _postgresql(parsed, chosen)
 
 
+def create_lone_engine(url: URL, name: str, timeout_s: float) -> AsyncEngine:
+    """Return an engine on PostgreSQL that shares its connections with nobody and keeps none.
+
+    The server shows them as `name`; connecting and each statement may take `timeout_s`.
+    """
+    return create_async_engine(
+        url,
+        hide_parameters=True,
+        connect_args={
+            "timeout": timeout_s,
+            "command_timeout": timeout_s,
+            "server_settings": {"timezone": "UTC", "application_name": name},
+        },
+        poolclass=NullPool,
+    )
+
+
 async def run_in_thread(
     driver: aiosqlite.Connection,
     function: Callable[[sqlite3.Connection], T],
@@ -107,29 +126,44 @@ async def run_in_thread(
     return cast("T", await private._execute(function, private._conn))  # noqa: SLF001 - see above
 
 
-async def checkpoint(engine: AsyncEngine) -> bool:
+async def checkpoint(engine: AsyncEngine, *, keep_others_out: bool = True) -> bool:
     """Make all that is committed durable; return whether that is now certain.
 
     SQLite in WAL mode with synchronous=NORMAL may lose its last commits in a power cut; this
     writes them to the database file and syncs it. False means that another connection was in
-    the way: try again later. PostgreSQL's commits are durable already.
+    the way: try again later. `keep_others_out` lets nobody write meanwhile; without, writers go
+    on, and usually it is certain all the same. PostgreSQL's commits are durable already.
     """
     if engine.dialect.name != SQLITE:
         return True
-
-    def truncate(connection: sqlite3.Connection) -> bool:
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        return busy == 0
-
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
         driver = cast("aiosqlite.Connection", raw.driver_connection)
-        return await run_in_thread(driver, truncate)
+        return await run_in_thread(driver, _copy_all if keep_others_out else _copy)
+
+
+def _copy(connection: sqlite3.Connection) -> bool:
+    """Write back what no reader still needs the old pages of; writers go on."""
+    found = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    busy, in_log, copied = found
+    return busy == 0 and in_log == copied
+
+
+def _copy_all(connection: sqlite3.Connection) -> bool:
+    """Write everything back and begin a new log; a reader of old pages is not waited for long."""
+    wait_ms = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    connection.execute(f"PRAGMA busy_timeout = {min(wait_ms, CHECKPOINT_WAIT_MS)}").close()
+    try:
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}").close()
+    return busy == 0
 
 
 def _sqlite(url: URL, settings: EngineSettings) -> AsyncEngine:
     engine = create_async_engine(
         url,
+        hide_parameters=True,  # an error's text must show no digest and no sealed key
         # None: the driver begins nothing by itself; `begin` below does.
         connect_args={"isolation_level": None, "timeout": settings.sqlite_busy_timeout_s},
         pool_size=settings.connections_max,
@@ -202,6 +236,7 @@ def _begin_reading(connection: sqlite3.Connection) -> None:
 def _postgresql(url: URL, settings: EngineSettings) -> AsyncEngine:
     return create_async_engine(
         url,
+        hide_parameters=True,
         connect_args={
             "timeout": settings.postgres_connect_timeout_s,
             "command_timeout": settings.postgres_statement_timeout_s,

@@ -39,7 +39,8 @@ async def upgrade(
     """Bring the database at `url` up to `revision`, all steps or none.
 
     Two nodes that start at once do not collide: the second waits up to `lock_wait_s` and then
-    finds nothing to do. Raises SQLAlchemy's DBAPIError when a step or the lock fails.
+    finds nothing to do. Raises OverloadedError where the lock is not to be had or the database does
+    not answer, SQLAlchemy's DBAPIError when a step fails.
     """
     await _change(url, lambda config: command.upgrade(config, revision), scripts, lock_wait_s)
 

@@ -7,15 +7,17 @@ written takes a unit as an argument, and the edge (pipeline, api, jobs) opens it
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import aiosqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import Clock, SystemClock
 from tollbridge.core.errors import BugError, OverloadedError
 from tollbridge.storage import engine as engines
+from tollbridge.storage import faults
 from tollbridge.storage.engine import ACCESS, POSTGRESQL, SQLITE, EngineSettings
 
 T = TypeVar("T")
@@ -130,7 +132,11 @@ class Unit:
 
 
 class Database:
-    """An engine and the units on it; one per process and event loop."""
+    """An engine and the units on it; one per process and event loop.
+
+    Whatever is the database's own fault (away, busy, full, no connection free, not to be written)
+    is an OverloadedError, with what the driver said as its cause, wherever in a unit it happens.
+    """
 
     def __init__(
         self,
@@ -166,40 +172,81 @@ class Database:
         OverloadedError after `write_wait_s`; so does a unit opened inside another one.
         """
         if self.dialect == POSTGRESQL:
-            async with self._writer.begin() as connection:
-                yield Unit(connection, self._clock)
+            async with self._unit(self._writer.begin()) as unit:
+                yield unit
             return
         await self._wait_to_write()
         try:
-            async with self._writer.begin() as connection:
-                yield Unit(connection, self._clock)
+            async with self._unit(self._writer.begin()) as unit:
+                yield unit
         finally:
             self._writing.release()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[Unit]:
-        """Open a unit that sees one moment of the database and cannot write."""
-        async with self._reader.connect() as connection:
-            await connection.begin()
-            yield Unit(connection, self._clock)
+        """Open a unit that sees one moment of the database and cannot write.
+
+        An attempt to write in it is no fault of the database: the driver's error comes out.
+        """
+        async with self._unit(_begun(self._reader), writes=False) as unit:
+            yield unit
 
     async def checkpoint(self) -> bool:
         """Make all that is committed durable; return whether that is now certain."""
         if self.dialect == POSTGRESQL:
             return True
-        await self._wait_to_write()
         try:
-            return await engines.checkpoint(self.engine)
-        finally:
-            self._writing.release()
+            # Most of it, and usually all of it, while others write.
+            if await engines.checkpoint(self.engine, keep_others_out=False):
+                return True
+            await self._wait_to_write()
+            try:
+                return await engines.checkpoint(self.engine)
+            finally:
+                self._writing.release()
+        except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+            if isinstance(error, OSError) or faults.is_database_fault(error):
+                raise faults.away() from error
+            raise
 
     async def close(self) -> None:
         """Close all connections; SQLite writes its log back with the last one."""
         await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _unit(
+        self,
+        transaction: AbstractAsyncContextManager[AsyncConnection],
+        *,
+        writes: bool = True,
+    ) -> AsyncGenerator[Unit]:
+        """Open a unit whose faults of the database come out as OverloadedError."""
+        entered = False
+        try:
+            async with transaction as connection:
+                entered = True
+                yield Unit(connection, self._clock)
+        except OverloadedError:
+            raise
+        except Exception as error:
+            # Before the block begins, an error of the operating system is one of the connection.
+            is_fault = (not entered and isinstance(error, OSError)) or faults.is_database_fault(
+                error
+            )
+            if is_fault and (writes or not faults.is_read_only(error)):
+                raise faults.away() from error
+            raise
 
     async def _wait_to_write(self) -> None:
         try:
             async with asyncio.timeout(self._write_wait_s):
                 await self._writing.acquire()
         except TimeoutError as error:
-            raise OverloadedError("the database is busy", retry_after_s=1.0) from error
+            raise faults.away("the database is busy") from error
+
+
+@asynccontextmanager
+async def _begun(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    async with engine.connect() as connection:
+        await connection.begin()
+        yield connection

@@ -159,7 +159,7 @@ async def test_after_an_overrun_the_hole_is_asked_for_too(worker: Worker) -> Non
     worker.grant(BUDGET, 100)
     holds = worker.purses.try_reserve([(BUDGET, 100)])
     assert holds is not None
-    worker.purses.settle(holds, 130)
+    assert worker.purses.settle(holds, 130)
     task = await worker.ask((BUDGET, 40))
     assert worker.last_request().needs[0].needed == 70
     task.cancel()

@@ -1,7 +1,7 @@
 from tests.support.evidence import a_book, price_rows
 from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.ceiling import ceiling
+from tollbridge.rating.ceiling import ATTACHMENT_TOKENS_MAX, ceiling
 from tollbridge.rating.prices import PricePart
 
 MINI = {"input": "0.15", "output": "0.60", "cache_read": "0.075"}
@@ -65,3 +65,12 @@ def test_the_price_of_that_instant_is_taken() -> None:
 def test_however_many_tokens_are_asked_for_the_hold_fits_a_database() -> None:
     book = a_book("p", "m", MINI)
     assert ceiling([candidate()], 2, 10**40, 10**9, 5, book) == 10**18
+
+
+def test_an_image_named_by_its_address_is_held_for_at_the_dearest_input_rate() -> None:
+    """Its few bytes say nothing of its tokens: gpt-4o-mini takes up to 2,833 + 8 x 5,667."""
+    book = a_book("p", "m", {**MINI, "cache_write": "0.1875"})
+    most = ceiling([candidate()], 200, 10, 1, 5, book, attachments=2)
+    # 187.5 nano-USD a token
+    assert most == (100 + 2 * 48_169) * 1875 // 10 + 10 * 600
+    assert ATTACHMENT_TOKENS_MAX == 2833 + 8 * 5667

@@ -20,6 +20,10 @@ TARGETS: Mapping[Operation, str] = {
     Operation.EMBEDDING: "/embeddings",
 }
 
+# The keys of content parts that bill by what they hold, as JSON writes them; a part's type counts
+# once more, and too many is on the safe side.
+ATTACHMENTS = (b'"image_url"', b'"input_audio"', b'"file"')
+
 # Under these quirks an endpoint deviates from the dialect; endpoints.toml says which has which.
 NO_STREAM_OPTIONS = "no_stream_options"
 MAX_COMPLETION_TOKENS = "max_completion_tokens"
@@ -176,6 +180,7 @@ class OpenAI:
             chat.max_completion_tokens or chat.max_tokens,
             chat.n or 1,
             label_of(chat.safety_identifier or chat.user),
+            sum([body.count(part) for part in ATTACHMENTS]),
         )
 
     def _read_completion(self, body: bytes) -> Request:

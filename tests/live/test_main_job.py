@@ -1,0 +1,148 @@
+"""The main job as a new user does it: start with the sandbox, run the printed line, look."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from openai import AsyncOpenAI
+
+from tests.support.processes import COMMAND, ServedNode
+
+MODEL = "sandbox-small"
+
+
+class SandboxNode(ServedNode):
+    """`tollbridge serve --sandbox` in a folder of its own, with nothing configured."""
+
+    def environment(self, more: dict[str, object]) -> dict[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a narrower mapping
+        environment = super().environment({"sandbox": True, **more})
+        del environment["TOLLBRIDGE_CONFIG"], environment["CI_KEY"]
+        return environment
+
+    def printed(self) -> str:
+        return self.log_path.read_text()
+
+    def key(self) -> str:
+        return self.printed().partition("(replaced at each start): ")[2].split()[0]
+
+    def curl(self) -> str:
+        lines = self.printed().partition("  try it:\n")[2]
+        return lines.partition("    tollbridge usage")[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", name="node")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxNode]:
+    folder = tmp_path_factory.mktemp("main-job")
+    (folder / ".env").write_text("OPENAI_API_KEY=sk-not-a-real-one\nXAI_API_KEY=\n")
+    node = SandboxNode(folder, "", None, {})
+    await node.start()
+    async with asyncio.timeout(20):
+        while "tollbridge usage" not in node.printed():
+            await asyncio.sleep(0.05)
+    yield node
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        node.stop()
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_the_printed_line_works_as_printed(node: SandboxNode) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", node.curl()], capture_output=True, text=True, check=True, timeout=20
+    )
+    answer = json.loads(ended.stdout)
+    assert answer["model"] == MODEL
+    assert answer["usage"]["total_tokens"] > 0
+
+
+async def test_a_key_in_the_env_file_makes_its_provider_live_and_an_empty_one_is_said(
+    node: SandboxNode,
+) -> None:
+    live = next(line for line in node.printed().splitlines() if line.startswith("  live: "))
+    assert "openai" in live
+    assert "xai: XAI_API_KEY is not set" in node.printed()
+    assert "sk-not-a-real-one" not in node.printed()
+
+
+async def test_the_official_sdk_works_unchanged_and_the_usage_shows_each_call(
+    node: SandboxNode,
+) -> None:
+    client = AsyncOpenAI(base_url=f"{node.url}/v1", api_key=node.key(), max_retries=0)
+    messages = [{"role": "user", "content": "hello"}]
+    whole = await client.chat.completions.create(model=MODEL, messages=messages)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]  # plain dictionaries
+    stream = await client.chat.completions.create(model=MODEL, messages=messages, stream=True)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]  # likewise
+    said = "".join([part.choices[0].delta.content or "" async for part in stream])  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType,reportUnknownArgumentType,reportGeneralTypeIssues]  # likewise
+    assert said == whole.choices[0].message.content  # pyright: ignore[reportUnknownMemberType,reportAttributeAccessIssue]  # likewise
+    vectors = await client.embeddings.create(model="sandbox-embedding", input=["a", "b"])
+    assert len(vectors.data) == 2
+    await node.drained()
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {node.key()}"}) as reader:
+        page = (await reader.get(f"{node.url}/api/v1/usage-logs", params={"limit": 3})).json()
+    assert [one["operation"] for one in page["calls"]] == [
+        "embedding",
+        "chat_completion",
+        "chat_completion",
+    ]
+    assert {one["actual_provider_name"] for one in page["calls"]} == {"sandbox"}
+    assert page["calls"][1]["cost_usd"] == page["calls"][2]["cost_usd"]
+    shown = subprocess.run(
+        [COMMAND, "usage", "--json", "--limit", "3"],
+        env=node.environment({}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert page["calls"][0]["call_id"] in shown.stdout
+
+
+async def test_the_printed_key_outlives_the_office(node: SandboxNode) -> None:
+    os.kill(node.pids("office")[0], signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        while (await node.health()).get("office") != "ok":
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "still there?"}]}
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {node.key()}"}) as client:
+        answer = await client.post(f"{node.url}/v1/chat/completions", json=body)
+    assert answer.status_code == 200
+
+
+async def test_the_books_of_all_this_balance(node: SandboxNode) -> None:
+    await node.drained()
+    checked = subprocess.run(
+        [COMMAND, "doctor", "--books"],
+        env=node.environment({}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+async def test_a_second_node_on_the_same_port_is_refused_with_a_reason(
+    node: SandboxNode, tmp_path: Path
+) -> None:
+    environment = {**node.environment({}), "TOLLBRIDGE_DATA_DIR": str(tmp_path / "other")}
+    ended = subprocess.run(
+        [COMMAND, "serve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode != 0
+    assert "cannot listen on" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,49 @@
+from tests.support.evidence import a_book, a_closed, an_attempt, an_opened
+from tollbridge.conclude import Conclusions, charge_of, conclude
+from tollbridge.core.call import AttemptOutcome, Ending, Hold, Status
+from tollbridge.core.evidence import CallEvidence
+from tollbridge.metering.estimate import EstimateRules
+
+CHARGE_NANOUSD = 522_900
+RATES = {"input": "0.15", "output": "0.60"}
+CONCLUSIONS = Conclusions(a_book("openai", "gpt-4o-mini", RATES), EstimateRules())
+
+
+def evidence(*holds_nanousd: int, ending: Ending = Ending.COMPLETE) -> CallEvidence:
+    """Return a call of 2518 tokens in and 242 out, with a hold in as many budgets."""
+    usage = {"prompt_tokens": 2518, "completion_tokens": 242, "total_tokens": 2760}
+    attempt = an_attempt(
+        provider="openai",
+        model="gpt-4o-mini",
+        served_model="gpt-4o-mini",
+        outcome=AttemptOutcome.SUCCEEDED,
+        written=True,
+        http_status=200,
+        usage=usage,
+    )
+    holds = tuple(
+        Hold(f"lease-{number}", f"budget-{number}", 0, amount)
+        for number, amount in enumerate(holds_nanousd)
+    )
+    return CallEvidence(an_opened(holds=holds), a_closed(attempts=(attempt,), ending=ending))
+
+
+def test_a_charge_above_any_one_of_its_holds_is_an_overrun() -> None:
+    for holds in ((300_000,), (300_000, 300_000), (1_000_000, 300_000)):
+        assert "overrun" in conclude(evidence(*holds), CONCLUSIONS).flags
+    for holds in ((), (CHARGE_NANOUSD,), (CHARGE_NANOUSD, 1_000_000)):
+        assert "overrun" not in conclude(evidence(*holds), CONCLUSIONS).flags
+
+
+def test_what_a_worker_charges_is_what_the_books_charge() -> None:
+    call = evidence(1_000_000)
+    assert charge_of(call, CONCLUSIONS) == conclude(call, CONCLUSIONS).charge_nanousd
+    assert charge_of(call, CONCLUSIONS) == CHARGE_NANOUSD
+
+
+def test_only_a_call_that_came_whole_to_its_caller_is_completed() -> None:
+    for ending in Ending:
+        account = conclude(evidence(ending=ending), CONCLUSIONS)
+        expected = Status.COMPLETED if ending is Ending.COMPLETE else Status.FAILED
+        assert account.status is expected
+        assert account.cost_nanousd == CHARGE_NANOUSD
