@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ MODEL = "sandbox-small"
 class SandboxNode(ServedNode):
     """`tollbridge serve --sandbox` in a folder of its own, with nothing configured."""
 
-    def environment(self, more: dict[str, object]) -> dict[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]  # a narrower mapping
+    def environment(self, more: Mapping[str, Any]) -> dict[str, str]:
         environment = super().environment({"sandbox": True, **more})
         del environment["TOLLBRIDGE_CONFIG"], environment["CI_KEY"]
         return environment
@@ -76,12 +77,12 @@ async def test_a_key_in_the_env_file_makes_its_provider_live_and_an_empty_one_is
 async def test_the_official_sdk_works_unchanged_and_the_usage_shows_each_call(
     node: SandboxNode,
 ) -> None:
-    client = AsyncOpenAI(base_url=f"{node.url}/v1", api_key=node.key(), max_retries=0)
+    client: Any = AsyncOpenAI(base_url=f"{node.url}/v1", api_key=node.key(), max_retries=0)
     messages = [{"role": "user", "content": "hello"}]
-    whole = await client.chat.completions.create(model=MODEL, messages=messages)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]  # plain dictionaries
-    stream = await client.chat.completions.create(model=MODEL, messages=messages, stream=True)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]  # likewise
-    said = "".join([part.choices[0].delta.content or "" async for part in stream])  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType,reportUnknownArgumentType,reportGeneralTypeIssues]  # likewise
-    assert said == whole.choices[0].message.content  # pyright: ignore[reportUnknownMemberType,reportAttributeAccessIssue]  # likewise
+    whole = await client.chat.completions.create(model=MODEL, messages=messages)
+    stream = await client.chat.completions.create(model=MODEL, messages=messages, stream=True)
+    said = "".join([part.choices[0].delta.content or "" async for part in stream])
+    assert said == whole.choices[0].message.content
     vectors = await client.embeddings.create(model="sandbox-embedding", input=["a", "b"])
     assert len(vectors.data) == 2
     await node.drained()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tollbridge.core.errors import ConfigurationError, TollbridgeError
+from tollbridge.core.errors import ConfigurationError, OverloadedError, TollbridgeError
 from tollbridge.processes.places import Places
 from tollbridge.settings import Settings
 from tollbridge.storage import migrate
@@ -55,6 +55,8 @@ async def current_revision(url: str) -> str | None:
     require_database(url)
     try:
         return await migrate.current(url)
+    except OverloadedError as error:
+        raise ConfigurationError(f"the database cannot be opened: {error.__cause__}") from error
     except TollbridgeError:
         raise
     except Exception as error:
