@@ -29,7 +29,6 @@ from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.core.errors import ConfigurationError, OverloadedError
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.settlement import Settlement
-from tollbridge.core.settlement import Settlement as Charge
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.grants import Granter, GranterSettings
 from tollbridge.ledger.settle import settle
@@ -54,6 +53,7 @@ from tollbridge.settings import Settings
 from tollbridge.storage import migrate
 from tollbridge.storage.engine import EngineSettings
 from tollbridge.storage.unit import Database, Unit
+from tollbridge.storage.versions import listen_for_versions
 
 DATABASE_RETRY_S = 1.0
 WELCOME_AFTER_S = 0.3
@@ -76,16 +76,12 @@ class OfficeLedger:
         self,
         unit: Unit,
         batch_id: str,
-        charges: Sequence[Charge],
+        charges: Sequence[Settlement],
         provider_costs: Mapping[str, int],
         posted_at_us: int,
     ) -> None:
         """Post a batch."""
-        settlements = [
-            Settlement(one.lease_id, one.budget_id, one.period_start_us, one.charge_nanousd)
-            for one in charges
-        ]
-        await settle(unit, batch_id, settlements, provider_costs, posted_at_us)
+        await settle(unit, batch_id, charges, provider_costs, posted_at_us)
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
         """Free what a dead worker was granted and has not used."""
@@ -103,6 +99,7 @@ class Office:
         self._faults = 0
         self._database_is_up = True
         self._told = asyncio.Event()
+        self._changed = asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
         self._broadcast = Broadcast(database, installation, self._on_part)
@@ -146,6 +143,9 @@ class Office:
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._granter.run()),
         ]
+        if self._database.dialect == "postgresql":
+            listening = listen_for_versions(self._database, self._changed.set)
+            work.append(asyncio.create_task(listening))
         welcoming = asyncio.create_task(self._welcome(prepared))
         link = await listen(str(self._places.link_socket), self._desk.serve)
         told = asyncio.create_task(self._told.wait())
@@ -202,7 +202,11 @@ class Office:
 
     async def _renew_forever(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.version_poll_ms / 1000)
+            # Looked at now and then, and at once where the database says that something changed.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.version_poll_ms / 1000):
+                    await self._changed.wait()
+            self._changed.clear()
             try:
                 await self._broadcast.renew()
                 self._database_is_up = True
