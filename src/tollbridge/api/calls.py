@@ -15,7 +15,7 @@ from tollbridge.core.call import Operation
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import (
     BugError,
-    InvalidRequestError,
+    MethodNotAllowedError,
     ModelNotFoundError,
     NotCarriedError,
     TollbridgeError,
@@ -37,13 +37,6 @@ MODELS = "/v1/models"
 PATH_CHARACTERS_MAX = 200
 RETRY_WAIT_MAX_S = 60.0
 """A retry after a longer wait than this is nothing that a client should do by itself."""
-
-
-class MethodNotAllowedError(InvalidRequestError):
-    """The address is carried, but not with this method."""
-
-    status = 405
-    code = "method_not_allowed"
 
 
 class DataPlane:

@@ -19,6 +19,7 @@ from tollbridge.core.errors import (
     AuthenticationError,
     BugError,
     InvalidRequestError,
+    MethodNotAllowedError,
     NotFoundError,
     OverloadedError,
     TollbridgeError,
@@ -33,13 +34,6 @@ class NoSuchAddressError(NotFoundError):
     """Nothing is at this address."""
 
     code = "no_such_address"
-
-
-class WrongMethodError(InvalidRequestError):
-    """The address exists, but not for this method."""
-
-    status = 405
-    code = "method_not_allowed"
 
 
 class WrongCredentialsError(AuthenticationError):
@@ -146,7 +140,7 @@ def _http(request: Request, error: Exception) -> TollbridgeError:
         return NoSuchAddressError(f"there is nothing at {path}")
     if status == 405:
         allow = dict(error.headers or {}).get("Allow", "")
-        return WrongMethodError(
+        return MethodNotAllowedError(
             f"{request.method} is not a method of {path}", details={"allow": allow}
         )
     if isinstance(error.__cause__, TollbridgeError):

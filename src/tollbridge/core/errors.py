@@ -4,7 +4,8 @@
     ├── InvalidRequestError        400  invalid_request       the caller's body or address is wrong
     │   ├── BodyTooLargeError      413  body_too_large
     │   ├── ModelNotFoundError     404  model_not_found       names near ones
-    │   └── NotCarriedError        404  not_carried           an address that is not carried
+    │   ├── NotCarriedError        404  not_carried           an address that is not carried
+    │   └── MethodNotAllowedError  405  method_not_allowed    the address takes other methods
     ├── AuthenticationError        401  invalid_api_key       missing, wrong, expired or revoked
     ├── PermissionDeniedError      403  permission_denied     the key's scopes do not allow it
     ├── LimitError
@@ -70,6 +71,13 @@ class NotCarriedError(InvalidRequestError):
 
     status = 404
     code = "not_carried"
+
+
+class MethodNotAllowedError(InvalidRequestError):
+    """The address exists, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
 
 
 class AuthenticationError(TollbridgeError):
