@@ -34,7 +34,7 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     """Return the account of one ended call."""
     opened, closed = evidence.opened, evidence.closed
     attempts = tuple([_account(attempt, evidence, conclusions) for attempt in closed.attempts])
-    serving = _serving(attempts)
+    last = attempts[-1] if attempts else None  # who served, or else who was asked last
     cost_nanousd: int | None = 0
     for attempt in attempts:
         part = attempt.rated.cost_nanousd
@@ -46,8 +46,8 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         evidence=evidence,
         attempts=attempts,
         status=Status.COMPLETED if completed else Status.FAILED,
-        usage=NO_USAGE if serving is None else serving.usage,
-        attribution=attribute(None) if serving is None else serving.attribution,
+        usage=NO_USAGE if last is None else last.usage,
+        attribution=attribute(None) if last is None else last.attribution,
         cost_nanousd=cost_nanousd,
         charge_nanousd=charge_nanousd,
         accounted_at_us=closed.closed_at_us,
@@ -88,11 +88,6 @@ def _rate(
         conclusions.book,
         nothing_owed=owes_nothing(attempt, evidence.closed),
     )
-
-
-def _serving(attempts: tuple[AttemptAccount, ...]) -> AttemptAccount | None:
-    """Return the attempt that stands for the call: the last, which is the one that served."""
-    return attempts[-1] if attempts else None
 
 
 def _flags(

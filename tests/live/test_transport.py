@@ -640,7 +640,10 @@ async def test_no_more_connections_are_opened_than_allowed_and_those_who_wait_ar
     async with asyncio.timeout(10):
         await asyncio.gather(*[one(number) for number in range(40)])
     assert server.connections == 2
-    assert all(abs(number - place) <= 2 for place, number in enumerate(order))
+    # Nobody is passed by more than those who are under way: one connection may be slow.
+    for place, number in enumerate(order):
+        passed = set(range(number)) - set(order[:place])
+        assert len(passed) <= 2
     assert transport._pool.waiting_count == 0
     await transport.aclose()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tollbridge.api.figures import WorkerFigures
 from tollbridge.core.limits import LeaseCorrection, LeaseRecall, LeaseRequest, LeaseReturn
 from tollbridge.ledger.grants import Granter, ToWorker
-from tollbridge.processes.link import Farewell, Hello, LinkBrokenError, Part, Pulse, Wire
+from tollbridge.processes.link import Hello, LinkBrokenError, Part, Pulse, Wire
 from tollbridge.recording.spool import Reach, nothing_happens
 
 Parts = Callable[[], list[Part]]
@@ -101,8 +101,6 @@ class Desk:
                     self._granter.receive(worker, message)
             case Pulse():
                 self._pulses[worker] = message
-            case Farewell():
-                pass
             case _:
                 return False
         return True

@@ -52,19 +52,13 @@ class Part(msgspec.Struct, frozen=True, tag="part"):
     content: bytes
 
 
-class Farewell(msgspec.Struct, frozen=True, tag="farewell"):
-    """A worker ends in good order; it holds nothing any more."""
-
-    worker: str
-
-
 class LimitsPart(msgspec.Struct, frozen=True):
     """Key id → the limits that its calls must pass."""
 
     limits: dict[str, tuple[Limit, ...]]
 
 
-FromWorker = Hello | Pulse | Farewell | LeaseRequest | LeaseReturn
+FromWorker = Hello | Pulse | LeaseRequest | LeaseReturn
 FromOffice = Part | LeaseGrant | LeaseRefusal | LeaseRecall | LeaseCorrection
 
 

@@ -31,7 +31,6 @@ from tollbridge.gateway import Gateway, Known
 from tollbridge.ledger.reserve import Purses, PurseSettings, ToOffice
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.processes.link import (
-    Farewell,
     Hello,
     LimitsPart,
     LinkBrokenError,
@@ -126,7 +125,7 @@ class Worker:
             await server.serve(sockets=[listening])
         finally:
             tick.cancel()
-            await self._say_farewell()
+            await self._return_leases()
             link.cancel()
             self._spool.close()
             await self._transport.aclose()
@@ -245,11 +244,10 @@ class Worker:
             breakers={report.endpoint: report.state.value for report in self._health.report()},
         )
 
-    async def _say_farewell(self) -> None:
+    async def _return_leases(self) -> None:
         if self._wire is None:
             return
         self._purses.return_all()
-        self._wire.send(Farewell(self.worker_id))
         await asyncio.sleep(0.05)  # the socket's turn
 
     def _on_fault(self, action: str, error: BaseException) -> None:

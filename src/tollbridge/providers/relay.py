@@ -43,20 +43,14 @@ class Health(Protocol):
 
 
 class RelayLimits(msgspec.Struct, frozen=True):
-    """How long, how often and how much."""
+    """How often a call is tried, and how long a caller who left is answered."""
 
-    total_timeout_s: float = 600.0
-    stream_timeout_s: float = 3600.0
-    first_byte_timeout_s: float = 60.0
-    stream_idle_timeout_s: float = 120.0
     drain_timeout_s: float = 30.0
     drains_max: int = 100
     attempts_max: int = 8
     retry_rounds_max: int = 1
     retry_wait_max_s: float = 5.0
     retry_backoff_s: float = 0.25
-    frame_max_bytes: int = 1024 * 1024
-    answer_bytes_max: int = 64 * 1024 * 1024
 
 
 class Relay:
