@@ -9,14 +9,16 @@ from tests.support.evidence import a_book
 from tollbridge.core.account import CostOrigin
 from tollbridge.core.money import NANO
 from tollbridge.core.plan import Candidate, Endpoint
-from tollbridge.core.usage import PARENT_OF, Unit, Usage, UsageSource
+from tollbridge.core.usage import PARENTS_OF, Unit, Usage, UsageSource
 from tollbridge.metering.extract import extract, merge_usage
-from tollbridge.rating.book import PriceBook
 from tollbridge.rating.ceiling import ATTACHMENT_TOKENS_MAX, ceiling
-from tollbridge.rating.prices import PER_OF, PricePart, PriceRow
 from tollbridge.rating.rate import rate
+from tollbridge.rating.tariff import ANCESTORS
+from tollbridge.rating.unit_names import TOKENS
 
 UNITS = [unit.value for unit in Unit]
+TREE = [unit for unit, parents in PARENTS_OF.items() if len(parents) == 1 and unit in TOKENS]
+"""Parts of one whole each: what is left of that is what they do not take."""
 COUNTS = st.dictionaries(st.sampled_from(UNITS), st.integers(0, 10**7) | st.integers(0, 10**12))
 RATE = st.decimals(0, 2000, places=6, allow_nan=False) | st.decimals(0, 1, places=12)
 RATES = st.dictionaries(st.sampled_from(UNITS), RATE.map(lambda rate: f"{rate:f}"), min_size=1)
@@ -43,22 +45,23 @@ def test_components_and_rounding_are_the_cost_exactly(
         assert Fraction(component.amount_usd) == product
 
 
-@given(counts=COUNTS, rates=RATES)
+@given(
+    inner=st.dictionaries(st.sampled_from(TREE), st.integers(0, 10**6)),
+    plain=st.integers(0, 10**6),
+    priced=st.sets(st.sampled_from(sorted(TOKENS))),
+)
 @settings(deadline=None)
-def test_each_token_is_billed_once(counts: dict[str, int], rates: dict[str, str]) -> None:
+def test_each_token_is_billed_once(inner: dict[Unit, int], plain: int, priced: set[str]) -> None:
     """With every rate alike, splitting a whole into priced parts changes nothing."""
-    flat = dict.fromkeys(rates, "1")
-    flat |= {"input": "1", "output": "1"}
-    flat.pop("request", None)
-    counts = {unit: counts[unit] for unit in ("input", "output") if unit in counts} | {
-        unit: count
-        for unit, count in counts.items()
-        if unit in PARENT_OF and PARENT_OF[Unit(unit)].value in counts
-    }
+    counts = {"input": plain, "output": plain, "cache_write": 0}
+    for unit, count in inner.items():
+        for name in (unit.value, *ANCESTORS[unit.value]):
+            counts[name] = counts.get(name, 0) + count
+    flat = dict.fromkeys({*priced, "input", "output"}, "1")
+    # Of two parts that may overlap nothing is known unless their common part is.
+    counts.pop("cache_audio_read", None)
     rated = rate(Usage(counts, UsageSource.REPORTED), "p", ("m",), 5, a_book("p", "m", flat))
-    if rated.cost_nanousd is not None:
-        whole = counts.get("input", 0) + counts.get("output", 0)
-        assert rated.cost_nanousd == whole * 1000
+    assert rated.cost_nanousd == (counts["input"] + counts["output"]) * 1000
 
 
 @given(
@@ -89,74 +92,12 @@ def test_no_call_within_its_bounds_costs_more_than_its_ceiling(
         ),
         "output": data.draw(st.integers(0, output_tokens * choices)),
     }
-    for child, parent in PARENT_OF.items():
-        counts[child.value] = data.draw(st.integers(0, counts[parent.value]))
+    for child, parents in PARENTS_OF.items():
+        if child in TOKENS:
+            least = min(counts[parent.value] for parent in parents)
+            counts[child.value] = data.draw(st.integers(0, least))
     rated = rate(Usage(counts, UsageSource.REPORTED), "p", ("m",), 5, book)
     assert rated.cost_nanousd is None or rated.cost_nanousd <= most
-
-
-@st.composite
-def a_row(draw: st.DrawFn) -> PriceRow:
-    number = draw(st.integers(1, 10**6))
-    unit = draw(st.sampled_from(["input", "output", "cache_read"]))
-    since_us, length_us = draw(st.integers(0, 20)), draw(st.none() | st.integers(1, 20))
-    withdrawn = draw(st.booleans())
-    return PriceRow(
-        id=str(number),
-        provider="p",
-        model="m",
-        unit=unit,
-        rate_usd=None if withdrawn else str(number),
-        per=PER_OF[unit],
-        valid_from_us=since_us,
-        valid_to_us=None if length_us is None else since_us + length_us,
-        recorded_at_us=draw(st.integers(0, 5)),
-        source=draw(st.sampled_from(["seed", "file"])),
-        status="withdrawn" if withdrawn else "active",
-    )
-
-
-ROWS = st.lists(a_row(), max_size=12, unique_by=lambda row: row.id)
-
-
-def expected_at(rows: list[PriceRow], at_us: int) -> dict[str, str]:
-    """Return version ids by unit, said again as plainly as can be."""
-    holding = [
-        row
-        for row in rows
-        if row.valid_from_us <= at_us and (row.valid_to_us is None or at_us < row.valid_to_us)
-    ]
-    for source in ("file", "seed"):
-        found: dict[str, str] = {}
-        for unit in ("input", "output", "cache_read"):
-            mine = [row for row in holding if row.source == source and row.unit == unit]
-            if mine:
-                last = max(mine, key=lambda row: (row.recorded_at_us, row.valid_from_us, row.id))
-                if last.status == "active":
-                    found[unit] = last.id
-        if found:
-            return found
-    return {}
-
-
-@given(rows=ROWS)
-@settings(deadline=None)
-def test_at_any_instant_a_unit_has_exactly_one_price_or_none(rows: list[PriceRow]) -> None:
-    book = PriceBook(PricePart(rows=rows))
-    for at_us in range(-1, 45):
-        tariff = book.find("p", "m", at_us)
-        found = {} if tariff is None else {u: p.version_id for u, p in tariff.prices.items()}
-        assert found == expected_at(rows, at_us)
-
-
-@given(rows=ROWS, data=st.data())
-@settings(deadline=None)
-def test_the_order_of_the_rows_does_not_matter(rows: list[PriceRow], data: st.DataObject) -> None:
-    shuffled = data.draw(st.permutations(rows))
-    one, other = PriceBook(PricePart(rows=rows)), PriceBook(PricePart(rows=list(shuffled)))
-    for at_us in range(45):
-        tariffs = [book.find("p", "m", at_us) for book in (one, other)]
-        assert len({str(tariff and sorted(tariff.prices.items())) for tariff in tariffs}) == 1
 
 
 JSON = st.recursive(

@@ -19,6 +19,7 @@ FIELDS = frozenset(
         "expires",
         "calls_per_minute",
         "concurrent_calls",
+        "keep_content",
     },
 )
 COUNT_MAX = 1_000_000_000
@@ -43,6 +44,7 @@ def read_key(table: TableReader, environment: Mapping[str, str]) -> DeclaredKey 
         expires_at_us=_expires(table),
         calls_per_minute=table.whole("calls_per_minute", 1, COUNT_MAX),
         concurrent_calls=table.whole("concurrent_calls", 1, COUNT_MAX),
+        keep_content=table.flag("keep_content", default=False),
     )
     if not table.has("key_env"):
         return DeclaredKey(terms)

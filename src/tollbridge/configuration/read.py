@@ -22,9 +22,6 @@ TABLES = ("endpoint", "route", "key", "price", "budget")
 FILE_BYTES_MAX = 4 * 1024 * 1024
 ENTRIES_MAX = 100_000
 PRICE_FIELDS = frozenset({"provider", "model", "rates"})
-UNITS_NOT_BUILT = frozenset(
-    {"image", "video_second", "audio_second", "audio_minute", "character", "page", "search"},
-)
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -134,9 +131,6 @@ def _prices(file: str, tables: Iterable[TableReader]) -> tuple[FilePrice, ...]:
         if not isinstance(rates, dict):
             raise table.error(f"rates is a table of unit and rate, not {type_name(rates)}")
         by_unit = cast("dict[str, object]", rates)
-        for unit in by_unit:
-            if unit in UNITS_NOT_BUILT:
-                raise table.error(f"rates.{unit} is not built yet")
         prices.append(FilePrice(table.text("provider"), table.text("model"), by_unit))
     try:
         read_file_prices(prices)

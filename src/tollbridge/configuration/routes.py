@@ -4,8 +4,8 @@ from tollbridge.configuration.table import TableReader
 from tollbridge.core.call import Category
 from tollbridge.routing.part import CandidateEntry, Order, RouteEntry
 
-FIELDS = frozenset({"model", "category", "order", "candidates"})
-NOT_BUILT = frozenset({"bucket", "on_content_filtered", "keep_bodies"})
+FIELDS = frozenset({"model", "category", "order", "candidates", "keep_content"})
+NOT_BUILT = frozenset({"bucket", "on_content_filtered"})
 CANDIDATE_FIELDS = frozenset({"endpoint", "model", "priority", "weight"})
 CATEGORIES_BUILT = frozenset({Category.TEXT, Category.EMBEDDING})
 ORDERS_NOT_BUILT = frozenset({"cheapest", "fastest"})
@@ -41,6 +41,7 @@ def read_route(table: TableReader) -> RouteEntry:
             _candidate(TableReader(f"{table.where} candidate {place}", values), place, model)
             for place, values in enumerate(candidates, 1)
         ),
+        keep_content=table.flag("keep_content", default=False),
     )
 
 

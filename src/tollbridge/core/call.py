@@ -31,6 +31,7 @@ class Operation(StrEnum):
     VIDEO_GENERATION = "video_generation"
     AUDIO_SPEECH = "audio_speech"
     AUDIO_TRANSCRIPTION = "audio_transcription"
+    SEARCH = "search"  # by intake only
 
 
 class Bucket(StrEnum):
@@ -125,6 +126,7 @@ CATEGORY_OF: Mapping[Operation, Category] = {
     Operation.VIDEO_GENERATION: Category.VIDEO,
     Operation.AUDIO_SPEECH: Category.AUDIO,
     Operation.AUDIO_TRANSCRIPTION: Category.AUDIO,
+    Operation.SEARCH: Category.SEARCH,
 }
 
 MEDIA_BUCKET_OF: Mapping[Operation, Bucket] = {

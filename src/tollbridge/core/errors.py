@@ -4,6 +4,7 @@
     ├── InvalidRequestError        400  invalid_request       the caller's body or address is wrong
     │   ├── BodyTooLargeError      413  body_too_large
     │   ├── ModelNotFoundError     404  model_not_found       names near ones
+    │   │   └── ModelInactiveError 404  model_inactive        lists the active ones
     │   ├── NotCarriedError        404  not_carried           an address that is not carried
     │   └── MethodNotAllowedError  405  method_not_allowed    the address takes other methods
     ├── AuthenticationError        401  invalid_api_key       missing, wrong, expired or revoked
@@ -64,6 +65,12 @@ class ModelNotFoundError(InvalidRequestError):
 
     status = 404
     code = "model_not_found"
+
+
+class ModelInactiveError(ModelNotFoundError):
+    """The catalogue has the model, and it is switched off; `details["active"]` lists the others."""
+
+    code = "model_inactive"
 
 
 class NotCarriedError(InvalidRequestError):

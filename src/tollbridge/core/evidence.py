@@ -19,6 +19,7 @@ from tollbridge.core.call import (
     OnCallerLeft,
     Operation,
 )
+from tollbridge.core.report import Report
 
 
 class AttemptEvidence(msgspec.Struct, omit_defaults=True):
@@ -47,6 +48,8 @@ class AttemptEvidence(msgspec.Struct, omit_defaults=True):
     retry_after_s: float | None = None
     served_model: str | None = None
     response_id: str | None = None
+    aggregator_provider: str | None = None
+    """Whom an aggregator's answer names in a field of its own, as OpenRouter's `provider`."""
     headers: dict[str, str] = {}
     chunks: int = 0
     """Frames with content seen in a stream."""
@@ -79,6 +82,8 @@ class Opened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     holds: tuple[Hold, ...] = ()
     attempt: AttemptEvidence | None = None
     """The first attempt; None for a call that was refused before any."""
+    report: Report | None = None
+    """What somebody else reported, where we did not carry the call ourselves."""
 
 
 class AttemptStarted(

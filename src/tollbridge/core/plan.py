@@ -54,3 +54,5 @@ class Plan(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     vendor: str | None = None
     """The author of the labelled model, where known: decides the bucket."""
+    keep_content: bool = False
+    """Whether the route wants what is asked and answered to be kept."""

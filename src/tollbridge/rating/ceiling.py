@@ -19,7 +19,7 @@ ATTACHMENT_TOKENS_MAX = 48_169
 
 The most of OpenAI's token tables for images: gpt-4o-mini in high detail, 2,833 + 5,667 for each of
 at most 8 tiles of 512 x 512 (fitted into 2,048 x 2,048, then the shorter side to 768). The other
-models of those tables take less. A file of many pages may take more: that is an overrun.
+models of those tables take less. Files take more: each page is billed as text and as an image.
 """
 
 
@@ -32,14 +32,18 @@ def ceiling(
     book: PriceBook,
     *,
     attachments: int = 0,
+    file_tokens: int = 0,
 ) -> int | None:
     """Return the most that any of the candidates can cost, in nano-USD, rounded up.
 
     `output_tokens` is the cap of one choice, 0 for operations without output tokens;
-    `attachments` counts the images, sounds and files of the input. None where a candidate has no
-    price for what it may bill, or there is no candidate.
+    `attachments` counts the images and sounds of the input; `file_tokens` is what its files may
+    take, whatever their bytes say: a page of a few bytes is a picture of thousands of tokens, and
+    a file that is named by an id or an address has no bytes here at all. None where a candidate
+    has no price for what it may bill, or there is no candidate.
     """
-    input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN) + attachments * ATTACHMENT_TOKENS_MAX
+    input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN) + file_tokens
+    input_tokens += attachments * ATTACHMENT_TOKENS_MAX
     output_total = output_tokens * choices
     dearest: Decimal | None = None
     for candidate in candidates:

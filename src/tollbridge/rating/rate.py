@@ -5,23 +5,39 @@ is a line of its own. Where a price or a count is missing the cost is None, with
 
 Why plain operators are exact here: every price is a multiple of 1e-18 USD (prices.py), so that
 any sum below 1e10 USD has at most the 28 digits of Decimal's own context. What would be more is
-refused.
+refused. A rate for a number that divides into no decimal (3,600,000 ms of an hour) is multiplied
+first, and its line rounded half-even to 1e-18 USD.
 """
 
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from tollbridge.core.account import CostComponent, CostOrigin, Rated
 from tollbridge.core.money import to_nanousd, to_usd
-from tollbridge.core.usage import Unit, Usage, UsageSource
-from tollbridge.rating.book import EXACT, PriceBook, Tariff
-from tollbridge.rating.prices import COST_USD_MAX, PARENT
+from tollbridge.core.usage import Usage, UsageSource
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.measures import MEASURED, chosen
+from tollbridge.rating.prices import COST_USD_MAX
+from tollbridge.rating.tariff import (
+    AMOUNT_USD_STEP,
+    ANCESTORS,
+    DATABASE,
+    EXACT,
+    INPUT,
+    REQUEST,
+    SEED,
+    WIDE,
+    Prices,
+    UnitPrice,
+)
 
 NOTHING_OWED = Rated(cost_nanousd=0, origin=CostOrigin.NOTHING_OWED)
 NO_USAGE = Rated(cost_nanousd=None, unpriced_reason="no usage")
 REPORTED_DIFFERENCE = "reported_difference"
 """The line that leads from what our prices give to what the provider says it charged."""
-REQUEST = Unit.REQUEST.value
 ZERO = Decimal(0)
+
+Bill = tuple[list[CostComponent], Decimal]
 
 
 def rate(
@@ -57,9 +73,14 @@ def _compute(
         if tariff is not None:
             break
     else:
-        names = " or ".join(f"{provider}/{model}" for model in dict.fromkeys(models))
-        return _unpriced(f"no price for {names or provider}")
-    lines = _lines(usage.counts, tariff)
+        return _unpriced(_why_none(provider, models, at_us, book))
+    counts = usage.counts
+    prices = tariff.plain
+    if prices is None:
+        prices = tariff.of(usage.facts, counts.get(INPUT, 0), at_us)
+    if not MEASURED.isdisjoint(counts):
+        counts = chosen(counts, prices)
+    lines = _lines(counts, prices)
     if isinstance(lines, str):
         return _unpriced(f"{lines} ({provider}/{model})")
     components, exact = lines
@@ -73,58 +94,132 @@ def _compute(
         tuple(components),
         _text(rounding) if rounding else "0",
         None,
-        tariff.origin,
+        prices.origin or _origin(components, prices),
     )
 
 
-def _lines(counts: dict[str, int], tariff: Tariff) -> tuple[list[CostComponent], Decimal] | str:
+def _lines(counts: dict[str, int], prices: Prices) -> Bill | str:
     """Return the lines of the bill and their exact sum, or why there is none."""
-    billable = _billable(counts, tariff)
+    billable = _billable(counts, prices)
     if isinstance(billable, str):
         return billable
-    prices = tariff.prices
+    units, simple = prices.units, prices.simple
     components: list[CostComponent] = []
     exact = ZERO
     for unit, quantity in billable.items():
         if quantity == 0:
             continue
-        if quantity < 0:
-            return f"negative part: {unit} {quantity}"
-        price = prices.get(unit)
-        if price is None:
-            if PARENT.get(unit) in billable:
-                continue  # billed in what contains it
-            return f"no price for {unit}"
-        amount = price.usd_each * quantity
-        exact += amount
-        components.append(
-            CostComponent(
-                unit, quantity, price.rate_usd, price.per, _text(amount), price.version_id
+        price = units.get(unit)
+        if price is None or quantity < 0:
+            reason = _why_unbilled(unit, quantity, counts, units)
+            if reason is None:
+                continue
+            return reason
+        if simple:
+            amount = price.usd_each * quantity
+            exact += amount
+            components.append(
+                CostComponent(
+                    unit, quantity, price.rate_usd, price.per, _text(amount), price.version_id
+                )
             )
-        )
+            continue
+        lines = _odd_lines(unit, quantity, price, prices)
+        if isinstance(lines, str):
+            return lines
+        components += lines
+        exact += sum([Decimal(line.amount_usd) for line in lines])
     if exact > COST_USD_MAX:
         return f"absurd cost: over {COST_USD_MAX} USD"
     return components, exact
 
 
-def _billable(counts: dict[str, int], tariff: Tariff) -> dict[str, int] | str:
+def _billable(counts: dict[str, int], prices: Prices) -> dict[str, int] | str:
     """Return the quantity to bill of each unit, or why that cannot be said.
 
-    A parent's quantity is itself minus its children that have a price of their own.
+    A quantity is itself minus those of its parts that have a price of their own.
     """
     billable = counts
-    for child, parent in tariff.children:
-        part = counts.get(child)
-        if not part:
+    for part, whole in prices.pairs:
+        quantity = billable.get(part)
+        if not quantity:
             continue
-        if parent not in counts:
-            return f"{child} without {parent}"
+        if whole not in counts:
+            return f"{part} without {whole}"
         if billable is counts:
             billable = dict(counts)
-        billable[parent] -= part
-    if REQUEST in tariff.prices and REQUEST not in counts:
+        billable[whole] -= quantity
+    if REQUEST in prices.units and REQUEST not in counts:
         billable = {**billable, REQUEST: 1}
     return billable
+
+
+def _why_unbilled(
+    unit: str, quantity: int, counts: Mapping[str, int], units: Mapping[str, UnitPrice]
+) -> str | None:
+    """Return why a quantity cannot be billed; None: it is billed in what contains it."""
+    if quantity < 0:
+        return f"negative part: {unit} {quantity}"
+    if unit == REQUEST and len(counts) > 1:
+        return None  # of a report of several requests: most models bill only what these used
+    is_contained = False
+    for whole in ANCESTORS.get(unit, ()):
+        if whole in counts:
+            is_contained = True
+        elif whole in units:
+            return f"{unit} without {whole}"
+    return None if is_contained else f"no price for {unit}"
+
+
+def _odd_lines(
+    unit: str, quantity: int, price: UnitPrice, prices: Prices
+) -> list[CostComponent] | str:
+    """Return the lines of a unit with brackets, with a least quantity, or of an odd divisor."""
+    brackets = prices.brackets.get(unit)
+    if brackets is None:
+        quantity = max(quantity, price.quantity_min)
+        if price.quantity_step:
+            quantity = -(-quantity // price.quantity_step) * price.quantity_step
+        return [_line(unit, quantity, price)]
+    if brackets[0].above:
+        return f"no price for the first {brackets[0].above} of {unit}"
+    ends = [*(bracket.above for bracket in brackets[1:]), quantity]
+    return [
+        _line(unit, min(quantity, end) - bracket.above, bracket)
+        for bracket, end in zip(brackets, ends, strict=True)
+        if quantity > bracket.above
+    ]
+
+
+def _line(unit: str, quantity: int, price: UnitPrice) -> CostComponent:
+    if price.divisor:
+        amount = WIDE.divide(price.rate * quantity, Decimal(price.divisor)).quantize(
+            AMOUNT_USD_STEP, ROUND_HALF_EVEN, WIDE
+        )
+        amount = amount.normalize()
+    else:
+        amount = price.usd_each * quantity
+    return CostComponent(unit, quantity, price.rate_usd, price.per, _text(amount), price.version_id)
+
+
+def _origin(components: list[CostComponent], prices: Prices) -> str:
+    """Return where the prices come from: the seed, if any line does."""
+    seeds = {
+        price.version_id
+        for same in ([*prices.units.values()], *prices.brackets.values())
+        for price in same
+        if price.is_seed
+    }
+    return SEED if any(one.price_version_id in seeds for one in components) else DATABASE
+
+
+def _why_none(provider: str, models: tuple[str, ...], at_us: int, book: PriceBook) -> str:
+    names = list(dict.fromkeys(models))
+    for model in names:
+        if book.is_ambiguous(provider, model, at_us):
+            return f"ambiguous price for {provider}/{model}"
+    shown = " or ".join(f"{provider}/{model}" for model in names)
+    return f"no price for {shown or provider}"
 
 
 def _as_reported(computed: Rated, charge: Decimal) -> Rated:

@@ -13,7 +13,8 @@ import msgspec
 
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import ConfigurationError
-from tollbridge.rating.prices import FOREVER_AGO_US, PER_OF, DeclaredPrice, read_rates
+from tollbridge.rating.conditions import canonical
+from tollbridge.rating.prices import FOREVER_AGO_US, DeclaredPrice, checked, read_rates
 
 
 class SeedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,6 +24,8 @@ class SeedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: dict[str, str]
     source: str
     as_of: date
+    conditions: dict[str, str] = {}
+    """Of which calls it speaks: conditions.py."""
     valid_from: date | None = None
     """The first day of the price, UTC; without one it has always held."""
 
@@ -54,23 +57,30 @@ def read_seed(name: str, text: str) -> list[DeclaredPrice]:
         file = msgspec.convert(tomllib.loads(text), SeedFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigurationError(f"{name}: {error}") from error
-    stated: dict[tuple[str, str], dict[int, DeclaredPrice]] = {}
+    stated: dict[tuple[str, str, str], dict[int, DeclaredPrice]] = {}
     for table in file.price:
-        rates = read_rates(f"{name}: {table.model}: rates", table.rates, frozenset(PER_OF))
+        rates = read_rates(f"{name}: {table.model}: rates", table.rates)
         since_us = FOREVER_AGO_US if table.valid_from is None else _midnight_us(table.valid_from)
-        for unit, rate in rates.items():
-            price = DeclaredPrice(
-                provider=file.provider,
-                model=table.model,
-                unit=unit,
-                rate_usd=rate,
-                per=PER_OF[unit],
-                valid_from_us=since_us,
-                reference=table.source,
-                as_of=table.as_of,
+        for rate_name, (priced, rate) in rates.items():
+            where = f"{name}: {table.model}: rates.{rate_name}"
+            price = checked(
+                DeclaredPrice(
+                    provider=file.provider,
+                    model=table.model,
+                    unit=priced.unit,
+                    rate_usd=rate,
+                    per=priced.per,
+                    conditions=table.conditions,
+                    valid_from_us=since_us,
+                    reference=table.source,
+                    source_detail=name,
+                    as_of=table.as_of,
+                ),
+                where,
             )
-            if stated.setdefault((table.model, unit), {}).setdefault(since_us, price) is not price:
-                raise ConfigurationError(f"{name}: {table.model}: rates.{unit}: priced twice")
+            place = (table.model, priced.unit, canonical(where, table.conditions))
+            if stated.setdefault(place, {}).setdefault(since_us, price) is not price:
+                raise ConfigurationError(f"{where}: priced twice")
     return [price for by_start in stated.values() for price in _in_turn(by_start)]
 
 

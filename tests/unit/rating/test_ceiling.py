@@ -74,3 +74,9 @@ def test_an_image_named_by_its_address_is_held_for_at_the_dearest_input_rate() -
     # 187.5 nano-USD a token
     assert most == (100 + 2 * 48_169) * 1875 // 10 + 10 * 600
     assert ATTACHMENT_TOKENS_MAX == 2833 + 8 * 5667
+
+
+def test_files_are_held_for_by_what_they_may_take_and_not_by_their_bytes() -> None:
+    book = a_book("p", "m", MINI)
+    most = ceiling([candidate()], 200, 10, 1, 5, book, attachments=1, file_tokens=128_000)
+    assert most == (100 + 48_169 + 128_000) * 150 + 10 * 600

@@ -65,7 +65,29 @@ def test_a_price_of_the_file_is_per_million_tokens_and_per_request() -> None:
     ]
 
 
-@pytest.mark.parametrize("unit", ["inputs", "INPUT", "video_second", "image"])
+def test_a_price_of_the_file_is_per_image_per_second_per_character() -> None:
+    rates = {
+        "image": "0.04",
+        "video_second": "0.1",
+        "audio_minute": "0.006",
+        "character": "0.00001",
+    }
+    assert declared(("local", "m", rates)) == [
+        ("m", "image", "0.04", 1),
+        ("m", "video_ms", "0.1", 1000),
+        ("m", "audio_ms", "0.006", 60_000),
+        ("m", "character", "0.00001", 1),
+    ]
+
+
+def test_one_unit_under_two_names_is_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"rates\.audio_hour: the same unit as audio_second"
+    ):
+        declared(("local", "m", {"audio_second": "1", "audio_hour": "3600"}))
+
+
+@pytest.mark.parametrize("unit", ["inputs", "INPUT", "video_ms", "1M_input_tokens"])
 def test_an_unknown_unit_is_named(unit: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"price local/m: rates\.{unit}: no such unit"):
         declared(("local", "m", {unit: "1"}))

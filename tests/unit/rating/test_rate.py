@@ -99,7 +99,7 @@ def test_a_count_of_zero_needs_no_price() -> None:
             {**MINI, "cache_read": "0.1"},
             "cache_read without input (p/m)",
         ),
-        ({"reasoning": 6, "input": 1}, MINI, "no price for reasoning (p/m)"),
+        ({"reasoning": 6, "input": 1}, MINI, "reasoning without output (p/m)"),
         (
             {"input": 10**12, "output": 10**12},
             {"input": "1000000", "output": "1000000"},

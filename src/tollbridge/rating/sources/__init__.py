@@ -1,0 +1,1 @@
+"""What do others say that a model costs?"""
