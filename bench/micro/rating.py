@@ -1,7 +1,7 @@
 """What CPU do metering, attributing and rating a call take, and what does a full book weigh?
 
 Run `python -m bench.micro.rating`: some seconds, no arguments. All inputs are distinct. Bounds: a
-rating 10 µs, a metering 5 µs, the book of a full catalogue 200 ms and 20 MB.
+rating 10 µs, a metering 5 µs, the book of a full catalogue 300 ms and 10 MB.
 """
 
 import gc
@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from tollbridge.attribution.attribute import attribute
+from tollbridge.attribution.attribute import attribute_attempt
+from tollbridge.attribution.ruling import builtin_rules
 from tollbridge.core.call import (
     AttemptOutcome,
     Bucket,
@@ -29,13 +30,15 @@ from tollbridge.metering.estimate import EstimateRules
 from tollbridge.metering.meter import meter
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.ceiling import ceiling
-from tollbridge.rating.prices import PricePart, PriceRow
+from tollbridge.rating.prices import AliasRow, PricePart, PriceRow
 from tollbridge.rating.rate import rate
 
 CALLS = 20_000
 ROUNDS = 5
-MODELS = 3_000
-CHANGES = 2
+MODELS = 2_330
+CHANGES = 0
+ALIASES = 4_000
+ABOVE = '{"input_above":"4000"}'
 UNITS = (("input", "0.15"), ("cache_read", "0.075"), ("cache_write", "0.1875"), ("output", "0.6"))
 DAY_US = 86_400_000_000
 NOW_US = 400 * DAY_US
@@ -52,16 +55,30 @@ def catalogue() -> PricePart:
             unit=unit,
             rate_usd=f"{draw.randrange(1, 4000)}e-3",
             per=1_000_000,
-            valid_from_us=change * 100 * DAY_US,
-            valid_to_us=None,
-            recorded_at_us=change * 100 * DAY_US,
-            source="seed",
+            valid_from_us=change * 200 * DAY_US,
+            valid_to_us=None if change == CHANGES else (change + 1) * 200 * DAY_US,
+            source="sync",
+            conditions=tier,
         )
         for number in range(MODELS)
         for change in range(CHANGES + 1)
         for unit, _ in UNITS
+        # Every fourth model is dearer beyond a number of input tokens.
+        for tier in (("", ABOVE) if number % 4 == 0 else ("",))
     ]
-    return PricePart(rows=rows)
+    aliases = [
+        AliasRow(
+            f"provider-{number % 60}",
+            f"alias-{number}-latest",
+            f"author-{number % 200}/some-model-{number}-instruct",
+        )
+        for number in range(ALIASES)
+        if number < MODELS
+    ] + [
+        AliasRow(f"provider-{number % 60}", f"family-{number}-*", "nobody")
+        for number in range(ALIASES - MODELS)
+    ]
+    return PricePart(rows=rows, aliases=aliases)
 
 
 def opened() -> Opened:
@@ -154,10 +171,10 @@ def main() -> None:
     built = sorted(taken)[ROUNDS // 2]
     print(
         f"book        {built:8.0f} ms, {weight:.1f} MB for {row_count} versions "
-        f"of {len(book)} models   (bounds 200 ms, 20 MB)"
+        f"of {len(book)} models   (bounds 300 ms, 10 MB)"
     )
 
-    rules, call = EstimateRules(), opened()
+    rules, ruling, call = EstimateRules(), builtin_rules(), opened()
     closed = Closed(call.call_id, NOW_US, Ending.COMPLETE, 200)
     tried = attempts()
     usages: list[Usage] = [meter(attempt, call, closed, rules) for attempt in tried]
@@ -172,7 +189,7 @@ def main() -> None:
         return rate(usages[number], attempt.provider, models[number], attempt.started_at_us, book)
 
     measure("meter", 5, lambda number: meter(tried[number], call, closed, rules))
-    measure("attribute", 1, lambda number: attribute(tried[number]))
+    measure("attribute", 1, lambda number: attribute_attempt(tried[number], ruling))
     measure("rate", 10, rate_one)
     measure("ceiling", 3, lambda number: ceiling(plans[number], 2048, 4096, 1, NOW_US, book))
 
