@@ -19,7 +19,7 @@ from tollbridge.metering.extract import merge_usage
 from tollbridge.metering.meter import meter
 from tollbridge.providers.attempt import AttemptFailedError, AttemptLimits, Attempts
 from tollbridge.providers.dialects.openai import OpenAI
-from tollbridge.providers.passage import Headers, Passage
+from tollbridge.providers.passage import HeaderLines, Passage
 from tollbridge.providers.relay import new_attempt
 from tollbridge.providers.request import Request
 from tollbridge.providers.response import Response
@@ -47,6 +47,7 @@ class Heard:
     gone = False
     stalled = False
     cut_off = False
+    is_full = False
     started = False
     call_id: str | None = None
 
@@ -58,14 +59,23 @@ class Heard:
     def watch(self, on_gone: Callable[[], None] | None) -> None:
         raise AssertionError("only the relay watches")
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def watch_room(self, on_room: Callable[[], None] | None) -> None:
+        pass
+
+    async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
         self.body = body
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: HeaderLines) -> None:
         self.started = True
 
     async def send(self, data: bytes) -> None:
+        self.push(data)
+
+    def push(self, data: bytes) -> None:
         self.pieces.append(data)
+
+    async def drain(self) -> None:
+        pass
 
     async def finish(self) -> None:
         assert not self.broken
@@ -76,6 +86,9 @@ class Heard:
 
 
 class _Socket:
+    def pause_reading(self) -> None:
+        pass
+
     def resume_reading(self) -> None:
         pass
 
@@ -103,7 +116,7 @@ class CutTransport:
     async def _feed(self, response: Response) -> None:
         for piece in self._pieces:
             response.deliver(piece)
-            response.wake()
+            response.arrived()
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         response.finish()

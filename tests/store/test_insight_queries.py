@@ -18,9 +18,10 @@ from tollbridge.access import store as access_store
 from tollbridge.access.keys import KeyTerms
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import Progress
-from tollbridge.insight.queries import find_call, list_calls
+from tollbridge.insight.log_queries import read_log
+from tollbridge.insight.queries import find_call
 from tollbridge.insight.total_queries import floor_quarter, totals
-from tollbridge.insight.usage import CallFilter, Grouping, TotalsFilter
+from tollbridge.insight.usage import CallFilter, Grouping, LogStart, TotalsFilter
 from tollbridge.recording.tables import open_calls
 from tollbridge.storage.unit import Database
 
@@ -29,7 +30,7 @@ PRICE_NANOUSD = 522_900
 
 async def ids(database: Database, wanted: CallFilter) -> list[str]:
     async with database.read() as unit:
-        return [row.call_id for row in await list_calls(unit, wanted, None, 100)]
+        return [row.call_id for row in (await read_log(unit, wanted, UTC, 100)).rows]
 
 
 async def test_the_newest_call_comes_first_and_pages_leave_none_out(database: Database) -> None:
@@ -40,9 +41,10 @@ async def test_the_newest_call_comes_first_and_pages_leave_none_out(database: Da
     after = None
     for _ in range(3):
         async with database.read() as unit:
-            page = await list_calls(unit, CallFilter(), after, 2)
-        seen += [(row.accounted_at_us, row.call_id) for row in page]
-        after = page[-1].place
+            page = await read_log(unit, CallFilter(), UTC, 2, LogStart(after))
+        seen += [(row.accounted_at_us, row.call_id) for row in page.rows]
+        after = page.next
+    assert after is None
     assert {call_id for _, call_id in seen} == set(made)
     assert seen == sorted(seen, reverse=True)
 

@@ -17,7 +17,7 @@ from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import create_budget
 from tollbridge.rating.store import seed
-from tollbridge.storage import migrate
+from tollbridge.storage import audit, migrate
 from tollbridge.storage.types import metadata
 from tollbridge.storage.unit import Database
 
@@ -32,8 +32,8 @@ def revisions() -> list[str]:
 
 def import_all_tables() -> None:
     root = Path(tollbridge.__file__).parent
-    for path in root.glob("*/tables.py"):
-        importlib.import_module(f"tollbridge.{path.parent.name}.tables")
+    for path in root.glob("*/*tables.py"):
+        importlib.import_module(f"tollbridge.{path.parent.name}.{path.stem}")
     importlib.import_module("tollbridge.storage.versions")
 
 
@@ -60,6 +60,7 @@ async def fill(database: Database) -> None:
         await create_key(unit, KeyTerms("guest", "guest"), b"p" * 32)
         await create_budget(unit, BudgetTerms("b", "key:guest", 10))
         await settle(unit, BATCH, [], {"openai": 5}, now_us)
+        await audit.record(unit, "cli:root", "ledger.release", "node:node-7")
 
 
 @pytest.mark.parametrize("revision", revisions())

@@ -36,7 +36,7 @@ async def filled(database: Database, tmp_path: Path) -> Database:
         ("UPDATE call_details SET known_cost_nanousd = known_cost_nanousd + 1", "rollups_by_call"),
         ("UPDATE rollups_by_call SET charge_nanousd = charge_nanousd + 1", "rollups_by_call"),
         ("UPDATE rollups_by_call_daily SET calls = calls + 1", "rollups_by_call_daily"),
-        ("UPDATE call_attempts SET cost_nanousd = 7", "attempts' cost of a call"),
+        ("UPDATE call_attempt_rows SET cost_nanousd = 7", "attempts' cost of a call"),
         ("UPDATE rollups_by_attempt SET attempts = 0", "rollups_by_attempt"),
         ("UPDATE rollups_by_attempt_daily SET failures = 9", "rollups_by_attempt_daily"),
         ("UPDATE rollup_latency SET count = count + 1", "latency histogram"),

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import select
 
@@ -64,9 +66,11 @@ async def apply(
         return await store.apply(unit, endpoints, routes or [], MASTER, source)
 
 
-async def load(database: Database, master: bytes = MASTER) -> RoutingPart:
+async def load(
+    database: Database, master: bytes = MASTER, here: Sequence[DeclaredEndpoint] = ()
+) -> RoutingPart:
     async with database.read() as unit:
-        return await store.load_part(unit, master)
+        return await store.load_part(unit, master, {one.endpoint.name: one for one in here})
 
 
 async def version(database: Database) -> int:
@@ -247,15 +251,15 @@ async def test_offered_models_are_routes_until_one_is_written_even_if_switched_o
     offered = {"text": ("m",), "embedding": ("e",)}
     endpoints = [declared("a", priority=2, models=offered), declared("b", priority=1)]
     await apply(database, endpoints, source=Source.BUILTIN)
-    part = await load(database)
+    part = await load(database, here=endpoints)
     assert {(one.model, one.category) for one in part.routes} == {("m", "text"), ("e", "embedding")}
     assert {one.candidates[0].priority for one in part.routes} == {2, 3}
     async with database.write() as unit:
         await store.put_route(unit, route("m", "b"))
-    assert route("m", "b") in (await load(database)).routes
+    assert route("m", "b") in (await load(database, here=endpoints)).routes
     async with database.write() as unit:
         await store.enable_route(unit, ("m", "text"), enabled=False)
-    assert [one.model for one in (await load(database)).routes] == ["e"]
+    assert [one.model for one in (await load(database, here=endpoints)).routes] == ["e"]
 
 
 async def test_a_loaded_part_makes_plans(database: Database) -> None:
@@ -264,3 +268,16 @@ async def test_a_loaded_part_makes_plans(database: Database) -> None:
     plan = table.plan("m", Category.TEXT, Health(ManualClock()), lambda: 0.0)
     assert [one.endpoint.name for one in plan.candidates] == ["a"]
     assert plan.candidates[0].endpoint.api_key == "sk-secret"
+
+
+async def test_a_route_that_comes_to_keep_content_has_changed(database: Database) -> None:
+    """And workers are told."""
+    plain = route("m", "a")
+    kept = RouteEntry("m", "text", "priority", plain.candidates, keep_content=True)
+    await apply(database, [declared("a")], [plain])
+    assert not (await load(database)).routes[0].keep_content
+    before = await version(database)
+    assert (await apply(database, [declared("a")], [kept])).changed == ("m (text)",)
+    assert (await load(database)).routes[0].keep_content
+    assert await version(database) > before
+    assert (await apply(database, [declared("a")], [kept])).changed == ()

@@ -11,15 +11,20 @@ from tollbridge.core.call import Hold
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.limits import PurseState
 
-# A pace is measured over at least this long, so that two calls in a row are no trend.
-PACE_MEASURED_US_MIN = SECOND_US // 10
+# A pace is measured over at least this long, so that two calls in a row are no trend; a purse
+# that is new has to know sooner what it needs.
+PACE_MEASURED_US_MIN = SECOND_US
+FIRST_PACE_MEASURED_US_MIN = SECOND_US // 10
 
 
 class PurseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The knobs of a worker's purses, with their units."""
 
     lease_target_us: int = 10 * SECOND_US
-    """How long what is granted should last at the present pace."""
+    """How long what is free should last at the pace of late, whenever the office goes away.
+
+    Twice as much is asked for, and more again before half of it is gone.
+    """
     first_stock_calls: int = 4
     """How many calls' worth is asked for before a pace is known."""
     refused_us: int = SECOND_US // 5
@@ -117,11 +122,13 @@ class Stock(Purse):
     """A purse that knows its pace: how much to ask for, and when. Instants are handed in."""
 
     __slots__ = (
-        "asked_at_us",
+        "expected_before",
+        "measured_at_us",
+        "measured_us_min",
         "refill_after_us",
         "refill_below",
         "scarce_until_us",
-        "spent_asked",
+        "spent_measured",
         "used_at_us",
     )
 
@@ -136,9 +143,11 @@ class Stock(Purse):
         self.refill_below = 0
         self.refill_after_us = 0
         self.scarce_until_us = 0
-        self.asked_at_us = 0
         self.used_at_us = 0
-        self.spent_asked = 0
+        self.measured_at_us = 0
+        self.measured_us_min = FIRST_PACE_MEASURED_US_MIN
+        self.spent_measured = 0
+        self.expected_before = 0
 
     def stocked(self) -> None:
         """Note that a grant has come: refill when half of what is free now has gone."""
@@ -151,15 +160,32 @@ class Stock(Purse):
         self.scarce_until_us = until_us
 
     def wanted(self, now_us: int, lease_target_us: int) -> int:
-        """Return how much would last `lease_target_us` at the pace since this was last asked.
+        """Return how much to ask for, so that what is free lasts twice `lease_target_us`.
 
         What is held counts once more on top, so that twice as many calls at once find room.
         """
         if now_us < self.scarce_until_us:
             return 0
-        elapsed_us = max(now_us - self.asked_at_us, PACE_MEASURED_US_MIN)
-        gone = max(0, self.spent - self.spent_asked)
-        if elapsed_us > PACE_MEASURED_US_MIN:
-            self.asked_at_us = now_us
-            self.spent_asked = self.spent
-        return gone * lease_target_us // elapsed_us + self.held
+        expected = self._expected(now_us, lease_target_us)
+        return max(0, 2 * expected - max(0, self.free)) + self.held
+
+    def is_running_out(self, now_us: int, lease_target_us: int) -> bool:
+        """Return whether what is free would not last `lease_target_us`, and more may be asked for.
+
+        Looked at once a second, it is seen in time that calls come faster than before.
+        """
+        expected = self._expected(now_us, lease_target_us)
+        return self.free < expected and self.refill_after_us <= now_us < self.period_end_us
+
+    def _expected(self, now_us: int, ahead_us: int) -> int:
+        """Return what will be spent in `ahead_us`, at the faster of the last two paces measured."""
+        elapsed_us = now_us - self.measured_at_us
+        gone = max(0, self.spent - self.spent_measured)
+        expected = gone * ahead_us // max(elapsed_us, self.measured_us_min)
+        faster = max(expected, self.expected_before)
+        if elapsed_us >= self.measured_us_min:
+            self.measured_at_us = now_us
+            self.measured_us_min = PACE_MEASURED_US_MIN
+            self.spent_measured = self.spent
+            self.expected_before = expected
+        return faster

@@ -218,6 +218,13 @@ class Purses:
         for purse in gone:
             self._end(purse)
 
+    def restock(self) -> None:
+        """Refill the purses that are running out at the pace of late; to be called each second."""
+        now_us = self._clock.now_us()
+        for purse in self._current.values():
+            if purse.is_running_out(now_us, self._settings.lease_target_us):
+                self._refill(purse, now_us)
+
     def return_idle(self, idle_us: int) -> None:
         """Give back what is free and was not used for `idle_us`; forget purses long ended."""
         now_us = self._clock.now_us()
@@ -290,7 +297,7 @@ class Purses:
                 )
                 # The period is the office's to say: by its clock this one may have just ended here.
                 purse.period_end_us = max(purse.period_end_us, now_us + CLOCKS_APART_US)
-                purse.used_at_us = purse.asked_at_us = now_us
+                purse.used_at_us = purse.measured_at_us = now_us
                 self._by_lease[granted.lease_id] = purse
             before = self._current.get(granted.limit_id)
             if before is not None and before is not purse:

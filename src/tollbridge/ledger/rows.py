@@ -5,7 +5,7 @@ PostgreSQL the rows of the budget periods are locked first, in key order, by eve
 leases: so two nodes decide one after the other, and never wait in a circle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import tzinfo
 from typing import Any, Protocol, Self
 
@@ -13,6 +13,7 @@ import msgspec
 
 from tollbridge.core.errors import BugError
 from tollbridge.ledger.allot import (
+    ENDED,
     BudgetBound,
     Changes,
     LeaseRow,
@@ -43,6 +44,9 @@ CROSS JOIN LATERAL (
     FROM leases WHERE lease_id = p.lease_id OFFSET 0
 ) AS l
 """
+_KEYS_OF_WORKERS_POSTGRESQL = (
+    "SELECT DISTINCT budget_id, period_start_us FROM leases WHERE worker = ANY($1::text[])"
+)
 _OUTSTANDING = "granted - settled - returned > 0"
 
 # Inserts what is missing and locks what is there, in one pass in key order.
@@ -83,20 +87,24 @@ WHERE excluded.leased_nanousd <= 0
 """
 _PUT_LEASE_SQLITE = """
 INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
-                    granted, settled, returned, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    granted, settled, returned, state, ended_at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (lease_id) DO UPDATE
 SET granted = excluded.granted, settled = excluded.settled, returned = excluded.returned,
-    state = excluded.state
+    state = excluded.state,
+    ended_at_us = CASE WHEN excluded.ended_at_us IS NOT NULL
+                       THEN coalesce(leases.ended_at_us, excluded.ended_at_us) END
 """
 _PUT_LEASE_POSTGRESQL = """
 INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
-                    granted, settled, returned, state)
+                    granted, settled, returned, state, ended_at_us)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
-                     $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[])
 ON CONFLICT (lease_id) DO UPDATE
 SET granted = excluded.granted, settled = excluded.settled, returned = excluded.returned,
-    state = excluded.state
+    state = excluded.state,
+    ended_at_us = CASE WHEN excluded.ended_at_us IS NOT NULL
+                       THEN coalesce(leases.ended_at_us, excluded.ended_at_us) END
 """
 
 
@@ -151,6 +159,21 @@ async def load(unit: Unit, scope: Scope, zone: tzinfo) -> Snapshot:
     )
 
 
+async def lock(unit: Unit, keys: Iterable[PeriodKey], workers: Collection[str]) -> None:
+    """Lock some budget periods and all in which some workers have leases, in key order.
+
+    For a unit that takes more than one step on them: each step by itself would be in order, and
+    two of them not. On SQLite a writing unit is alone already.
+    """
+    if unit.dialect != "postgresql":
+        return
+    driver = await unit.postgres_driver()
+    found = await driver.fetch(_KEYS_OF_WORKERS_POSTGRESQL, sorted(workers))
+    wanted = sorted({*keys, *((row[0], row[1]) for row in found)})
+    if wanted:
+        await driver.fetch(_LOCK_POSTGRESQL, *columns(wanted))
+
+
 async def write(unit: Unit, now_us: int, changes: Changes) -> None:
     """Write what was decided on locked rows. Raises BugError where it breaks a limit."""
     moves = [
@@ -173,6 +196,7 @@ async def write(unit: Unit, now_us: int, changes: Changes) -> None:
             row.settled,
             row.returned,
             row.state,
+            now_us if row.state == ENDED else None,
         )
         for row in sorted(changes.leases.values(), key=lambda row: row.lease_id)
     ]

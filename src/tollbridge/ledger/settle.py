@@ -4,13 +4,13 @@ Only charges of calls that the batch really inserted are passed, so that a call 
 A batch does spent += charge and leased -= its part, and writes both sides of each entry.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
-from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, write
+from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, lock, write
 from tollbridge.storage.unit import Unit
 
 # A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
@@ -62,11 +62,14 @@ async def settle(
     settlements: Iterable[Settlement],
     provider_costs: Mapping[str, int],
     posted_at_us: int,
+    *,
+    also: Collection[str] = (),
 ) -> None:
     """Post a batch: what was charged to budgets, and what providers bill (name → nano-USD).
 
     `batch_id` is a UUID that was never posted before; posting it again raises the driver's
-    integrity error, and the unit fails.
+    integrity error, and the unit fails. `also` names workers whose leases the same unit ends
+    later: their rows are locked together with those of the charges.
     """
     charges: dict[tuple[str, int], int] = {}
     leases: dict[tuple[str, int, str], int] = {}
@@ -79,6 +82,8 @@ async def settle(
     settled = sorted((*key, amount) for key, amount in leases.items())
     posted = entries(charges, provider_costs)
     if unit.dialect == "postgresql":
+        if also:
+            await lock(unit, charges, also)
         await _settle_postgresql(unit, (batch_id, posted_at_us), spent, settled, posted)
         return
 

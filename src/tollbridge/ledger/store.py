@@ -4,7 +4,7 @@ The statements that run for many rows at once are in `rows.py`, the drain's in `
 they decide is in `allot.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -179,12 +179,17 @@ async def return_remainder(
     unit: Unit,
     worker: str,
     keep: Mapping[str, int] | None = None,
+    *,
+    also: Collection[str] = (),
 ) -> int:
     """End a dead worker's leases, in the unit that drains its last record; return what is freed.
 
     `keep` (lease id → nano-USD) stays leased: holds of calls in quarantine. Doing it again, with
     less to keep, frees the difference. The granter must have been told of the death before.
+    `also` names further workers of whom the same unit does this later.
     """
+    if also:
+        await locked.lock(unit, (), {worker, *also})
     return await _end(unit, locked.Scope(worker=worker), keep or {})
 
 

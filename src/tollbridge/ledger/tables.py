@@ -1,9 +1,8 @@
 """Which rows does the ledger keep?"""
 
-from collections.abc import Mapping
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, String, Table
 
-from sqlalchemy import DDL, BigInteger, Boolean, Column, Connection, Index, String, Table, event
-
+from tollbridge.storage import kept
 from tollbridge.storage.types import CallId, Instant, NanoUsd, metadata
 
 ID_LENGTH_MAX = 64
@@ -61,8 +60,16 @@ leases = Table(
     Column("returned", BigInteger, nullable=False),
     # active, or ended: its worker is gone (or its node was released), nothing is granted to it.
     Column("state", String(16), nullable=False),
+    # Since when it has ended; NULL while it is active.
+    Column("ended_at_us", Instant),
     Index("ix_leases_worker_budget_id", "worker", "budget_id"),
     sqlite_with_rowid=False,
+)
+Index(
+    "ix_leases_ended_at_us",
+    leases.c.ended_at_us,
+    sqlite_where=leases.c.ended_at_us.is_not(None),
+    postgresql_where=leases.c.ended_at_us.is_not(None),
 )
 
 postings = Table(
@@ -75,49 +82,15 @@ postings = Table(
     sqlite_with_rowid=False,
 )
 
-# The database itself refuses to change what was posted. A migration that makes the table with
-# Alembic's own words runs `keep_postings(connection)` after it; `metadata.create_all` and
-# `Table.create` do it by the listener below. Dropping the table drops the triggers; the function
-# on PostgreSQL goes with `forget_postings(connection)`.
-KEEP_POSTINGS: Mapping[str, tuple[str, ...]] = {
-    "sqlite": (
-        """CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings
-        BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END""",
-        """CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings
-        BEGIN SELECT RAISE(ABORT, 'postings are never changed'); END""",
-    ),
-    "postgresql": (
-        """CREATE OR REPLACE FUNCTION postings_are_kept() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'postings are never changed'; END $$""",
-        """CREATE TRIGGER postings_no_change BEFORE UPDATE OR DELETE ON postings
-        FOR EACH ROW EXECUTE FUNCTION postings_are_kept()""",
-    ),
-}
-FORGET_POSTINGS: Mapping[str, tuple[str, ...]] = {
-    "sqlite": (),
-    "postgresql": ("DROP FUNCTION IF EXISTS postings_are_kept()",),
-}
+# The database itself refuses to change what was posted.
+kept.listen(postings)
 
 
 def keep_postings(connection: Connection) -> None:
-    """Let the database refuse every UPDATE and DELETE of postings (not DROP or TRUNCATE)."""
-    for statement in KEEP_POSTINGS[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
+    """Let the database refuse every UPDATE and DELETE of postings; for the migration."""
+    kept.keep_rows(connection, postings.name)
 
 
 def forget_postings(connection: Connection) -> None:
     """Remove, after the table, what `keep_postings` made beside it."""
-    for statement in FORGET_POSTINGS[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
-
-
-def _listen() -> None:
-    for moment, statements in (("after_create", KEEP_POSTINGS), ("after_drop", FORGET_POSTINGS)):
-        for dialect, texts in statements.items():
-            for sql in texts:
-                # DDL() formats its text with %.
-                ddl = DDL(sql.replace("%", "%%")).execute_if(dialect=dialect)
-                event.listen(postings, moment, ddl)
-
-
-_listen()
+    kept.forget_rows(connection, postings.name)

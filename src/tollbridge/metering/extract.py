@@ -22,6 +22,9 @@ MERGE_FIELDS_MAX = 256
 INPUT = Unit.INPUT.value
 OUTPUT = Unit.OUTPUT.value
 REASONING = Unit.REASONING.value
+SERVICE_TIER = "service_tier"
+"""The tier that really served: Anthropic says it in its usage, OpenAI beside it."""
+FACT_LENGTH_MAX = 100
 
 
 class Paths(msgspec.Struct, frozen=True):
@@ -31,6 +34,8 @@ class Paths(msgspec.Struct, frozen=True):
     """(field, unit) at the top of the object."""
     details: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """(field of a nested object, its (field, unit) pairs)."""
+    cached_details: tuple[str, tuple[tuple[str, str], ...]]
+    """Likewise, of an object nested in one of these: which parts of the cached tokens were what."""
     total: str
     """The field that says how many tokens there were in all."""
 
@@ -40,6 +45,11 @@ _INPUT_DETAILS = (
     ("cache_write_tokens", Unit.CACHE_WRITE.value),
     ("audio_tokens", Unit.AUDIO_INPUT.value),
     ("image_tokens", Unit.IMAGE_INPUT.value),
+    ("video_tokens", Unit.VIDEO_INPUT.value),
+)
+_CACHED_DETAILS = (
+    ("audio_tokens", Unit.CACHE_AUDIO_READ.value),
+    ("image_tokens", Unit.CACHE_IMAGE_READ.value),
 )
 _OUTPUT_DETAILS = (
     ("reasoning_tokens", REASONING),
@@ -65,6 +75,7 @@ PATHS: Mapping[str, Paths] = MappingProxyType(
                 ("completion_tokens_details", _OUTPUT_DETAILS),
                 ("output_tokens_details", _OUTPUT_DETAILS),
             ),
+            cached_details=("cached_tokens_details", _CACHED_DETAILS),
             total="total_tokens",
         ),
     }
@@ -75,21 +86,35 @@ def usage_of_answer(dialect: str, answer: object) -> dict[str, Any] | None:
     """Return the raw usage object of a decoded body or stream frame, None where there is none.
 
     For the openai dialect: `usage`, else `x_groq.usage` (never both: they are one count said
-    twice), else `response.usage` of a responses event. An unknown dialect has none.
+    twice), else `response.usage` of a responses event; with the service tier that stands beside
+    it. An unknown dialect has none.
     """
     if dialect not in PATHS or not isinstance(answer, dict):
         return None
     body = cast("dict[str, Any]", answer)
-    usage = body.get("usage")
-    if isinstance(usage, dict):
-        return cast("dict[str, Any]", usage)
-    for holder in ("x_groq", "response"):
-        inner = body.get(holder)
-        if isinstance(inner, dict):
-            usage = cast("dict[str, Any]", inner).get("usage")
+    for holder in (body, body.get("x_groq"), body.get("response")):
+        if isinstance(holder, dict):
+            inner = cast("dict[str, Any]", holder)
+            usage = inner.get("usage")
             if isinstance(usage, dict):
-                return cast("dict[str, Any]", usage)
+                said = inner.get(SERVICE_TIER, body.get(SERVICE_TIER))
+                return _with_tier(cast("dict[str, Any]", usage), said)
     return None
+
+
+def _with_tier(usage: dict[str, Any], tier: object) -> dict[str, Any]:
+    """Return a usage object with the service tier that the answer states beside it."""
+    if not isinstance(tier, str) or usage.get(SERVICE_TIER) is not None:
+        return usage
+    return {**usage, SERVICE_TIER: tier}
+
+
+def facts_of(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return what else the answer says that a price may depend on."""
+    tier = raw.get(SERVICE_TIER)
+    if not isinstance(tier, str) or not 0 < len(tier) <= FACT_LENGTH_MAX:
+        return {}
+    return {SERVICE_TIER: tier}
 
 
 def merge_usage(previous: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +159,11 @@ def extract(
     for holder, fields in paths.details:
         inner = raw.get(holder)
         if isinstance(inner, dict):
-            _read(cast("dict[str, Any]", inner), fields, counts, flags)
+            details = cast("dict[str, Any]", inner)
+            _read(details, fields, counts, flags)
+            cached = details.get(paths.cached_details[0])
+            if isinstance(cached, dict):
+                _read(cast("dict[str, Any]", cached), paths.cached_details[1], counts, flags)
     _read(raw, paths.counts, counts, flags)
     total = raw.get(paths.total)
     if total is not None and _refused(total):

@@ -8,7 +8,7 @@ from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
 from tollbridge.metering.charge import reported_charge
 from tollbridge.metering.estimate import EstimateRules, estimate_input, estimate_output
-from tollbridge.metering.extract import INPUT, OUTPUT, extract
+from tollbridge.metering.extract import INPUT, OUTPUT, extract, facts_of
 
 
 def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: EstimateRules) -> Usage:
@@ -25,8 +25,10 @@ def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: Estim
     )
     counts: dict[str, int] = {}
     flags: list[str] = []
+    facts: dict[str, str] = {}
     charge: str | None = None
     if attempt.usage:
+        facts = facts_of(attempt.usage)
         counts, flags = extract(attempt.dialect, attempt.usage, has_output=has_output)
         if not counts:
             flags.append("usage_unreadable")
@@ -36,14 +38,14 @@ def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: Estim
     if INPUT not in counts or (has_output and OUTPUT not in counts):
         if _may_have_been_written(attempt, closed):
             _fill(counts, flags, attempt, opened, rules, has_output=has_output)
-            return Usage(counts, UsageSource.ESTIMATED, tuple(flags), charge)
+            return Usage(counts, UsageSource.ESTIMATED, tuple(flags), charge, facts)
         if not counts:
-            return Usage({}, UsageSource.NONE, tuple(flags), charge)
+            return Usage({}, UsageSource.NONE, tuple(flags), charge, facts)
     if closed.drained:
-        return Usage(counts, UsageSource.DRAINED, tuple(flags), charge)
+        return Usage(counts, UsageSource.DRAINED, tuple(flags), charge, facts)
     if attempt.outcome is not AttemptOutcome.SUCCEEDED:
         flags.append("partial_answer")  # cumulative counts up to where the answer was cut
-    return Usage(counts, UsageSource.REPORTED, tuple(flags), charge)
+    return Usage(counts, UsageSource.REPORTED, tuple(flags), charge, facts)
 
 
 def owes_nothing(attempt: AttemptEvidence, closed: Closed) -> bool:

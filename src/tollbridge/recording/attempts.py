@@ -1,4 +1,4 @@
-"""Which rows follow from a call's attempts? Tuples in the order of `call_attempts`."""
+"""Which rows follow from a call's attempts? Tuples in the order of `call_attempt_rows`."""
 
 from typing import Any
 
@@ -7,8 +7,14 @@ from tollbridge.recording.details import Counted, json_of, milliseconds
 from tollbridge.recording.tables import PROVIDER_LENGTH_MAX
 
 
+def is_plain(attempt: AttemptAccount) -> bool:
+    """Return whether nothing went wrong, so that the detail row may say all of it."""
+    seen = attempt.evidence
+    return seen.written and seen.message is None and not attempt.usage.flags
+
+
 def attempt_row(call_id: str, attempt: AttemptAccount, counted: Counted) -> tuple[Any, ...]:
-    """Return the values of `call_attempts` of one attempt, in the order of its columns."""
+    """Return the values of `call_attempt_rows` of one attempt, in the order of its columns."""
     seen, usage, rated = attempt.evidence, attempt.usage, attempt.rated
     upstream = attempt.attribution.upstream_provider
     tokens, usage_text = counted
@@ -38,4 +44,5 @@ def attempt_row(call_id: str, attempt: AttemptAccount, counted: Counted) -> tupl
         rated.unpriced_reason,
         json_of(usage.flags),
         seen.response_id,
+        json_of(usage.facts),
     )

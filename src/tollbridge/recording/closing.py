@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from tollbridge.core.account import CallAccount
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.recording.calls import EndedCall, Unclosable
+from tollbridge.recording.intake_store import claimed
 from tollbridge.recording.record import Ledger, Shelf, UnitBooks
 from tollbridge.storage.faults import is_database_fault
 from tollbridge.storage.unit import Unit
@@ -25,6 +26,7 @@ class Closer:
 
     async def together(self, unit: Unit, ended: Sequence[EndedCall], now_us: int) -> UnitBooks:
         """Close all calls at once; whatever is wrong with one of them undoes the unit."""
+        ended = await claimed(unit, ended)
         books = self._books(unit, ended, now_us)
         if ended:
             await self._close([call.evidence for call in ended], books)
@@ -37,6 +39,7 @@ class Closer:
 
         Raises what is the database's fault.
         """
+        ended = await claimed(unit, ended)
         books = self._books(unit, ended, now_us)
         culprits: list[Unclosable] = []
         for call in ended:

@@ -1,6 +1,6 @@
-"""Which detail row follows from a call's account?
+"""What of a detail row is the call's own?
 
-A tuple in the order of the columns of `call_details`, in the driver's own values: thousands are
+A tuple in the order of VARYING, in the driver's own values: thousands are
 made a second, so there is no dict and no object in between.
 """
 
@@ -9,15 +9,47 @@ from typing import Any
 
 import msgspec
 
-from tollbridge.core.account import AttemptAccount, CallAccount, CostComponent, CostOrigin
+from tollbridge.core.account import AttemptAccount, CallAccount, CostComponent, CostOrigin, Rated
 from tollbridge.core.call import Status
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.usage import Usage
-from tollbridge.recording.tables import PROVIDER_LENGTH_MAX
 
 LABEL_LENGTH_MAX = 255
 """Of what a caller may choose freely: customer and tags."""
 MIXED = "mixed"
+
+VARYING = (
+    "call_id",
+    "accounted_at_us",
+    "received_at_us",
+    "opened_at_us",
+    "closed_at_us",
+    "latency_ms",
+    "known_cost_nanousd",
+    "charge_nanousd",
+    "request_bytes",
+    "response_bytes",
+    "first_byte_at_us",
+    "first_byte_ms",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+    "cost_nanousd",
+    "computed_nanousd",
+    "reported_nanousd",
+    "attempt_started_at_us",
+    "attempt_ended_at_us",
+    "usage",
+    "components",
+    "tags",
+    "customer",
+    "error_message",
+    "response_id",
+)
+"""The columns of `call_details` that are a call's own; shapes.py gives the others."""
 
 Tokens = tuple[int | None, int | None, int | None, int | None, int | None]
 Counted = tuple[Tokens, str | None]
@@ -73,112 +105,96 @@ def counted(usage: Usage) -> Counted:
     return tokens_of(usage), json_of(usage.counts)
 
 
-def detail_row(account: CallAccount, source: Source, serving_counted: Counted) -> tuple[Any, ...]:
-    """Return the values of `call_details` in the order of its columns.
+def varying_row(account: CallAccount, serving_counted: Counted, *, folded: bool) -> tuple[Any, ...]:
+    """Return the values of VARYING: what of a call's detail row is its own.
 
-    An enum's plain text is `str(member)`: `.value` takes four times as long.
+    `serving_counted` is of the serving attempt; `folded`: its only attempt has no other row.
     """
     opened, closed = account.evidence.opened, account.evidence.closed
     attempts = account.attempts
-    serving = attempts[-1].evidence if attempts else None
-    usage, tokens, usage_text = account.usage, *serving_counted
+    tokens, usage_text = serving_counted
     read, written = tokens[0], tokens[1]
-    unpriced = account.cost_nanousd is None
-    return (
-        *_who(account, serving),
-        str(account.status),
-        closed.http_status,
-        str(closed.ending),
-        *_error(account, serving),
-        len(attempts),
-        opened.stream,
-        *tokens,
-        None if read is None and written is None else (read or 0) + (written or 0),
-        usage_text,
-        str(usage.source),
-        account.cost_nanousd,
-        known_cost_of(account),
-        *_figures(attempts),
-        unpriced,
-        _reason(attempts) if unpriced else None,
-        account.charge_nanousd,
-        _bills(attempts),
-        json_of(account.flags),
-        opened.request_bytes,
-        closed.response_bytes,
-        closed.on_caller_left and str(closed.on_caller_left),
-        closed.drained,
-        source.node,
-        source.worker,
-        1,
-    )
-
-
-def _who(account: CallAccount, serving: AttemptEvidence | None) -> tuple[Any, ...]:
-    """Return the first columns: when, what, by whom, for whom."""
-    opened, closed = account.evidence.opened, account.evidence.closed
-    caller, attribution = opened.caller, account.attribution
+    received_at_us, closed_at_us = opened.received_at_us, closed.closed_at_us
+    serving = attempts[-1].evidence if attempts else None
     first_byte_at_us = None if serving is None else serving.first_byte_at_us
-    upstream = attribution.upstream_provider
+    cost_nanousd = account.cost_nanousd
+    if len(attempts) == 1:
+        rated = attempts[0].rated
+        computed_nanousd, reported_nanousd = rated.computed_nanousd, rated.reported_nanousd
+    else:
+        computed_nanousd, reported_nanousd = _figures(attempts)
     return (
         opened.call_id,
         account.accounted_at_us,
-        opened.received_at_us,
+        received_at_us,
         opened.opened_at_us,
-        closed.closed_at_us,
+        closed_at_us,
+        max(0, (closed_at_us - received_at_us + 500) // 1000),
+        known_cost_of(account) if cost_nanousd is None else cost_nanousd,
+        account.charge_nanousd,
+        opened.request_bytes,
+        closed.response_bytes,
         first_byte_at_us,
-        milliseconds(opened.received_at_us, closed.closed_at_us),
-        milliseconds(opened.received_at_us, first_byte_at_us),
-        str(opened.category),
-        str(opened.operation),
-        str(opened.bucket),
-        opened.label,
-        None if serving is None else serving.model,
-        None if serving is None else serving.served_model,
-        opened.expected_provider and opened.expected_provider[:PROVIDER_LENGTH_MAX],
-        attribution.provider[:PROVIDER_LENGTH_MAX],
-        upstream and upstream[:PROVIDER_LENGTH_MAX],
-        None if serving is None else serving.endpoint,
-        None if serving is None else serving.dialect,
-        attribution.rule_id,
-        str(attribution.confidence),
-        attribution.evidence,
-        caller.key_id,
-        caller.key_name,
-        caller.user,
-        caller.project,
-        opened.customer and opened.customer[:LABEL_LENGTH_MAX],
+        milliseconds(received_at_us, first_byte_at_us),
+        *tokens,
+        None if read is None and written is None else (read or 0) + (written or 0),
+        cost_nanousd,
+        computed_nanousd,
+        reported_nanousd,
+        serving.started_at_us if folded and serving is not None else None,
+        serving.ended_at_us if folded and serving is not None else None,
+        usage_text,
+        _bills(attempts),
         json_of([tag[:LABEL_LENGTH_MAX] for tag in opened.tags]) if opened.tags else None,
-        opened.method,
-        opened.path,
+        opened.customer and opened.customer[:LABEL_LENGTH_MAX],
+        error_message_of(account, serving),
+        serving.response_id if folded and serving is not None else None,
     )
 
 
-def _error(account: CallAccount, serving: AttemptEvidence | None) -> tuple[str | None, str | None]:
-    """Return the class and the message of what went wrong."""
+def error_class_of(account: CallAccount, serving: AttemptEvidence | None) -> str | None:
+    """Return the class of what went wrong."""
+    if account.status is Status.COMPLETED or serving is None or serving.error_class is None:
+        return None
+    return str(serving.error_class)
+
+
+def error_message_of(account: CallAccount, serving: AttemptEvidence | None) -> str | None:
+    """Return our words, else the provider's, of what went wrong."""
     message = account.evidence.closed.error
-    if account.status is Status.COMPLETED or serving is None:
-        return None, message
-    error_class = serving.error_class
-    return (
-        None if error_class is None else str(error_class),
-        serving.message if message is None else message,
-    )
+    if message is not None or account.status is Status.COMPLETED or serving is None:
+        return message
+    return serving.message
 
 
-def _figures(attempts: Sequence[AttemptAccount]) -> tuple[str | None, int | None, int | None]:
-    """Return the origin of the cost, what our prices give, and what providers reported."""
+def origin_of(attempts: Sequence[AttemptAccount]) -> str | None:
+    """Return whose figure the cost is, over all attempts that may be billed."""
     if len(attempts) == 1:
-        rated = attempts[0].rated
-        origin = rated.origin
-        return origin and str(origin), rated.computed_nanousd, rated.reported_nanousd
-    billing = [one.rated for one in attempts if one.rated.origin is not CostOrigin.NOTHING_OWED]
+        return attempts[0].rated.origin
+    origins = {rated.origin for rated in _billing(attempts)}
+    if not origins:
+        return CostOrigin.NOTHING_OWED
+    return origins.pop() if len(origins) == 1 else MIXED
+
+
+def reason_of(attempts: Sequence[AttemptAccount]) -> str | None:
+    """Return why a cost is unknown."""
+    for attempt in attempts:
+        if attempt.rated.cost_nanousd is None:
+            return attempt.rated.unpriced_reason
+    return None
+
+
+def _billing(attempts: Sequence[AttemptAccount]) -> list[Rated]:
+    return [one.rated for one in attempts if one.rated.origin is not CostOrigin.NOTHING_OWED]
+
+
+def _figures(attempts: Sequence[AttemptAccount]) -> tuple[int | None, int | None]:
+    """Return what our prices give, and what providers reported."""
+    billing = _billing(attempts)
     if not billing:
-        return CostOrigin.NOTHING_OWED.value, None, None
-    origins = {rated.origin for rated in billing}
-    origin = origins.pop() if len(origins) == 1 else MIXED
+        return None, None
     return (
-        None if origin is None else str(origin),
         _sum([rated.computed_nanousd for rated in billing]),
         _sum([rated.reported_nanousd for rated in billing]),
     )
@@ -190,14 +206,13 @@ def _sum(amounts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(amounts) else None
 
 
-def _reason(attempts: Sequence[AttemptAccount]) -> str | None:
-    for attempt in attempts:
-        if attempt.rated.cost_nanousd is None:
-            return attempt.rated.unpriced_reason
-    return None
-
-
 def _bills(attempts: Sequence[AttemptAccount]) -> str | None:
+    if len(attempts) == 1:
+        rated = attempts[0].rated
+        if not rated.components:
+            return None
+        number = attempts[0].evidence.number
+        return _encode([Bill(number, rated.components, rated.rounding_usd)]).decode()
     return json_of(
         [
             Bill(one.evidence.number, one.rated.components, one.rated.rounding_usd)

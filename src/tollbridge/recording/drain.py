@@ -24,14 +24,16 @@ from tollbridge.core.limits import LeaseCorrection
 from tollbridge.recording import store
 from tollbridge.recording.calls import Unclosable
 from tollbridge.recording.closing import Close, Closer, error_of
-from tollbridge.recording.logs import CallLogger, log_calls
+from tollbridge.recording.content_store import add_contents, purge_contents
+from tollbridge.recording.intake_store import keep_batches
+from tollbridge.recording.logs import CallLines, CallLogger, log_calls
 from tollbridge.recording.reading import SpoolReading
 from tollbridge.recording.record import DrainLedger, Shelf, UnitBooks, corrections
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.segments import Batch, ReadLimits, remove_stillborn
 from tollbridge.recording.spool import Reach, nothing_happens
 from tollbridge.recording.store import RecordingStore
-from tollbridge.storage.faults import name_of
+from tollbridge.storage.faults import is_database_fault, name_of
 from tollbridge.storage.unit import Database, Unit
 
 HOUR_US = 3600 * SECOND_US
@@ -50,8 +52,10 @@ class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     tidy_interval_s: float = 60.0
     """Time between two looks for what can be deleted."""
     evidence_keep_days: int = 30
+    content_keep_days: int = 30
+    """Time that prompts and answers are kept, of calls whose key or route asks for it."""
     purge_rows_max: int = 2000
-    """Rows of evidence that are deleted in one unit."""
+    """Rows of evidence, and likewise of content, that are deleted in one unit."""
     purge_s_max: float = 0.25
     """Time after which the purge lets a batch of records go first."""
     retry_wait_s_min: float = 0.05
@@ -89,6 +93,8 @@ class DrainHooks(msgspec.Struct, frozen=True, kw_only=True):
     """After the commit: the posted charge is not what the worker took."""
     call_logger: CallLogger | None = None
     """Gets the lines of each call; None writes none, and costs nothing."""
+    call_lines: Callable[[Sequence[bytes]], None] | None = None
+    """Gets them rendered instead, a batch at once: each the members of a JSON object."""
     reach: Reach = nothing_happens
 
 
@@ -134,6 +140,7 @@ class Drain:
         self._reading = SpoolReading(directory, node, self._settings.read)
         self._batch: Batch | None = None
         self._added: list[CallAccount] = []
+        self._lines = CallLines()
         self._ready = False
         self._stopping = asyncio.Event()
         self._quarantined = 0
@@ -272,18 +279,21 @@ class Drain:
             await self._sleep(max(0.0, self._settings.interval_ms / 1000 - taken_s))
 
     async def _purge(self) -> None:
-        """Delete evidence that has been kept long enough, in pieces, until none or time is left.
+        """Delete evidence and content that were kept long enough, in pieces, while time is left.
 
         Others write between the pieces. What is left over goes on with the next turn.
         """
         settings = self._settings
         began_s = self._clock.monotonic_s()
-        before_us = self._clock.now_us() - settings.evidence_keep_days * 24 * HOUR_US
+        now_us, rows_max = self._clock.now_us(), settings.purge_rows_max
+        evidence_us = now_us - settings.evidence_keep_days * 24 * HOUR_US
+        content_us = now_us - settings.content_keep_days * 24 * HOUR_US
         self._purged = False
         while not self._purged:
             async with self._database.write() as unit:
-                gone = await store.purge_evidence(unit, before_us, settings.purge_rows_max)
-            self._purged = gone < settings.purge_rows_max
+                gone = await store.purge_evidence(unit, evidence_us, rows_max)
+                gone = max(gone, await purge_contents(unit, content_us, rows_max))
+            self._purged = gone < rows_max
             if self._clock.monotonic_s() - began_s >= settings.purge_s_max:
                 return
             await asyncio.sleep(0)
@@ -311,11 +321,13 @@ class Drain:
         for worker in gone:
             await self._ledger.worker_gone(worker)
         async with self._database.write() as unit:
+            await keep_batches(unit, batch.reports)
             if one_by_one:
                 books, culprits = await closer.one_by_one(unit, batch.ended, now_us)
             else:
                 books = await closer.together(unit, batch.ended, now_us)
             put_aside = await self._put_aside(unit, [*batch.unclosable, *culprits], now_us)
+            await self._keep_contents(unit, batch)
             await self._store.keep(unit, batch, now_us)
             for worker in gone:
                 keep = await store.held_in_quarantine(unit, worker)
@@ -324,6 +336,16 @@ class Drain:
         self._hooks.reach("drain.after_commit")
         self._quarantined += put_aside
         self._committed(batch, books)
+
+    async def _keep_contents(self, unit: Unit, batch: Batch) -> None:
+        """Keep what was asked and answered; what does not fit must not hold up the books."""
+        if not batch.contents:
+            return
+        error = await error_of(add_contents(unit, batch.contents))
+        if error is not None:
+            if is_database_fault(error):
+                raise error
+            log.warning("content_lost", action="drain", error=name_of(error))
 
     async def _put_aside(self, unit: Unit, items: Sequence[Unclosable], now_us: int) -> int:
         if not items:
@@ -347,3 +369,5 @@ class Drain:
             self._hooks.on_correction(correction)
         if self._hooks.call_logger is not None:
             log_calls(self._hooks.call_logger, added)
+        if self._hooks.call_lines is not None and added:
+            self._hooks.call_lines(self._lines.render(added))

@@ -1,4 +1,4 @@
-"""What would the roll-ups be, were they made anew from the details?
+"""What would the roll-ups be, were they made anew from the details and their adjustments?
 
 Day by day of the billing zone, by the database's own grouping: another way than the drain's, so
 that each proves the other.
@@ -11,7 +11,14 @@ from typing import Any, cast
 from tollbridge.core.clock import to_datetime, to_us
 from tollbridge.core.settlement import Discrepancy
 from tollbridge.recording import statements
-from tollbridge.recording.audit import ATTEMPT_SUMS, CALL_SUMS, DISCREPANCIES_MAX
+from tollbridge.recording.archive_tables import TIERS
+from tollbridge.recording.audit import (
+    ATTEMPT_ADJUSTMENTS,
+    ATTEMPT_SUMS,
+    CALL_ADJUSTMENTS,
+    CALL_SUMS,
+    DISCREPANCIES_MAX,
+)
 from tollbridge.recording.rollups import (
     QUARTER_US,
     Dimension,
@@ -20,7 +27,7 @@ from tollbridge.recording.rollups import (
     latency_bucket,
 )
 from tollbridge.recording.statements import joined
-from tollbridge.recording.tables import DIMENSION_COLUMNS
+from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES, DIMENSION_COLUMNS
 from tollbridge.storage.unit import Unit
 
 Rows = dict[tuple[int, ...], tuple[int, ...]]
@@ -43,7 +50,13 @@ _ATTEMPT_KEY = f"""
          THEN CAST(a.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END,
     a.usage_source
 """
-_ATTEMPTS = "call_attempts AS a JOIN call_details AS d ON d.call_id = a.call_id"
+_CALLS = "{details} AS d"
+_ATTEMPTS = "{attempts} AS a JOIN {details} AS d ON d.call_id = a.call_id"
+_CORRECTED_CALLS = "adjustments AS j JOIN {details} AS d ON d.call_id = j.call_id"
+_CORRECTED_ATTEMPTS = (
+    "adjustments AS j JOIN {attempts} AS a ON a.call_id = j.call_id AND a.number = j.attempt "
+    "JOIN {details} AS d ON d.call_id = j.call_id"
+)
 _WINDOW = "d.accounted_at_us >= ? AND d.accounted_at_us < ?"
 _KEY_SIZE = 1 + len(DIMENSION_COLUMNS)
 _STARTS: Mapping[str, str] = {
@@ -78,7 +91,7 @@ async def rebuild_rollups(unit: Unit, zone: tzinfo, *, replace: bool = False) ->
 
 async def _days(unit: Unit, zone: tzinfo) -> AsyncIterator[tuple[int, int]]:
     """Yield (start, end) of each day that holds a call or a roll-up."""
-    sources = {"call_details": "accounted_at_us", **_STARTS}
+    sources = {**{tier.details.name: "accounted_at_us" for tier in TIERS}, **_STARTS}
     # Each through its index: the first instant at or after the end of the day before.
     firsts = [
         joined("SELECT min(", column, ") AS at_us FROM", name, "WHERE", column, ">= ?")
@@ -102,8 +115,14 @@ async def _fold(
     """Return the rows of each roll-up in one day, and their dimensions by id."""
     dimensions: dict[int, Dimension] = {}
     window = (start_us, end_us)
-    calls = await _grouped(unit, (_CALL_KEY, CALL_SUMS, "call_details AS d"), window)
+    calls = await _grouped(unit, (_CALL_KEY, CALL_SUMS, _CALLS), window)
+    calls += await _corrected(
+        unit, (_CALL_KEY, _CORRECTED_CALLS), CALL_ADJUSTMENTS, CALL_MEASURES, window
+    )
     attempts = await _grouped(unit, (_ATTEMPT_KEY, ATTEMPT_SUMS, _ATTEMPTS), window)
+    attempts += await _corrected(
+        unit, (_ATTEMPT_KEY, _CORRECTED_ATTEMPTS), ATTEMPT_ADJUSTMENTS, ATTEMPT_MEASURES, window
+    )
     expected: dict[str, Rows] = {}
     for name, groups in (("rollups_by_call", calls), ("rollups_by_attempt", attempts)):
         quarterly: Rows = {}
@@ -129,14 +148,17 @@ async def _fold(
 async def _grouped(
     unit: Unit, parts: tuple[str, str, str], window: tuple[int, int], more: str = ""
 ) -> list[tuple[int, Dimension, tuple[int, ...]]]:
-    """Return (quarter hour, dimension, what else was selected) of each group."""
-    key, sums, table = parts
+    """Return (quarter hour, dimension, what else was selected) of each group in each place."""
+    key, sums, tables = parts
     size = _KEY_SIZE + (1 if key.endswith("a.latency_ms") else 0)
     numbers = ", ".join(map(str, range(1, size + 1)))
-    sql = joined(
-        "SELECT", key, ",", sums, "FROM", table, "WHERE", _WINDOW, more, "GROUP BY", numbers
-    )
-    rows = await _query(unit, sql, window)
+    rows: list[Sequence[Any]] = []
+    for tier in TIERS:
+        table = tables.format(details=tier.details.name, attempts=tier.attempts.name)
+        sql = joined(
+            "SELECT", key, ",", sums, "FROM", table, "WHERE", _WINDOW, more, "GROUP BY", numbers
+        )
+        rows += await _query(unit, sql, window)
     return [
         (
             int(row[0]),
@@ -145,6 +167,21 @@ async def _grouped(
         )
         for row in rows
     ]
+
+
+async def _corrected(
+    unit: Unit,
+    parts: tuple[str, str],
+    corrections: Mapping[str, str],
+    measures: Sequence[str],
+    window: tuple[int, int],
+) -> list[tuple[int, Dimension, tuple[int, ...]]]:
+    """Return the groups of `_grouped` once more, with what adjustments change of them."""
+    key, table = parts
+    sums = ", ".join(corrections.get(measure, "0") for measure in measures)
+    # By the index on the adjustments' own copy of the instant.
+    only = "AND j.accounted_at_us >= {} AND j.accounted_at_us < {}".format(*window)
+    return await _grouped(unit, (key, sums, table), window, only)
 
 
 async def _stored(unit: Unit, table: str, window: tuple[int, int]) -> Rows:

@@ -5,15 +5,16 @@ really added: what is in the books already is passed over.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from tollbridge.core.account import CallAccount
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import LeaseCorrection
 from tollbridge.core.settlement import Settlement
-from tollbridge.recording.attempts import attempt_row
-from tollbridge.recording.details import Source, counted, detail_row
+from tollbridge.recording.attempts import attempt_row, is_plain
+from tollbridge.recording.details import Source, counted, varying_row
 from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
+from tollbridge.recording.shapes import Key, Shape, Shaper, Shapes, measures_of
 from tollbridge.recording.statements import BookRows
 from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Unit
@@ -47,12 +48,13 @@ class DrainLedger(Ledger, Protocol):
 
 
 class Shelf:
-    """What stays the same from unit to unit: statements, and the dimensions that are known."""
+    """What stays the same from unit to unit: statements, and what is known of earlier calls."""
 
     def __init__(self, store: RecordingStore, days: Days, dimensions_cached_max: int) -> None:
         self.store = store
         self.days = days
         self.dimensions = Dimensions(dimensions_cached_max)
+        self.shapes = Shapes(dimensions_cached_max)
 
 
 class UnitBooks:
@@ -72,13 +74,16 @@ class UnitBooks:
         self._sources = sources
         self._now_us = now_us
         self._fold: Fold | None = None
+        self._shaper: Shaper | None = None
         self._fresh: dict[Dimension, Ids] = {}
+        self._fresh_shapes: dict[Key, Shape] = {}
         self.added: list[CallAccount] = []
 
     async def record(self, accounts: Sequence[CallAccount]) -> Sequence[CallAccount]:
         """Insert what is not there yet, with its sums, and return just that."""
         added: list[CallAccount] = []
         fold = Fold(self._shelf.dimensions, self._shelf.days)
+        shaper = Shaper(self._shelf.shapes, fold)
 
         def build(known: set[str]) -> BookRows:
             for account in accounts:
@@ -86,11 +91,11 @@ class UnitBooks:
                 if call_id not in known:
                     known.add(call_id)
                     added.append(account)
-            return self._rows(added, fold)
+            return self._rows(added, fold, shaper)
 
         call_ids = [account.evidence.opened.call_id for account in accounts]
         await self._shelf.store.add_calls(self._unit, call_ids, build)
-        self._fold = fold
+        self._fold, self._shaper = fold, shaper
         return added
 
     async def settle(self, accounts: Sequence[CallAccount]) -> None:
@@ -107,29 +112,37 @@ class UnitBooks:
             await self._ledger.settle(
                 self._unit, new_id(self._now_us), charges, costs, self._now_us
             )
-        if fold is not None:
+        if fold is not None and self._shaper is not None:
             self._fresh.update(fold.fresh)
+            self._fresh_shapes.update(self._shaper.fresh)
         self.added += accounts
 
     def committed(self) -> None:
         """Note that the unit has ended well."""
         self._shelf.dimensions.committed(self._fresh)
+        self._shelf.shapes.committed(self._fresh_shapes)
 
-    def _rows(self, added: Sequence[CallAccount], fold: Fold) -> BookRows:
-        details: list[tuple[Any, ...]] = []
-        attempts: list[tuple[Any, ...]] = []
-        evidence: list[tuple[Any, ...]] = []
+    def _rows(self, added: Sequence[CallAccount], fold: Fold, shaper: Shaper) -> BookRows:
+        rows = BookRows(fold)
         for account in added:
             call_id = account.evidence.opened.call_id
-            source = self._sources[call_id]
-            counts = [counted(attempt.usage) for attempt in account.attempts]
+            source, attempts = self._sources[call_id], account.attempts
+            shape = shaper.shape_of(account, source)
+            counts = [counted(attempt.usage) for attempt in attempts]
+            folded = shape.folds and is_plain(attempts[0])
             serving = counts[-1] if counts else counted(account.usage)
-            details.append(detail_row(account, source, serving))
-            evidence.append((call_id, account.accounted_at_us, source.raw.decode()))
-            for attempt, count in zip(account.attempts, counts, strict=True):
-                attempts.append(attempt_row(call_id, attempt, count))
-            fold.add(account, [tokens for tokens, _ in counts])
-        return BookRows(details, attempts, evidence, fold)
+            own = varying_row(account, serving, folded=folded)
+            rows.details.append(own + shape.values)
+            rows.evidence.append((call_id, account.accounted_at_us, source.raw.decode()))
+            if not folded:
+                for attempt, count in zip(attempts, counts, strict=True):
+                    rows.attempts.append(attempt_row(call_id, attempt, count))
+            measures = measures_of(shape, own)
+            if shape.counts_once:
+                fold.add_plain(attempts[0], shape.ids, measures, account.accounted_at_us)
+            else:
+                fold.add(account, shape.ids, measures, [tokens for tokens, _ in counts])
+        return rows
 
 
 def corrections(accounts: Sequence[CallAccount]) -> list[LeaseCorrection]:

@@ -8,7 +8,9 @@ import zlib
 
 import msgspec
 
+from tollbridge.core.content import Content
 from tollbridge.core.evidence import AttemptStarted, Closed, Opened, Progress
+from tollbridge.core.report import ReportBatch
 
 VERSION = 1
 SEGMENT_SUFFIX = ".jsonl"
@@ -27,7 +29,7 @@ class SegmentHeader(msgspec.Struct, frozen=True, tag_field="kind", tag="segment"
     started_at_us: int
 
 
-SpoolRecord = SegmentHeader | Opened | AttemptStarted | Progress | Closed
+SpoolRecord = SegmentHeader | Opened | AttemptStarted | Progress | Closed | ReportBatch | Content
 
 
 class UnreadableLineError(ValueError):

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from tollbridge.core.clock import Clock, SystemClock
+from tollbridge.core.content import Content
 from tollbridge.core.evidence import Closed
+from tollbridge.core.report import ReportBatch
 from tollbridge.recording import store
 from tollbridge.recording.calls import (
     Assembler,
@@ -122,8 +124,8 @@ def _assemble_records(
         record = codec.record(line)
         if isinstance(record, Closed):
             return assembler.closed(call, record, line, source)
-        if isinstance(record, SegmentHeader):
-            raise UnreadableLineError("a header is no record of a call")
+        if isinstance(record, SegmentHeader | ReportBatch | Content):
+            raise UnreadableLineError("this is no record of a call")
         if call is None:
             call = OpenCall(record.call_id)
         call.note(record, line)

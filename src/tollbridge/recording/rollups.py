@@ -9,14 +9,18 @@ from datetime import datetime, tzinfo
 from hashlib import blake2b
 
 from tollbridge.core.account import AttemptAccount, CallAccount
-from tollbridge.core.call import AttemptOutcome, Status
+from tollbridge.core.call import AttemptOutcome
 from tollbridge.core.clock import to_datetime, to_us
+from tollbridge.core.evidence import Opened
 from tollbridge.core.usage import UsageSource
-from tollbridge.recording.details import Tokens, known_cost_of, milliseconds, tokens_of
-from tollbridge.recording.tables import PROVIDER_LENGTH_MAX
+from tollbridge.recording.details import Tokens, milliseconds
+from tollbridge.recording.tables import CALL_MEASURES, PROVIDER_LENGTH_MAX
 
 QUARTER_US = 15 * 60 * 1_000_000
 DAYS_CACHED_MAX = 10_000
+BY_ATTEMPT = "rollups_by_attempt"
+FAMILIES = ("rollups_by_call", "rollups_by_call_daily", BY_ATTEMPT, f"{BY_ATTEMPT}_daily")
+CALL_MEASURES_COUNT = len(CALL_MEASURES)
 
 Dimension = tuple[str, ...]
 """The values of tables.DIMENSION_COLUMNS."""
@@ -24,11 +28,10 @@ Ids = tuple[int, int]
 """The id of a dimension, and of the same one without user and key."""
 Measures = tuple[int, ...]
 """In the order of the table's columns."""
-PartKey = tuple[int, Ids]
-"""(start of the quarter hour, ids)."""
-Parts = dict[PartKey, list[Measures]]
-Sums = dict[tuple[int, int], Measures]
-"""(start of the interval, dimension id) → measures."""
+Row = tuple[int, ...]
+"""A roll-up's row: start of the interval, dimension id, measures."""
+Parts = dict[tuple[int, Ids], list[Measures]]
+"""(start of the quarter hour, ids) → measures of calls."""
 
 FAILURES = frozenset({AttemptOutcome.FAILED, AttemptOutcome.BROKE})
 UNKNOWN = frozenset({AttemptOutcome.UNKNOWN, AttemptOutcome.CUT_SHORT})
@@ -40,6 +43,11 @@ def status_class(http_status: int | None) -> str:
     if http_status is None or not 100 <= http_status < 600:
         return "none"
     return _STATUS_CLASSES[http_status // 100]
+
+
+def request_count_of(opened: Opened) -> int:
+    """Return how many requests a row stands for: 1, but for some reports of other gateways."""
+    return 1 if opened.report is None else opened.report.request_count
 
 
 def quarter_start(at_us: int) -> int:
@@ -136,6 +144,7 @@ class Fold:
     def __init__(self, known: Dimensions, days: Days) -> None:
         self._known = known
         self._days = days
+        self._plain: Parts = {}
         self._calls: Parts = {}
         self._attempts: Parts = {}
         self.fresh: dict[Dimension, Ids] = {}
@@ -143,74 +152,126 @@ class Fold:
         self.latency: dict[tuple[int, int, int], int] = {}
         self.provider_costs: dict[str, int] = {}
 
-    def add(self, account: CallAccount, tokens_of_attempts: Sequence[Tokens]) -> None:
-        """Add one call with its attempts, given the tokens of each."""
-        opened, closed = account.evidence.opened, account.evidence.closed
-        caller, attribution, usage = opened.caller, account.attribution, account.usage
-        attempts = account.attempts
-        dimension = (
-            attribution.provider[:PROVIDER_LENGTH_MAX],
-            (attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX],
-            str(opened.bucket),
-            str(opened.category),
-            str(opened.operation),
-            attempts[-1].evidence.model if attempts else "",
-            opened.label,
-            caller.project,
-            caller.user,
-            caller.key_id,
-            caller.key_name,
-            status_class(closed.http_status),
-            str(usage.source),
-        )
-        ids = self._ids(dimension)
-        quarter_us = account.accounted_at_us // QUARTER_US * QUARTER_US
-        completed = account.status is Status.COMPLETED
-        tokens = tokens_of_attempts[-1] if attempts else tokens_of(usage)
-        measures = (
-            1,
-            1 if completed else 0,
-            0 if completed else 1,
-            1 if account.cost_nanousd is None else 0,
-            1 if usage.source is UsageSource.ESTIMATED else 0,
-            *[count or 0 for count in tokens],
-            known_cost_of(account),
-            account.charge_nanousd,
-            milliseconds(opened.received_at_us, closed.closed_at_us) or 0,
-        )
-        self._calls.setdefault((quarter_us, ids), []).append(measures)
-        for attempt, counts in zip(attempts, tokens_of_attempts, strict=True):
-            self._add_attempt(attempt, counts, dimension, quarter_us)
+    def add_plain(
+        self, attempt: AttemptAccount, ids: Ids, of_call: Measures, accounted_at_us: int
+    ) -> None:
+        """Add a call whose only attempt has its dimension and did not fail.
 
-    def sums(self) -> Mapping[str, Sums]:
-        """Return what is to be added, by the name of the table."""
-        calls, attempts = _sum_up(self._calls), _sum_up(self._attempts)
-        return {
-            "rollups_by_call": _fine(calls),
-            "rollups_by_call_daily": self._daily(calls),
-            "rollups_by_attempt": _fine(attempts),
-            "rollups_by_attempt_daily": self._daily(attempts),
-        }
+        `of_call`: CALL_MEASURES.
+        """
+        seen, cost_nanousd = attempt.evidence, attempt.rated.cost_nanousd
+        quarter_us = accounted_at_us - accounted_at_us % QUARTER_US
+        started_at_us, ended_at_us = seen.started_at_us, seen.ended_at_us
+        first_byte_at_us = seen.first_byte_at_us
+        latency_ms = first_byte_ms = 0
+        if ended_at_us is not None:
+            latency_ms = max(0, (ended_at_us - started_at_us + 500) // 1000)
+            key = (quarter_us, ids[1], latency_bucket(latency_ms))
+            self.latency[key] = self.latency.get(key, 0) + 1
+        if first_byte_at_us is not None:
+            first_byte_ms = max(0, (first_byte_at_us - started_at_us + 500) // 1000)
+        measures = (
+            *of_call,
+            latency_ms,
+            0 if ended_at_us is None else 1,
+            first_byte_ms,
+            0 if first_byte_at_us is None else 1,
+        )
+        part = (quarter_us, ids)
+        rows = self._plain.get(part)
+        if rows is None:
+            self._plain[part] = [measures]
+        else:
+            rows.append(measures)
+        if cost_nanousd:
+            costs = self.provider_costs
+            costs[seen.provider] = costs.get(seen.provider, 0) + cost_nanousd
+
+    def add(
+        self,
+        account: CallAccount,
+        ids: Ids,
+        of_call: Measures,
+        tokens_of_attempts: Sequence[Tokens],
+    ) -> None:
+        """Add any call with its attempts, given its CALL_MEASURES and the tokens of each."""
+        quarter_us = account.accounted_at_us - account.accounted_at_us % QUARTER_US
+        self._calls.setdefault((quarter_us, ids), []).append(of_call)
+        for attempt, counts in zip(account.attempts, tokens_of_attempts, strict=True):
+            self._add_attempt(account, attempt, counts, quarter_us)
+
+    def rows(self) -> Mapping[str, list[Row]]:
+        """Return by table the rows to be added, in key order and one for each key."""
+        tables = {name: list[Row]() for name in FAMILIES}
+        self._add_plain_rows(tables)
+        # Calls that are not plain are few; what they add to a plain call's row is merged into it.
+        for family, parts in (("rollups_by_call", self._calls), (BY_ATTEMPT, self._attempts)):
+            for (quarter_us, ids), found in parts.items():
+                added = _added(found)
+                tables[family].append((quarter_us, ids[0], *added))
+                tables[f"{family}_daily"].append((self._days.start(quarter_us), ids[1], *added))
+        merged = {name: _merged(rows) for name, rows in tables.items()}
+        merged["rollup_latency"] = [(*key, self.latency[key]) for key in sorted(self.latency)]
+        return merged
+
+    def _add_plain_rows(self, tables: Mapping[str, list[Row]]) -> None:
+        calls, attempts = tables["rollups_by_call"], tables[BY_ATTEMPT]
+        of_days: dict[tuple[int, int], list[Measures]] = {}
+        for (quarter_us, ids), found in self._plain.items():
+            added = found[0] if len(found) == 1 else _added(found)
+            calls.append((quarter_us, ids[0], *added[:CALL_MEASURES_COUNT]))
+            attempts.append((quarter_us, ids[0], *_of_attempts(added)))
+            day = (self._days.start(quarter_us), ids[1])
+            parts = of_days.get(day)
+            if parts is None:
+                of_days[day] = [added]
+            else:
+                parts.append(added)
+        for day, found in of_days.items():
+            added = _added(found)
+            tables["rollups_by_call_daily"].append((*day, *added[:CALL_MEASURES_COUNT]))
+            tables["rollups_by_attempt_daily"].append((*day, *_of_attempts(added)))
+
+    def ids(self, dimension: Dimension) -> Ids:
+        """Return the ids of a dimension; one that the database may not have is `fresh`."""
+        ids = self._known.get(dimension) or self.fresh.get(dimension)
+        if ids is None:
+            ids = dimension_id(dimension), dimension_id(coarse(dimension))
+            self.fresh[dimension] = ids
+        return ids
 
     def _add_attempt(
-        self, attempt: AttemptAccount, tokens: Tokens, of_call: Dimension, quarter_us: int
+        self, account: CallAccount, attempt: AttemptAccount, tokens: Tokens, quarter_us: int
     ) -> None:
-        seen, usage, cost_nanousd = attempt.evidence, attempt.usage, attempt.rated.cost_nanousd
-        provider = seen.provider[:PROVIDER_LENGTH_MAX]
-        upstream = (attempt.attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX]
-        own = (provider, upstream, seen.model, status_class(seen.http_status), str(usage.source))
-        if own == (*of_call[:2], of_call[5], *of_call[11:]):
-            ids = self._ids(of_call)
-        else:
-            ids = self._ids((*own[:2], *of_call[2:5], own[2], *of_call[6:11], *own[3:]))
+        opened = account.evidence.opened
+        caller, seen, usage = opened.caller, attempt.evidence, attempt.usage
+        cost_nanousd = attempt.rated.cost_nanousd
+        ids = self.ids(
+            (
+                seen.provider[:PROVIDER_LENGTH_MAX],
+                (attempt.attribution.upstream_provider or "")[:PROVIDER_LENGTH_MAX],
+                str(opened.bucket),
+                str(opened.category),
+                str(opened.operation),
+                seen.model,
+                opened.label,
+                caller.project,
+                caller.user,
+                caller.key_id,
+                caller.key_name,
+                status_class(seen.http_status),
+                str(usage.source),
+            )
+        )
         latency_ms = milliseconds(seen.started_at_us, seen.ended_at_us)
         first_byte_ms = milliseconds(seen.started_at_us, seen.first_byte_at_us)
+        requests = request_count_of(opened)
         measures = (
-            1,
-            1 if seen.outcome in FAILURES else 0,
-            1 if seen.outcome in UNKNOWN else 0,
-            1 if cost_nanousd is None else 0,
-            1 if usage.source is UsageSource.ESTIMATED else 0,
+            requests,
+            requests if seen.outcome in FAILURES else 0,
+            requests if seen.outcome in UNKNOWN else 0,
+            requests if cost_nanousd is None else 0,
+            requests if usage.source is UsageSource.ESTIMATED else 0,
             *[count or 0 for count in tokens],
             cost_nanousd or 0,
             latency_ms or 0,
@@ -226,26 +287,23 @@ class Fold:
             costs = self.provider_costs
             costs[seen.provider] = costs.get(seen.provider, 0) + cost_nanousd
 
-    def _ids(self, dimension: Dimension) -> Ids:
-        ids = self._known.get(dimension) or self.fresh.get(dimension)
-        if ids is None:
-            ids = dimension_id(dimension), dimension_id(coarse(dimension))
-            self.fresh[dimension] = ids
-        return ids
 
-    def _daily(self, sums: Mapping[PartKey, Measures]) -> Sums:
-        parts: dict[tuple[int, int], list[Measures]] = {}
-        for (quarter_us, ids), measures in sums.items():
-            parts.setdefault((self._days.start(quarter_us), ids[1]), []).append(measures)
-        return {key: _added(rows) for key, rows in parts.items()}
+def _of_attempts(of_plain: Measures) -> Measures:
+    """Return the ATTEMPT_MEASURES of plain calls: none failed, the rest is as of the calls."""
+    return (of_plain[0], 0, 0, *of_plain[3:11], *of_plain[CALL_MEASURES_COUNT:])
 
 
-def _sum_up(parts: Parts) -> dict[PartKey, Measures]:
-    return {key: _added(rows) for key, rows in parts.items()}
-
-
-def _fine(sums: Mapping[PartKey, Measures]) -> Sums:
-    return {(quarter_us, ids[0]): measures for (quarter_us, ids), measures in sums.items()}
+def _merged(rows: list[Row]) -> list[Row]:
+    """Return rows in key order, those of the same key as one."""
+    rows.sort()
+    merged: list[Row] = []
+    for row in rows:
+        last = merged[-1] if merged else None
+        if last is not None and last[0] == row[0] and last[1] == row[1]:
+            merged[-1] = (*row[:2], *_added([last[2:], row[2:]]))
+        else:
+            merged.append(row)
+    return merged
 
 
 def _added(rows: Sequence[Measures]) -> Measures:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from tollbridge.core.content import Content
 from tollbridge.core.evidence import AttemptStarted, Closed, Opened, Progress
+from tollbridge.core.report import ReportBatch
 from tollbridge.recording.calls import Assembler, EndedCall, OpenCall, Unclosable
 from tollbridge.recording.details import Source
 from tollbridge.recording.records import (
@@ -21,6 +23,7 @@ from tollbridge.recording.records import (
     UnreadableLineError,
     body_of,
 )
+from tollbridge.recording.report_calls import calls_of
 
 UNFINISHED_SUFFIX = ".new"
 READ_BYTES_MIN = 16 * 1024
@@ -56,6 +59,8 @@ class Batch:
         self.unreadable_lines = 0
         self.ended: list[EndedCall] = []
         self.unclosable: list[Unclosable] = []
+        self.reports: list[ReportBatch] = []
+        self.contents: list[Content] = []
         self.touched: dict[str, SegmentReader] = {}
         self.gone: list[str] = []
         """Calls whose row in open_calls goes."""
@@ -218,6 +223,12 @@ class SegmentReader:
             self._put(self._assembler.closed(call, record, body, place), batch)
         elif isinstance(record, SegmentHeader):
             self.node, self.worker = record.node, record.worker
+        elif isinstance(record, Content):
+            batch.contents.append(record)
+        elif isinstance(record, ReportBatch):
+            batch.reports.append(record)
+            batch.ended += calls_of(record, place)
+            batch.records += len(record.reports)
         else:
             self._note(record, body)
 

@@ -18,8 +18,10 @@ from pathlib import Path
 import msgspec
 
 from tollbridge.core.clock import Clock
+from tollbridge.core.content import Content
 from tollbridge.core.errors import OverloadedError
 from tollbridge.core.evidence import AttemptStarted, Closed, Opened, Progress
+from tollbridge.core.report import ReportBatch
 from tollbridge.recording.records import SEGMENT_SUFFIX, RecordCodec, SegmentHeader
 
 Reach = Callable[[str], None]
@@ -206,6 +208,34 @@ class Spool:
         """Journal a call that was refused before it was opened; `record.opened` tells of it."""
         if not self.has_room:
             return  # a refusal costs nobody anything; the room is for calls that do
+        with suppress(OSError):
+            self._segment.write(self._line(record))
+
+    def reported(self, record: ReportBatch) -> None:
+        """Journal what others report: the whole batch, or nothing of it.
+
+        Raises OverloadedError where the disk has no room.
+        """
+        if not self.has_room:
+            raise OverloadedError("the spool's disk is full", retry_after_s=5)
+        segment = self._segment
+        if segment.size >= self._limits.segment_bytes_max:
+            segment = self._rotate()
+        try:
+            segment.write(self._line(record))
+        except OSError as error:
+            self.has_room = False
+            self._rotate_after_failure()
+            raise OverloadedError("the spool cannot be written", retry_after_s=5) from error
+
+    def content(self, record: Content) -> None:
+        """Journal what was asked and answered. Never raises: where the disk has no room, it goes.
+
+        It stands by itself, so any segment will do.
+        """
+        if not self.has_room or self._backlog:
+            return
+        self._reach("spool.before_content")
         with suppress(OSError):
             self._segment.write(self._line(record))
 

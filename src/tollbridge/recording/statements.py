@@ -10,18 +10,23 @@ from typing import Any
 import msgspec
 
 from tollbridge.recording.calls import OpenCall
+from tollbridge.recording.details import VARYING
 from tollbridge.recording.rollups import Fold, coarse
+from tollbridge.recording.shapes import SHAPED
 from tollbridge.recording.tables import (
     ROLLUPS,
-    call_attempts,
+    call_attempt_rows,
     call_details,
     call_evidence,
     dimensions,
 )
 
 INSERTED: Mapping[str, tuple[str, ...]] = {
-    table.name: tuple(column.name for column in table.c)
-    for table in (call_details, call_attempts, call_evidence)
+    call_details.name: (*VARYING, *SHAPED),
+    **{
+        table.name: tuple(column.name for column in table.c)
+        for table in (call_attempt_rows, call_evidence)
+    },
 }
 """The columns of the tables that get a row per call or attempt, in the order of the rows."""
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -47,6 +52,7 @@ PUT_OPEN: Mapping[str, str] = {
     "sqlite": """
 INSERT INTO open_calls (call_id, segment, last_at_us, opened, attempts, progress)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM call_details WHERE call_id = ?1)
+    AND NOT EXISTS (SELECT 1 FROM call_details_archive WHERE call_id = ?1)
 ON CONFLICT (call_id) DO UPDATE SET segment = excluded.segment, last_at_us = excluded.last_at_us,
     opened = excluded.opened, attempts = excluded.attempts, progress = excluded.progress
 """,
@@ -54,21 +60,31 @@ ON CONFLICT (call_id) DO UPDATE SET segment = excluded.segment, last_at_us = exc
 INSERT INTO open_calls (call_id, segment, last_at_us, opened, attempts, progress)
 SELECT $1::uuid, $2::text, $3::bigint, $4::text, $5::text, $6::text
 WHERE NOT EXISTS (SELECT 1 FROM call_details WHERE call_id = $1::uuid)
+    AND NOT EXISTS (SELECT 1 FROM call_details_archive WHERE call_id = $1::uuid)
 ON CONFLICT (call_id) DO UPDATE SET segment = excluded.segment, last_at_us = excluded.last_at_us,
     opened = excluded.opened, attempts = excluded.attempts, progress = excluded.progress
 """,
 }
-KNOWN_SQLITE = "SELECT call_id FROM call_details WHERE call_id IN (SELECT value FROM json_each(?))"
-KNOWN_POSTGRESQL = "SELECT call_id::text FROM call_details WHERE call_id = ANY($1::uuid[])"
+# A segment that is read again may tell of calls that are archived by now.
+KNOWN_SQLITE = """
+SELECT call_id FROM call_details WHERE call_id IN (SELECT value FROM json_each(?1))
+UNION ALL
+SELECT call_id FROM call_details_archive WHERE call_id IN (SELECT value FROM json_each(?1))
+"""
+KNOWN_POSTGRESQL = """
+SELECT call_id::text FROM call_details WHERE call_id = ANY($1::uuid[])
+UNION ALL
+SELECT call_id::text FROM call_details_archive WHERE call_id = ANY($1::uuid[])
+"""
 
 
 class BookRows(msgspec.Struct):
     """What a batch adds to the books: rows of INSERTED in the order of their columns."""
 
-    details: list[tuple[Any, ...]]
-    attempts: list[tuple[Any, ...]]
-    evidence: list[tuple[Any, ...]]
     fold: Fold
+    details: list[tuple[Any, ...]] = []
+    attempts: list[tuple[Any, ...]] = []
+    evidence: list[tuple[Any, ...]] = []
 
 
 Build = Callable[[set[str]], BookRows]
@@ -106,15 +122,6 @@ def dimension_rows(fold: Fold) -> list[tuple[Any, ...]]:
         rows[fine_id] = (fine_id, *dimension)
         rows[coarse_id] = (coarse_id, *coarse(dimension))
     return [rows[key] for key in sorted(rows)]
-
-
-def rollup_rows(fold: Fold) -> Mapping[str, list[tuple[Any, ...]]]:
-    """Return by table what a batch adds to the roll-ups, in key order."""
-    rows: dict[str, list[tuple[Any, ...]]] = {
-        name: [(*key, *sums[key]) for key in sorted(sums)] for name, sums in fold.sums().items()
-    }
-    rows["rollup_latency"] = [(*key, fold.latency[key]) for key in sorted(fold.latency)]
-    return rows
 
 
 def open_call_row(call: OpenCall, segment: str) -> tuple[Any, ...]:

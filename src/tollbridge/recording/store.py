@@ -127,9 +127,7 @@ class RecordingStore:
             )
         ]
         todo.append((self._add_dimensions, statements.dimension_rows(rows.fold)))
-        todo += [
-            (self._add[name], sums) for name, sums in statements.rollup_rows(rows.fold).items()
-        ]
+        todo += [(self._add[name], sums) for name, sums in rows.fold.rows().items()]
         _run_all(raw, todo)
 
     async def _add_postgresql(self, driver: PostgresDriver, rows: BookRows) -> None:
@@ -141,7 +139,7 @@ class RecordingStore:
         added = statements.dimension_rows(rows.fold)
         if added:
             await driver.execute(self._add_dimensions, *statements.arrays(added))
-        for name, sums in statements.rollup_rows(rows.fold).items():
+        for name, sums in rows.fold.rows().items():
             if sums:
                 await driver.execute(self._add[name], *statements.arrays(sums))
 

@@ -5,7 +5,7 @@ In `dimensions`, "" stands for "there is none": a key without an upstream provid
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 from tollbridge.storage.types import CallId, Instant, Json, NanoUsd, RowId, metadata
 
@@ -80,7 +80,7 @@ call_evidence = Table(
     Column("raw", Text, nullable=False),
 )
 
-# One row per call, with the names as they were. The order of columns is that of details.py.
+# One row per call, with the names as they were.
 call_details = Table(
     "call_details",
     metadata,
@@ -153,6 +153,12 @@ call_details = Table(
     Column("worker", String(NAME_LENGTH_MAX), nullable=False),
     # 1 for a live call; imports may bring rows that stand for more.
     Column("request_count", Integer, nullable=False),
+    # Of a call whose only attempt has no row of its own: what is not said above. Else NULL.
+    Column("attempt_started_at_us", Instant),
+    Column("attempt_ended_at_us", Instant),
+    Column("attempt_reason", Text),
+    Column("response_id", Text),
+    Column("attempt_facts", Json),
     Index("ix_call_details_accounted_at_us", "accounted_at_us"),
     Index("ix_call_details_key_id_accounted_at_us", "key_id", "accounted_at_us"),
     Index(
@@ -162,9 +168,10 @@ call_details = Table(
     ),
 )
 
-# One row per attempt. The order of columns is that of attempts.py.
-call_attempts = Table(
-    "call_attempts",
+# The attempts that their call's detail row does not say all of: those of a call with several,
+# and those that failed, broke or were cut short. The order of columns is that of attempts.py.
+call_attempt_rows = Table(
+    "call_attempt_rows",
     metadata,
     Column("call_id", CallId, primary_key=True),
     Column("number", Integer, primary_key=True),
@@ -196,7 +203,17 @@ call_attempts = Table(
     Column("unpriced_reason", Text),
     Column("flags", Json),
     Column("response_id", Text),
+    # What a price depends on besides, as the answer had it: {"service_tier": "flex", …}.
+    Column("facts", Json),
     sqlite_with_rowid=False,
+)
+
+# A view of all attempts: what detail rows say of theirs, and call_attempt_rows. Not in our
+# metadata, since its migration makes it.
+call_attempts = Table(
+    "call_attempts",
+    MetaData(),
+    *(Column(column.name, column.type) for column in call_attempt_rows.c),
 )
 
 # What a roll-up row is about. The id is computed from the values (rollups.py), so that nobody
@@ -221,6 +238,8 @@ dimensions = Table(
     metadata,
     Column("dimension_id", BigInteger, primary_key=True, autoincrement=False),
     *(Column(name, Text, nullable=False) for name in DIMENSION_COLUMNS),
+    # A user's keys, and with them the user's calls.
+    Index("ix_dimensions_user_name", "user_name", "key_id"),
     sqlite_with_rowid=False,
 )
 

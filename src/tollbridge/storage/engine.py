@@ -44,6 +44,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     sqlite_busy_timeout_s: float = 10.0
     sqlite_page_bytes: int = 8192
     sqlite_foreign_keys: bool = True
+    sqlite_wal: bool = True
+    """False for somebody else's file: its way of journalling is theirs, and lasts."""
     sqlite_cache_mib: int = 16
     sqlite_mmap_mib: int = 64
     sqlite_checkpoint_pages: int = 4000
@@ -184,7 +186,8 @@ def _sqlite(url: URL, settings: EngineSettings) -> AsyncEngine:
     def prepare(connection: sqlite3.Connection) -> None:
         busy_timeout_ms = round(settings.sqlite_busy_timeout_s * 1000)
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}").close()
-        _switch_to_wal(connection, settings)
+        if settings.sqlite_wal:
+            _switch_to_wal(connection, settings)
         for pragma in pragmas:
             connection.execute(pragma).close()
 

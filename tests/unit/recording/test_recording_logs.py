@@ -3,13 +3,15 @@
 from typing import Any
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import CapturedCall
 
 from tests.support.drained import CONCLUSIONS, USAGE, begun, opened_call, refused, succeeded
 from tollbridge.conclude import conclude
-from tollbridge.core.call import Ending
+from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
 from tollbridge.core.evidence import CallEvidence, Closed
-from tollbridge.recording.logs import log_calls
+from tollbridge.recording.logs import CallLines, log_calls
 
 SECRET = "sk-live-secret"
 
@@ -58,3 +60,40 @@ def test_no_line_has_a_key_a_body_or_a_providers_words() -> None:
     assert len(logger.calls) == 2
     assert SECRET not in repr(logger.calls)
     assert logger.calls[-1].args[0] == f"call {opened.call_id} not served: all_refused"
+
+
+@st.composite
+def ended_calls(draw: st.DrawFn) -> CallEvidence:
+    """Return a call with up to three attempts that ended in any way."""
+    attempts = [
+        msgspec.structs.replace(
+            succeeded(begun(number, 1, draw(st.sampled_from(["openai", 'od"d\\\x1a\x1a']))), 2),
+            outcome=draw(st.sampled_from(AttemptOutcome)),
+            error_class=draw(st.sampled_from([None, *ErrorClass])),
+            http_status=draw(st.sampled_from([None, 200, 429])),
+        )
+        for number in range(1, draw(st.integers(1, 4)))
+    ]
+    call_id = str(draw(st.uuids()))
+    closed = Closed(
+        call_id,
+        draw(st.integers(0, 10**9)),
+        draw(st.sampled_from(Ending)),
+        draw(st.sampled_from([200, 500])),
+        tuple(attempts),
+    )
+    return CallEvidence(opened_call(1, call_id=call_id), closed)
+
+
+@given(st.lists(ended_calls(), max_size=10), st.sampled_from([1, 1000]))
+def test_rendered_lines_say_what_a_logger_would_be_told(
+    calls: list[CallEvidence], kinds_max: int
+) -> None:
+    """The same words and values in the same order, whatever lines there were before."""
+    accounts = [conclude(call, CONCLUSIONS) for call in calls]
+    logger = Lines()
+    log_calls(logger, accounts)
+    rendered = CallLines(kinds_max).render(accounts)
+    assert [msgspec.json.decode(b"{%b}" % line) for line in rendered] == [
+        {"event": call.args[0], **call.kwargs} for call in logger.calls
+    ]
