@@ -5,7 +5,9 @@ The pure stages 6 to 8, for the drain and for a worker whose call is under a har
 
 import msgspec
 
-from tollbridge.attribution.attribute import attribute
+from tollbridge.attribution.attribute import NO_ATTEMPT, attribute_attempt
+from tollbridge.attribution.reported import attribute_report
+from tollbridge.attribution.ruling import Rules, builtin_rules
 from tollbridge.core.account import (
     AttemptAccount,
     CallAccount,
@@ -14,9 +16,10 @@ from tollbridge.core.account import (
 )
 from tollbridge.core.call import AttemptOutcome, Ending, Status
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
-from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
+from tollbridge.core.usage import NO_USAGE, UPSTREAM, Usage, UsageSource
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.metering.meter import meter, owes_nothing
+from tollbridge.metering.report import meter_report
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.rate import rate
 
@@ -28,26 +31,32 @@ class Conclusions(msgspec.Struct, frozen=True):
 
     book: PriceBook
     estimates: EstimateRules
+    rules: Rules | None = None
+    """Of attribution; None: those that come with Tollbridge. Workers need none."""
 
 
 def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     """Return the account of one ended call."""
     opened, closed = evidence.opened, evidence.closed
-    attempts = tuple([_account(attempt, evidence, conclusions) for attempt in closed.attempts])
+    rules = conclusions.rules or builtin_rules()
+    attempts = tuple(
+        [_account(attempt, evidence, conclusions, rules) for attempt in closed.attempts]
+    )
     last = attempts[-1] if attempts else None  # who served, or else who was asked last
     cost_nanousd: int | None = 0
     for attempt in attempts:
         part = attempt.rated.cost_nanousd
         cost_nanousd = None if part is None or cost_nanousd is None else cost_nanousd + part
     completed = closed.ending is Ending.COMPLETE
-    charge_nanousd = cost_nanousd or 0
+    # What somebody else carried costs, but is not charged to our budgets.
+    charge_nanousd = (cost_nanousd or 0) if opened.report is None else 0
     overrun = any(charge_nanousd > hold.amount_nanousd for hold in opened.holds)
     return CallAccount(
         evidence=evidence,
         attempts=attempts,
         status=Status.COMPLETED if completed else Status.FAILED,
         usage=NO_USAGE if last is None else last.usage,
-        attribution=attribute(None) if last is None else last.attribution,
+        attribution=NO_ATTEMPT if last is None else last.attribution,
         cost_nanousd=cost_nanousd,
         charge_nanousd=charge_nanousd,
         accounted_at_us=closed.closed_at_us,
@@ -69,11 +78,23 @@ def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
 
 
 def _account(
-    attempt: AttemptEvidence, evidence: CallEvidence, conclusions: Conclusions
+    attempt: AttemptEvidence, evidence: CallEvidence, conclusions: Conclusions, rules: Rules
 ) -> AttemptAccount:
-    usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
+    report = evidence.opened.report
+    if report is None:
+        usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
+        attribution = attribute_attempt(attempt, rules)
+    else:
+        usage = meter_report(report, conclusions.estimates)
+        attribution = attribute_report(report, attempt.dialect, rules)
+        # Of a report it is only known now whom it bills.
+        attempt = msgspec.structs.replace(attempt, provider=attribution.provider)
+    upstream = attribution.upstream_provider
+    if upstream is not None:
+        # Behind an aggregator the price may depend on who ran the model.
+        usage = msgspec.structs.replace(usage, facts={**usage.facts, UPSTREAM: upstream})
     rated = _rate(attempt, evidence, usage, conclusions)
-    return AttemptAccount(attempt, usage, attribute(attempt), rated)
+    return AttemptAccount(attempt, usage, attribution, rated)
 
 
 def _rate(

@@ -1,8 +1,8 @@
 """What does a worker need to serve calls, and how do the first five stages use it?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -11,6 +11,7 @@ from tollbridge.access.keys import KeyEntry, Scope
 from tollbridge.conclude import Conclusions, charge_of
 from tollbridge.core.call import (
     CATEGORY_OF,
+    Bucket,
     Ending,
     Hold,
     Operation,
@@ -31,6 +32,7 @@ from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.core.plan import Plan
 from tollbridge.ledger.reserve import Holds, Purses
 from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.relay import Relay, new_attempt
 from tollbridge.providers.request import Request
@@ -79,7 +81,7 @@ class Inbound(Protocol):
         """The application's labels."""
         ...
 
-    async def body(self) -> bytes:
+    def body(self) -> Awaitable[bytes]:
         """Return the whole body; raises InvalidRequestError or OverloadedError."""
         ...
 
@@ -92,6 +94,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     stream_idle_timeout_s: float = 120.0
     reserve_wait_s: float = 0.3
     reserve_output_tokens: int = 4096
+    reserve_file_tokens: int = 1_050_000
+    content_bytes_max: int = 64 * 1024
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -115,6 +119,8 @@ class Journey(msgspec.Struct, frozen=True):
     segment: Segment
     passage: Passage
     held: Holds | None
+    kept: KeptContent | None = None
+    """What is asked and answered, where the key or the route wants it kept."""
 
 
 class _Stream(msgspec.Struct):
@@ -122,6 +128,9 @@ class _Stream(msgspec.Struct):
 
     journey: Journey
     chunks: int = 0
+    output_bytes: int = 0
+    read_at_s: float = 0.0
+    """The second in which the provider last gave something, on the monotonic clock."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -158,6 +167,8 @@ class Gateway:
         self._limits = limits
         self._dialect = OpenAI()
         self._streams: dict[str, _Stream] = {}
+        # As many as there are operations and vendors of labels.
+        self._buckets: dict[tuple[Operation, str | None], Bucket] = {}
         self._waits_for_disk = spool.syncs_always
 
     def authenticate(self, inbound: Inbound) -> KeyEntry:
@@ -176,7 +187,7 @@ class Gateway:
 
     def plan(self, request: Request) -> Plan:
         """Stage 2: which providers, in which order, and why?"""
-        category = CATEGORY_OF[request.operation].value
+        category = CATEGORY_OF[request.operation]
         return self._now_known().routes.plan(request.model, category, self._health, self._draw)
 
     def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
@@ -190,7 +201,7 @@ class Gateway:
             request=request,
             plan=plan,
             limits=limits,
-            under_money=any(limit.kind is LimitKind.MONEY for limit in limits),
+            under_money=_counts_money(limits),
             conclusions=known.conclusions,
         )
 
@@ -218,14 +229,15 @@ class Gateway:
                 ending=Ending.OVER_BUDGET,
                 http_status=error.status,
                 error=error.message,
-                opened=self._opened(call, (), None),
+                opened=self._opened(call, now_us, (), None),
             )
         )
 
     def open(self, call: Call, held: Holds | None) -> Journey:
         """Stage 5, its first half: journal the call before anything of it leaves."""
-        attempt = new_attempt(1, call.plan.candidates[0], self._clock.now_us())
-        opened = self._opened(call, () if held is None else held.money, attempt)
+        now_us = self._clock.now_us()
+        attempt = new_attempt(1, call.plan.candidates[0], now_us)
+        opened = self._opened(call, now_us, () if held is None else held.money, attempt)
         try:
             segment = self._spool.opened(opened)
         except Exception:
@@ -240,16 +252,19 @@ class Gateway:
             self._clock.monotonic_s() + timeout_s,
             self._limits.reserve_output_tokens if call.under_money else None,
         )
-        return Journey(opened, segment, passage, held)
+        keeps = call.key.keep_content or call.plan.keep_content
+        kept = KeptContent(call.request.body, self._limits.content_bytes_max) if keeps else None
+        return Journey(opened, segment, passage, held, kept)
 
-    async def dispatch(self, call: Call, journey: Journey, reply: Reply) -> None:
+    def dispatch(self, call: Call, journey: Journey, reply: Reply) -> Awaitable[None]:
         """Stage 4: what did which provider answer?"""
-        if self._waits_for_disk:
-            await self._spool.durable()
         if call.request.stream:
             self._streams[call.call_id] = _Stream(journey)
+        if journey.kept is not None:
+            reply = journey.kept.watching(reply)
         journal = partial(self._journal, journey.segment, call.call_id)
-        await self._relay.run(journey.passage, call.request, call.plan, reply, journal)
+        relayed = self._relay.run(journey.passage, call.request, call.plan, reply, journal)
+        return self._when_durable(relayed) if self._waits_for_disk else relayed
 
     def close(self, call: Call, journey: Journey) -> None:
         """Stage 5, its second half: journal the end, and settle what was held. Never waits."""
@@ -272,6 +287,8 @@ class Gateway:
                 self._settle(call, journey, journey.held, closed)
         finally:
             self._spool.closed(journey.segment, closed)
+            if journey.kept is not None:
+                self._spool.content(journey.kept.record(call.call_id, closed.closed_at_us))
 
     def tick(self) -> None:
         """Journal how open streams stand, and stop those that give nothing; once a second."""
@@ -279,6 +296,9 @@ class Gateway:
         for call_id, stream in list(self._streams.items()):
             passage = stream.journey.passage
             attempt = passage.attempts[-1]
+            if attempt.output_bytes != stream.output_bytes:
+                stream.output_bytes = attempt.output_bytes
+                stream.read_at_s = now_s
             if attempt.chunks != stream.chunks:
                 stream.chunks = attempt.chunks
                 try:
@@ -287,19 +307,29 @@ class Gateway:
                     continue  # progress is a help, not a promise; the stream goes on
             elif (
                 passage.stop is not None
-                and passage.last_read_s
-                and now_s - passage.last_read_s > self._limits.stream_idle_timeout_s
+                and attempt.first_byte_at_us is not None
+                and now_s - stream.read_at_s > self._limits.stream_idle_timeout_s
             ):
                 passage.stop("the provider gave nothing for too long")
 
+    async def _when_durable(self, relayed: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._spool.durable()
+        except BaseException:
+            relayed.close()
+            raise
+        await relayed
+
     def _settle(self, call: Call, journey: Journey, held: Holds, closed: Closed) -> None:
         """Replace what was held by what the call cost; by all of it where that cannot be said."""
-        charge_nanousd = max([hold.amount_nanousd for hold in held.money], default=0)
+        charge_nanousd: int | None = None
         try:
             if call.under_money:
                 evidence = CallEvidence(journey.opened, closed)
                 charge_nanousd = closed.charge_nanousd = charge_of(evidence, call.conclusions)
         finally:
+            if charge_nanousd is None:
+                charge_nanousd = max([hold.amount_nanousd for hold in held.money], default=0)
             self._purses.settle(held, charge_nanousd)
 
     def _journal(
@@ -318,30 +348,31 @@ class Gateway:
             call.inbound.received_at_us,
             call.conclusions.book,
             attachments=request.attachments,
+            file_tokens=self._limits.reserve_file_tokens if request.has_files else 0,
         )
         if amount is None:
             raise UnpricedModelError(
-                f"nothing is known of the price of {request.model!r}, and a money limit applies",
+                f"nothing is known of the price of {call.plan.label!r}, and a money limit applies",
                 details={"param": "model"},
             )
         return amount
 
     def _opened(
-        self, call: Call, holds: tuple[Hold, ...], attempt: AttemptEvidence | None
+        self, call: Call, now_us: int, holds: tuple[Hold, ...], attempt: AttemptEvidence | None
     ) -> Opened:
         inbound, request, plan = call.inbound, call.request, call.plan
         operation = request.operation
         return Opened(
             call_id=call.call_id,
-            opened_at_us=self._clock.now_us(),
+            opened_at_us=now_us,
             received_at_us=inbound.received_at_us,
             caller=call.key.caller,
             method=inbound.method,
             path=inbound.path,
             operation=operation,
             category=CATEGORY_OF[operation],
-            bucket=bucket_of(operation, plan.vendor),
-            label=request.model,
+            bucket=self._bucket(operation, plan.vendor),
+            label=plan.label,
             stream=request.stream,
             request_bytes=len(request.body),
             expected_provider=plan.candidates[0].endpoint.provider,
@@ -352,7 +383,18 @@ class Gateway:
             attempt=attempt,
         )
 
+    def _bucket(self, operation: Operation, vendor: str | None) -> Bucket:
+        known = self._buckets.get((operation, vendor))
+        if known is None:
+            known = self._buckets[operation, vendor] = bucket_of(operation, vendor)
+        return known
+
     def _now_known(self) -> Known:
         if self.known is None:
             raise OverloadedError("the gateway is starting", retry_after_s=1)
         return self.known
+
+
+def _counts_money(limits: tuple[Limit, ...]) -> bool:
+    # Not any(): its generator costs more than all the rest, as most keys have one limit or two.
+    return bool([limit for limit in limits if limit.kind is LimitKind.MONEY])

@@ -30,6 +30,7 @@ class Scope(StrEnum):
 
     CALL = "call"  # the data plane
     READ = "read"  # what was used and spent, on the control plane
+    INTAKE = "intake"  # report what another gateway carried
     ADMIN = "admin"  # everything
 
 
@@ -50,6 +51,8 @@ class KeyEntry(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     expires_at_us: int | None = None
     revoked: bool = False
+    keep_content: bool = False
+    """Whether what its calls ask and are answered is kept."""
 
 
 class AccessPart(msgspec.Struct, frozen=True):
@@ -77,6 +80,8 @@ class KeyTerms(msgspec.Struct, frozen=True):
     expires_at_us: int | None = None
     calls_per_minute: int | None = None
     concurrent_calls: int | None = None
+    keep_content: bool = False
+    """Whether what its calls ask and are answered is kept."""
 
 
 class DeclaredKey(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ async def load_part(unit: Unit) -> AccessPart:
             keys.c.scopes,
             keys.c.expires_at_us,
             keys.c.revoked_at_us,
+            keys.c.keep_content,
         ),
     )
     return AccessPart(
@@ -57,6 +58,7 @@ async def load_part(unit: Unit) -> AccessPart:
                 scopes=tuple(row.scopes),
                 expires_at_us=row.expires_at_us,
                 revoked=row.revoked_at_us is not None,
+                keep_content=row.keep_content,
             )
             for row in rows
         ],
@@ -123,6 +125,19 @@ async def revoke_key(unit: Unit, name: str) -> KeyRow:
     _refuse_file(found)
     if found.revoked_at_us is None:
         await _set(unit, found.key_id, revoked_at_us=await unit.now_us())
+        await versions.bump(unit, PART)
+    return await get_key(unit, name)
+
+
+async def keep_content_of_key(unit: Unit, name: str, *, keep: bool) -> KeyRow:
+    """Say whether what a key's calls ask and are answered is kept from now on.
+
+    Raises NotFoundError, and ConflictError for a key that the configuration file declares.
+    """
+    found = await _find_key(unit, name)
+    _refuse_file(found)
+    if found.keep_content != keep:
+        await _set(unit, found.key_id, keep_content=keep)
         await versions.bump(unit, PART)
     return await get_key(unit, name)
 
@@ -256,10 +271,7 @@ async def _upsert_file_key(
 
 
 async def _free_digests(
-    unit: Unit,
-    rows: Iterable[Row[Any]],
-    declared: Sequence[DeclaredKey],
-    pepper: bytes,
+    unit: Unit, rows: Iterable[Row[Any]], declared: Sequence[DeclaredKey], pepper: bytes
 ) -> None:
     # A key that moves to another name of the file leaves its old row worthless, else the two
     # rows would collide. Keys that the file does not own are not touched: that is a conflict.
@@ -285,11 +297,7 @@ async def _revoke_missing(unit: Unit, rows: Iterable[Row[Any]], declared: set[st
 
 
 async def _insert_key(
-    unit: Unit,
-    terms: KeyTerms,
-    key: str,
-    pepper: bytes,
-    source: KeySource,
+    unit: Unit, terms: KeyTerms, key: str, pepper: bytes, source: KeySource
 ) -> KeyRow:
     check_name(terms.name)
     if await _try_key(unit, terms.name) is not None:
@@ -373,6 +381,7 @@ def _key_row(row: Row[Any]) -> KeyRow:
             expires_at_us=row.expires_at_us,
             calls_per_minute=row.calls_per_minute,
             concurrent_calls=row.concurrent_calls,
+            keep_content=row.keep_content,
         ),
         last4=row.last4,
         source=row.source,

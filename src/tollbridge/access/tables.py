@@ -1,6 +1,6 @@
 """Which rows does access keep?"""
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Boolean, Column, Integer, String, Table, false
 
 from tollbridge.access.keys import NAME_LENGTH_MAX
 from tollbridge.storage.types import CallId, Instant, Json, metadata
@@ -33,6 +33,8 @@ keys = Table(
     Column("revoked_at_us", Instant),
     Column("calls_per_minute", Integer),
     Column("concurrent_calls", Integer),
+    # Whether what its calls ask and are answered is kept, in call_contents.
+    Column("keep_content", Boolean, nullable=False, server_default=false()),
     # file: the configuration file alone changes it. minted: the API and the command line do.
     Column("source", String(16), nullable=False),
     Column("created_at_us", Instant, nullable=False),

@@ -1,16 +1,15 @@
 """The data plane: which addresses are carried, and how is each answered?
 
-Bare ASGI: nothing here knows a web framework, and nothing is done for a call that need not be.
+Nothing here knows a web framework, and nothing is done for a call that need not be.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from tollbridge.api.inbound import BodyLimits, CallInbound, Room
-from tollbridge.api.protocol import CONNECTION, CYCLE
-from tollbridge.api.reply import CallerReply, Receive, Send
+from tollbridge.api.exchange import Exchange
+from tollbridge.api.inbound import BodyLimits, CallInbound, Intake, Room
+from tollbridge.api.protocol import Serve
 from tollbridge.core.call import Operation
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import (
@@ -23,9 +22,8 @@ from tollbridge.core.errors import (
 from tollbridge.gateway import Gateway
 from tollbridge.pipeline import serve
 from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.passage import HeaderLines
 
-Scope = MutableMapping[str, Any]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 OnFault = Callable[[str, BaseException], None]
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -34,6 +32,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "/v1/embeddings": Operation.EMBEDDING,
 }
 MODELS = "/v1/models"
+JSON_HEADERS: HeaderLines = b"content-type: application/json\r\n"
 PATH_CHARACTERS_MAX = 200
 RETRY_WAIT_MAX_S = 60.0
 """A retry after a longer wait than this is nothing that a client should do by itself."""
@@ -47,7 +46,7 @@ class DataPlane:
         gateway: Gateway,
         clock: Clock,
         limits: BodyLimits,
-        elsewhere: Application,
+        elsewhere: Serve,
         on_fault: OnFault,
     ) -> None:
         self._gateway = gateway
@@ -60,76 +59,42 @@ class DataPlane:
         self.not_carried: int = 0
         """Requests for addresses that are not carried."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Serve one request."""
-        path: str = scope["path"]
-        if not path.startswith("/v1/"):
-            await self._elsewhere(scope, receive, send)
-            return
-        received_at_us = self._clock.now_us()
-        state = scope["state"]
-        reply = CallerReply(state[CONNECTION], state[CYCLE])
-        operation = OPERATIONS.get(path)
+        intake: Intake | None = None
         try:
-            if operation is not None and scope["method"] == "POST":
-                await self._serve(scope, operation, received_at_us, receive, reply)
+            operation = OPERATIONS.get(exchange.path)
+            if operation is not None and exchange.method == "POST":
+                intake = Intake(self._room, self._limits.body_bytes_max)
+                inbound = CallInbound(exchange, operation, self._clock.now_us(), intake)
+                await serve(inbound, exchange, self._gateway)
+            elif exchange.path.startswith("/v1/"):
+                await self._other(exchange, operation)
             else:
-                await self._other(scope, operation, received_at_us, receive, reply)
+                await self._elsewhere(exchange)
         except TollbridgeError as error:
-            await self._refuse(reply, error)
+            await self._refuse(exchange, error)
         except Exception as error:  # noqa: BLE001  # process edge: the caller gets an answer
             self._on_fault("serve", error)
-            await self._refuse(reply, BugError("an error of ours; it has been recorded"))
-
-    async def _serve(
-        self,
-        scope: Scope,
-        operation: Operation,
-        received_at_us: int,
-        receive: Receive,
-        reply: CallerReply,
-    ) -> None:
-        inbound = CallInbound(
-            scope,
-            operation,
-            received_at_us,
-            receive,
-            self._room,
-            self._limits,
-        )
-        try:
-            inbound.read_headers(scope["headers"], scope["query_string"])
-            await serve(inbound, reply, self._gateway)
+            await self._refuse(exchange, BugError("an error of ours; it has been recorded"))
         finally:
-            inbound.release()
+            if intake is not None:
+                intake.release()
 
-    async def _other(
-        self,
-        scope: Scope,
-        operation: Operation | None,
-        received_at_us: int,
-        receive: Receive,
-        reply: CallerReply,
-    ) -> None:
-        path: str = scope["path"]
+    async def _other(self, exchange: Exchange, operation: Operation | None) -> None:
+        path, method = exchange.path, exchange.method
         is_models = path == MODELS or path.startswith(f"{MODELS}/")
         if operation is None and not is_models:
             self.not_carried += 1
             shown = path[:PATH_CHARACTERS_MAX]
-            raise NotCarriedError(f"{scope['method']} {shown} is not carried by this gateway")
-        if not is_models or scope["method"] != "GET":
-            raise MethodNotAllowedError(f"{scope['method']} is not a method of {path}")
-        inbound = CallInbound(
-            scope,
-            Operation.CHAT_COMPLETION,
-            received_at_us,
-            receive,
-            self._room,
-            self._limits,
-        )
-        inbound.read_headers(scope["headers"], scope["query_string"])
+            raise NotCarriedError(f"{method} {shown} is not carried by this gateway")
+        if not is_models or method != "GET":
+            raise MethodNotAllowedError(f"{method} is not a method of {path}")
+        intake = Intake(self._room, self._limits.body_bytes_max)  # nobody asks for its body
+        received_at_us = self._clock.now_us()
+        inbound = CallInbound(exchange, Operation.CHAT_COMPLETION, received_at_us, intake)
         self._gateway.authenticate(inbound)
-        await reply.whole(200, _json_headers(), self._models(path))
+        await exchange.whole(200, JSON_HEADERS, self._models(path))
 
     def _models(self, path: str) -> bytes:
         listings = [
@@ -144,25 +109,21 @@ class DataPlane:
                 return msgspec.json.encode(listing)
         raise ModelNotFoundError(f"there is no model {name!r} here", details={"param": "model"})
 
-    async def _refuse(self, reply: CallerReply, error: TollbridgeError) -> None:
+    async def _refuse(self, reply: Exchange, error: TollbridgeError) -> None:
         if reply.gone:
             return
         if reply.started:
             await reply.break_off(self._dialect.error_event(error))
             return
-        headers = _json_headers()
+        headers = JSON_HEADERS
         if error.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+            headers += b"retry-after: %d\r\n" % max(1, round(error.retry_after_s))
         if reply.call_id is not None:
-            headers.append((b"x-tollbridge-call-id", reply.call_id.encode()))
+            headers += b"x-tollbridge-call-id: %b\r\n" % reply.call_id.encode()
         helps = (
             error.status in {408, 503, 504}
             if error.retry_after_s is None
             else error.retry_after_s <= RETRY_WAIT_MAX_S
         )
-        headers.append((b"x-should-retry", b"true" if helps else b"false"))
+        headers += b"x-should-retry: %b\r\n" % (b"true" if helps else b"false")
         await reply.whole(error.status, headers, self._dialect.render_error(error))
-
-
-def _json_headers() -> list[tuple[bytes, bytes]]:
-    return [(b"content-type", b"application/json")]

@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from tollbridge.api.calls import Scope
-from tollbridge.api.inbound import Room
-from tollbridge.api.reply import Receive, Send
-from tollbridge.core.errors import OverloadedError
+from tollbridge.api.exchange import Exchange
+from tollbridge.api.inbound import Intake, Room
+from tollbridge.core.errors import BodyTooLargeError, InvalidRequestError, OverloadedError
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.head import FRAMING_NAMES, METHODS, compose_head
 from tollbridge.providers.origin import Origin
@@ -28,10 +27,6 @@ NOT_PASSED_BACK = frozenset(
 HEALTH = "/healthz"
 HEALTH_TIMEOUT_S = 2.0
 """An office that takes longer is away, as far as health is concerned."""
-
-
-class _TooLargeError(Exception):
-    """The body is over the limit."""
 
 
 class Elsewhere:
@@ -55,91 +50,73 @@ class Elsewhere:
         self._own_health = own_health
         self._is_ready = is_ready
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Pass one request on."""
-        path: str = scope["path"]
-        if path == "/readyz":
+        if exchange.path == "/readyz":
             ready = self._is_ready()
-            await _answer(send, 200 if ready else 503, {"ready": ready})
+            await _answer(exchange, 200 if ready else 503, {"ready": ready})
             return
-        method = str(scope["method"]).encode("ascii")
+        method = exchange.method.encode("ascii")
         if method not in METHODS:
-            await _answer(send, 405, _error("method_not_allowed", "this method is not carried"))
+            await _answer(exchange, 405, _error("method_not_allowed", "this method is not carried"))
             return
-        taken: list[int] = []
+        intake = Intake(self._room, self._body_bytes_max)
         try:
-            body = await self._body(receive, taken)
-            if body is not None:
-                await self._pass_on(scope, method, body, send)
+            body = await intake.body(exchange, None)
+            await self._pass_on(exchange, method, body)
+        except InvalidRequestError as error:
+            if not isinstance(error, BodyTooLargeError):
+                return  # the caller left before the body's end
+            await _answer(exchange, 413, _error("body_too_large", "the body is too large"))
         except OverloadedError:
-            await _answer(send, 503, _error("overloaded", "too many bodies are under way"))
-        except _TooLargeError:
-            await _answer(send, 413, _error("body_too_large", "the body is too large"))
+            await _answer(exchange, 503, _error("overloaded", "too many bodies are under way"))
         finally:
-            self._room.give_back(sum(taken))
+            intake.release()
 
-    async def _pass_on(self, scope: Scope, method: bytes, body: bytes, send: Send) -> None:
-        path: str = scope["path"]
+    async def _pass_on(self, exchange: Exchange, method: bytes, body: bytes) -> None:
         try:
-            head = self._head(scope, method, len(body))
+            head = self._head(exchange, method, len(body))
         except ValueError:
-            await _answer(send, 400, _error("invalid_request", "the address cannot be passed on"))
+            told = _error("invalid_request", "the address cannot be passed on")
+            await _answer(exchange, 400, told)
             return
-        patience_s = HEALTH_TIMEOUT_S if path == HEALTH else self._timeout_s
+        patience_s = HEALTH_TIMEOUT_S if exchange.path == HEALTH else self._timeout_s
         try:
             response = await self._transport.send(
                 self._origin, head, body, first_byte_timeout_s=patience_s
             )
         except TransportError:
-            if path == HEALTH:
-                await _answer(send, 200, {**self._own_health(), "status": "degraded"})
+            if exchange.path == HEALTH:
+                await _answer(exchange, 200, {**self._own_health(), "status": "degraded"})
                 return
-            await _answer(send, 503, _error("office_away", "the office is starting; try again"))
+            away = _error("office_away", "the office is starting; try again")
+            await _answer(exchange, 503, away)
             return
-        await _pass_back(response, send)
+        await _pass_back(response, exchange)
 
-    def _head(self, scope: Scope, method: bytes, body_length: int) -> bytes:
-        target: bytes = scope.get("raw_path") or str(scope["path"]).encode()
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        headers = [(name, value) for name, value in scope["headers"] if name not in FRAMING_NAMES]
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
-        headers = [(name, value) for name, value in headers if name != b"content-length"]
-        client = scope.get("client")
-        if client:
+    def _head(self, exchange: Exchange, method: bytes, body_length: int) -> bytes:
+        target = exchange.target
+        if exchange.query:
+            target += b"?" + exchange.query
+        headers = [pair for pair in exchange.headers if pair[0] not in FRAMING_NAMES]
+        host = next((value for name, value in exchange.headers if name == b"host"), b"localhost")
+        if exchange.peer_host is not None:
             headers = [pair for pair in headers if pair[0] != b"x-forwarded-for"]
-            headers.append((b"x-forwarded-for", str(client[0]).encode()))
+            headers.append((b"x-forwarded-for", exchange.peer_host.encode()))
         return compose_head(method, target, host, headers, body_length)
 
-    async def _body(self, receive: Receive, taken: list[int]) -> bytes | None:
-        """Return the body, None where the caller left before its end; `taken` is its room.
 
-        Raises OverloadedError or _TooLargeError.
-        """
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            part: bytes = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if size > self._body_bytes_max:
-                raise _TooLargeError
-            self._room.take(len(part))
-            taken.append(len(part))
-            if not message.get("more_body"):
-                return b"".join(parts)
-
-
-async def _pass_back(response: Response, send: Send) -> None:
+async def _pass_back(response: Response, exchange: Exchange) -> None:
     headers = [pair for pair in response.headers if pair[0] not in NOT_PASSED_BACK]
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    states_length = any(name == b"content-length" for name, _ in headers)
     try:
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await exchange.start(response.status, lines, states_length=states_length)
         while data := response.take() or await response.read():
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+            await exchange.send(data)
+        await exchange.finish()
+    except TransportError:
+        await exchange.break_off(b"")
     finally:
         response.close()
 
@@ -148,8 +125,7 @@ def _error(code: str, message: str) -> dict[str, object]:
     return {"error": {"code": code, "message": message}}
 
 
-async def _answer(send: Send, status: int, content: dict[str, object]) -> None:
-    body = msgspec.json.encode(content)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _answer(exchange: Exchange, status: int, content: dict[str, object]) -> None:
+    await exchange.whole(
+        status, b"content-type: application/json\r\n", msgspec.json.encode(content)
+    )

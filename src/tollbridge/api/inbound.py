@@ -1,17 +1,28 @@
 """What has a caller sent, and is there room for it?"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from tollbridge.api.reply import Receive
+from tollbridge.api.exchange import Exchange
 from tollbridge.core.call import Operation
 from tollbridge.core.errors import BodyTooLargeError, InvalidRequestError, OverloadedError
 
 TAGS_MAX = 8
 LABEL_CHARACTERS_MAX = 128
+ACTED_ON = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-tollbridge-customer",
+        b"x-tollbridge-tags",
+    }
+)
+"""The headers that mean something to us."""
 
 
 class BodyLimits(msgspec.Struct, frozen=True):
@@ -39,15 +50,52 @@ class Room:
         self.taken_bytes -= size
 
 
+class Intake:
+    """Takes one body in, as far as its limits and the worker's room allow. `release` it always."""
+
+    __slots__ = ("_bytes_max", "_room", "_taken")
+
+    def __init__(self, room: Room, bytes_max: int) -> None:
+        self._room = room
+        self._bytes_max = bytes_max
+        self._taken = 0
+
+    async def body(self, exchange: Exchange, stated_bytes: int | None) -> bytes:
+        """Return the whole body; a stated length is checked before any of it is waited for.
+
+        Raises BodyTooLargeError, OverloadedError, or InvalidRequestError where it ends early.
+        """
+        self._take(exchange.body_bytes if stated_bytes is None else stated_bytes)
+        while not exchange.has_body:
+            if exchange.gone:
+                break
+            await exchange.more()
+            if stated_bytes is None:
+                self._take(exchange.body_bytes)
+        if exchange.gone:
+            raise InvalidRequestError("the body ended before its stated length")
+        return exchange.take_body()
+
+    def release(self) -> None:
+        """Give back the room that the body took."""
+        self._room.give_back(self._taken)
+        self._taken = 0
+
+    def _take(self, size: int) -> None:
+        """Take room for a body that has `size` bytes so far."""
+        if size > self._bytes_max:
+            raise BodyTooLargeError(f"the body is over {self._bytes_max} bytes")
+        self._room.take(size - self._taken)
+        self._taken = size
+
+
 class CallInbound:
-    """One request on the data plane. `release` it on every way out."""
+    """One request on the data plane, as the stages see it."""
 
     __slots__ = (
         "_content_length",
-        "_limits",
-        "_receive",
-        "_room",
-        "_taken",
+        "_exchange",
+        "_intake",
         "credential",
         "customer",
         "method",
@@ -58,89 +106,50 @@ class CallInbound:
     )
 
     def __init__(
-        self,
-        scope: Mapping[str, Any],
-        operation: Operation,
-        received_at_us: int,
-        receive: Receive,
-        room: Room,
-        limits: BodyLimits,
+        self, exchange: Exchange, operation: Operation, received_at_us: int, intake: Intake
     ) -> None:
-        self.method = str(scope["method"])
-        self.path = str(scope["path"])
+        """Take what is acted on out of the request; the rest goes nowhere.
+
+        Raises InvalidRequestError for headers that cannot be acted on.
+        """
+        self.method = exchange.method
+        self.path = exchange.path
         self.operation = operation
         self.received_at_us = received_at_us
         self.credential: str | None = None
         self.customer: str | None = None
         self.tags: tuple[str, ...] = ()
-        self._receive = receive
-        self._room = room
-        self._limits = limits
-        self._taken = 0
+        self._exchange = exchange
+        self._intake = intake
         self._content_length: int | None = None
+        for name, value in exchange.headers:
+            if name in ACTED_ON:
+                self._act_on(name, value)
+        if self.credential is None and exchange.query:
+            self.credential = _key_of(exchange.query)
 
-    def read_headers(self, headers: Sequence[tuple[bytes, bytes]], query: bytes) -> None:
-        """Take what is acted on out of the headers; the rest goes nowhere."""
-        for name, value in headers:
-            if name == b"authorization":
-                if value[:7].lower() == b"bearer ":
-                    self.credential = value[7:].strip().decode("latin-1")
-            elif name in {b"x-api-key", b"x-goog-api-key"}:
-                self.credential = self.credential or value.decode("latin-1")
-            elif name == b"content-length":
-                self._content_length = int(value)
-            elif name == b"x-tollbridge-customer":
-                self.customer = value.decode("utf-8", "replace")[:LABEL_CHARACTERS_MAX] or None
-            elif name == b"x-tollbridge-tags":
-                self.tags = _tags(value)
-            elif name == b"content-encoding" and value != b"identity":
-                raise InvalidRequestError("encoded request bodies are not carried")
-        if self.credential is None and query:
-            self.credential = _key_of(query)
-
-    async def body(self) -> bytes:
+    def body(self) -> Awaitable[bytes]:
         """Return the whole body, within the limits.
 
         Raises BodyTooLargeError, OverloadedError, or InvalidRequestError where it ends early.
         """
-        stated = self._content_length
-        if stated is not None:
-            self._check(stated)
-            self._take(stated)
-        first = await self._receive()
-        data: bytes = first.get("body", b"")
-        if first["type"] == "http.request" and not first.get("more_body"):
-            self._note(len(data), stated)
-            return data
-        parts = [data]
-        size = len(data)
-        message = first
-        while message.get("more_body"):
-            message = await self._receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            self._note(size, stated)
-        if message["type"] != "http.request":
-            raise InvalidRequestError("the body ended before its stated length")
-        return b"".join(parts)
+        return self._intake.body(self._exchange, self._content_length)
 
-    def release(self) -> None:
-        """Give back the room that the body took."""
-        self._room.give_back(self._taken)
-        self._taken = 0
-
-    def _note(self, size: int, stated: int | None) -> None:
-        if stated is None:
-            self._check(size)
-            self._take(size - self._taken)
-
-    def _check(self, size: int) -> None:
-        if size > self._limits.body_bytes_max:
-            raise BodyTooLargeError(f"the body is over {self._limits.body_bytes_max} bytes")
-
-    def _take(self, size: int) -> None:
-        self._room.take(size)
-        self._taken += size
+    def _act_on(self, name: bytes, value: bytes) -> None:
+        if name == b"authorization":
+            if value[:7].lower() == b"bearer ":
+                self.credential = value[7:].strip().decode("latin-1")
+        elif name == b"content-length":
+            self._content_length = int(value)
+        elif name == b"x-tollbridge-customer":
+            self.customer = value.decode("utf-8", "replace")[:LABEL_CHARACTERS_MAX] or None
+        elif name == b"x-tollbridge-tags":
+            self.tags = _tags(value)
+        elif name == b"content-encoding":
+            if value != b"identity":
+                raise InvalidRequestError("encoded request bodies are not carried")
+        else:
+            self.credential = self.credential or value.decode("latin-1")
 
 
 def _tags(value: bytes) -> tuple[str, ...]:

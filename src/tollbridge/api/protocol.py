@@ -1,21 +1,25 @@
-"""How much, and for how long, may a connection keep us busy?
+"""Which requests come on a connection, and how much and how long may they keep us busy?
 
 uvicorn's parser bounds neither the size of a head nor the time a peer takes. This protocol does,
 and tells whoever serves a call at once that its caller has gone. One sweep a second looks after
-all connections, so that a call pays for no timer.
+all connections, so that a call pays for no timer. Each request is an `Exchange`, handed to the
+application as it is; a task serves it, begun when what came with its head has been read.
 """
 
 from asyncio import BaseTransport, Transport
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from functools import lru_cache
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-CONNECTION = "connection"
-"""The key of the scope's state under which a request finds its connection."""
-CYCLE = "cycle"
-"""The key under which it finds its own cycle: on a connection, others may be queued behind it."""
+from tollbridge.api.exchange import Exchange
+
+Serve = Callable[[Exchange], Coroutine[Any, Any, None]]
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -48,6 +52,10 @@ NO_OFFER = b"\r\nNo-Upgrade: h2c\r\n"
 # closed with unread bytes is reset, and the refusal would be lost with it.
 LINGER_S = 1.0
 
+# Nearly all requests are for a few short addresses.
+REMEMBERED_BYTES_MAX = 64
+REMEMBERED_TARGETS_MAX = 256
+
 HEAD_TOO_LARGE = _refusal(
     b"431 Request Header Fields Too Large", b"headers_too_large", b"the request's head is too large"
 )
@@ -64,9 +72,10 @@ BODY_TOO_SHORT = _refusal(
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """One caller's connection. `limits` is set by `protocol_with`."""
+    """One caller's connection. `limits` and `serve` are set by `protocol_with`."""
 
     limits = ConnectionLimits()
+    serve: Serve
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin: the first head must come in time."""
@@ -76,6 +85,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.cut_off = False
         """The peer went, or was dropped, with bytes still to be taken."""
         self._watcher: Callable[[], None] | None = None
+        self._room_watcher: Callable[[], None] | None = None
         self._received_bytes = 0
         self._in_head = True
         self._refused = False
@@ -83,13 +93,26 @@ class GatewayProtocol(HttpToolsProtocol):
         self._body_since_s: float | None = None
         self._stalled_since_s: float | None = None
         self._silent_since_s: float | None = self.loop.time()
-        self._latest: RequestResponseCycle | None = None
+        self._latest: Exchange | None = None
+        self._unbegun: Exchange | None = None
+        """Its head has come, and the rest of that read is still to be parsed."""
+        self._queued: deque[Exchange] = deque()
+        """Requests that came before the one ahead of them was answered, oldest first."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: whoever serves a call is told."""
         self.lost = True
         self.cut_off = self._stalled_since_s is not None
-        super().connection_lost(exc)
+        self.connections.discard(self)
+        if self._latest is not None and not self._latest.complete:
+            self._latest.on_broken()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = cast("Any", None)  # it holds our bound methods: a cycle
+        on_room, self._room_watcher = self._room_watcher, None
+        if on_room is not None:
+            on_room()  # nobody takes anything any more: it need not wait for that
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher()
@@ -105,17 +128,32 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._silent_since_s = None
             if data.find(OFFER, 0, data.find(b"\r\n\r\n") + 2) >= 0:
                 data = data.replace(OFFER, NO_OFFER, 1)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # an offer like any other; what comes behind it is not read
+        except httptools.HttpParserError:
+            self._refuse_bytes()
+        exchange, self._unbegun = self._unbegun, None
+        if exchange is not None and not exchange.broken:
+            self._begin(exchange)
         if self._in_head and self._received_bytes > self.limits.header_bytes_max:
             self._refuse_head(HEAD_TOO_LARGE)
 
     def eof_received(self) -> None:
         """Answer a peer that ended its sending in the middle of a body."""
-        if self._body_since_s is not None and not self.cycle.response_started:
+        latest = self._latest
+        if self._body_since_s is not None and latest is not None and not latest.started:
             self._refuse(BODY_TOO_SHORT)
 
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
-        """Check the head's size, then let the request be served."""
+        """Check the head's size, then let the request be served, or wait for its turn."""
         if self._refused:
             return
         if self._received_bytes > self.limits.header_bytes_max:
@@ -123,33 +161,63 @@ class GatewayProtocol(HttpToolsProtocol):
             if size > self.limits.header_bytes_max:
                 self._refuse_head(HEAD_TOO_LARGE)
                 return
-        super().on_headers_complete()
-        self._latest = self.cycle
-        self.scope["state"] = {CONNECTION: self, CYCLE: self.cycle}
+        parser, latest = self.parser, self._latest
+        is_old = parser.get_http_version() == "1.0"
+        self._latest = exchange = Exchange(
+            self,
+            parser.get_method().decode("ascii"),
+            _split(self.url),
+            self.headers,
+            is_old=is_old,
+            keep_alive=not is_old and parser.should_keep_alive(),
+            asks_to_go_on=self.expect_100_continue,
+        )
+        if latest is None or latest.complete:
+            self._unbegun = exchange
+        else:
+            self.flow.pause_reading()
+            self._queued.append(exchange)
         self._in_head = False
         self._head_since_s = None
         self._body_since_s = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
-        if not self._refused:
-            super().on_body(body)
+        if not self._refused and self._latest is not None:
+            self._latest.on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._in_head = True
         self._received_bytes = 0
         self._body_since_s = None
-        if not self._refused:
-            super().on_message_complete()
+        latest = self._latest
+        if not self._refused and latest is not None:
+            latest.on_body_end()
+            if latest.complete:
+                self._silent_since_s = self.loop.time()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are no HTTP; named by uvicorn, whose answer would be plain text."""
-        del msg  # uvicorn's words
-        if self._in_head:
-            self._refuse_head(NOT_HTTP)
-        elif not self._refused:
-            self._refuse(NOT_HTTP)
+    def answered(self, exchange: Exchange) -> None:
+        """Begin the next request of the connection, or wait for it."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self._queued:
+            self._begin(self._queued.popleft())
+        elif exchange.has_body and self._head_since_s is None:
+            self._silent_since_s = self.loop.time()
+
+    def shutdown(self) -> None:
+        """End in good order: at once where nothing is under way, else after the answer."""
+        if self._latest is None or self._latest.complete:
+            self.transport.close()
+        else:
+            self._latest.keep_alive = False
+
+    @property
+    def peer_host(self) -> str | None:
+        """The caller's address, where there is one."""
+        return None if self.client is None else self.client[0]
 
     def pause_writing(self) -> None:
         """Note since when the caller does not read."""
@@ -160,21 +228,22 @@ class GatewayProtocol(HttpToolsProtocol):
         """Note that the caller reads again."""
         super().resume_writing()
         self._stalled_since_s = None
+        if self._room_watcher is not None:
+            self._room_watcher()
 
     def watch(self, on_gone: Callable[[], None] | None) -> None:
         """Call back once when the peer goes; now, if it has gone."""
         self._watcher = on_gone
         if on_gone is not None:
-            # After a large body uvicorn leaves the socket unread, and a hang-up would go unseen.
+            # Behind a queued request the socket is left unread, and a hang-up would go unseen.
             self.flow.resume_reading()
             if self.lost:
                 self._watcher = None
                 on_gone()
 
-    def hang_up(self, cycle: RequestResponseCycle) -> None:
-        """Close after what was written has gone out, without an end of the response."""
-        cycle.disconnected = True
-        self.transport.close()
+    def watch_room(self, on_room: Callable[[], None] | None) -> None:
+        """Call back each time when the caller has read enough again."""
+        self._room_watcher = on_room
 
     def sweep(self, now_s: float) -> None:
         """End what takes too long; called once a second."""
@@ -191,12 +260,24 @@ class GatewayProtocol(HttpToolsProtocol):
         elif _is_over(self._silent_since_s, now_s, limits.idle_timeout_s):
             self.transport.close()
 
+    def _begin(self, exchange: Exchange) -> None:
+        task = self.loop.create_task(self.serve(exchange))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     def _is_answering(self) -> bool:
         """Return whether a request that is here whole has not been answered to its end."""
-        cycle = self._latest
-        if cycle is None or cycle.response_complete:
+        latest = self._latest
+        if latest is None or latest.complete:
             return False
-        return self._body_since_s is None or bool(self.pipeline)
+        return self._body_since_s is None or bool(self._queued)
+
+    def _refuse_bytes(self) -> None:
+        """Answer bytes that are no HTTP."""
+        if self._in_head:
+            self._refuse_head(NOT_HTTP)
+        elif not self._refused:
+            self._refuse(NOT_HTTP)
 
     def _refuse_head(self, response: bytes) -> None:
         """Refuse what cannot become a request; a call under way would take it for its answer."""
@@ -211,24 +292,24 @@ class GatewayProtocol(HttpToolsProtocol):
         in_body = self._body_since_s is not None
         self._refused = True
         self._head_since_s = self._body_since_s = None
-        transport, cycle = self.transport, self.cycle
+        transport, latest = self.transport, self._latest
         if transport.is_closing():
             return
-        if in_body and (cycle.response_started or self.pipeline):
-            transport.abort()
-            return
+        if in_body and latest is not None:
+            if latest.started or self._queued:
+                transport.abort()
+                return
+            latest.on_broken()
         transport.write(response)
         if transport.can_write_eof():
             transport.write_eof()
         self.loop.call_later(LINGER_S, transport.abort)
-        if in_body:
-            cycle.disconnected = True
-            cycle.message_event.set()
 
 
-def protocol_with(limits: ConnectionLimits) -> type[GatewayProtocol]:
-    """Return the protocol class that keeps these limits."""
-    return type("LimitedGatewayProtocol", (GatewayProtocol,), {"limits": limits})
+def protocol_with(limits: ConnectionLimits, serve: Serve) -> type[GatewayProtocol]:
+    """Return the protocol class that keeps these limits and hands its requests to `serve`."""
+    given = {"limits": limits, "serve": staticmethod(serve)}
+    return type("LimitedGatewayProtocol", (GatewayProtocol,), given)
 
 
 def sweep_all(connections: Iterable[Any], now_s: float) -> None:
@@ -236,6 +317,26 @@ def sweep_all(connections: Iterable[Any], now_s: float) -> None:
     for connection in list(connections):
         if isinstance(connection, GatewayProtocol):
             connection.sweep(now_s)
+
+
+def _split(url: bytes) -> tuple[str, bytes, bytes]:
+    """Return path as text, path as it came, and query of a request's target.
+
+    Raises HttpParserInvalidURLError or UnicodeDecodeError, which the parser passes on as its own.
+    """
+    if len(url) <= REMEMBERED_BYTES_MAX and b"?" not in url:  # a query may hold a key
+        return _split_again(url)
+    return _split_anew(url)
+
+
+def _split_anew(url: bytes) -> tuple[str, bytes, bytes]:
+    parsed = httptools.parse_url(url)
+    path = parsed.path
+    text = path.decode("ascii")
+    return unquote(text) if "%" in text else text, path, parsed.query or b""
+
+
+_split_again = lru_cache(REMEMBERED_TARGETS_MAX)(_split_anew)
 
 
 def _is_over(since_s: float | None, now_s: float, limit_s: float) -> bool:

@@ -24,14 +24,31 @@ from tollbridge.providers.failures import (
     WriteStallError,
 )
 from tollbridge.providers.frames import FrameCutter, FrameTooLongError
-from tollbridge.providers.passage import Headers, Passage, Reply
+from tollbridge.providers.origin import Origin
+from tollbridge.providers.passage import HeaderLines, Passage, Reply
+from tollbridge.providers.pump import Pump
+from tollbridge.providers.redact import redact
 from tollbridge.providers.refusals import is_error, retry_after_s, understand
 from tollbridge.providers.request import MalformedAnswerError, Refusal, Request
 from tollbridge.providers.response import Response
 from tollbridge.providers.transport import Transport
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
-KEPT_HEADERS = (b"x-request-id", b"openai-processing-ms", b"server", b"cf-ray")
+KEPT_HEADERS = frozenset(
+    {
+        b"x-request-id",
+        b"openai-processing-ms",
+        b"server",
+        b"cf-ray",
+        # Who ran the model behind an aggregator, or which cloud's door it was.
+        b"x-inference-provider",
+        b"x-provider-name",
+        b"x-openrouter-cache-status",
+        b"x-groq-region",
+        b"x-ms-region",
+        b"x-amzn-requestid",
+    }
+)
 
 
 class AttemptLimits(msgspec.Struct, frozen=True):
@@ -48,11 +65,11 @@ class AttemptFailedError(Exception):
     def __init__(
         self, error_class: ErrorClass, outcome: AttemptOutcome, refusal: Refusal | str
     ) -> None:
-        words = refusal if isinstance(refusal, str) else refusal.message
+        words = redact(refusal if isinstance(refusal, str) else refusal.message)
         super().__init__(words)
         self.error_class = error_class
         self.outcome = outcome
-        self.message = words[:500]
+        self.message = words
         self.retry_after_s = None if isinstance(refusal, str) else refusal.retry_after_s
 
 
@@ -91,11 +108,25 @@ class Attempts:
         body = dialect.body_for(
             request, candidate.endpoint, candidate.model, passage.output_tokens_cap
         )
-        response = await self._send(passage, attempt, candidate, request, body)
+        origin, head = self._compose(passage, candidate, request, body)
+        stream = request.stream
+        attempt.written = True  # until the transport says otherwise: if we die now, it may be
+        try:
+            response = await self._transport.send(
+                origin,
+                head,
+                body,
+                first_byte_timeout_s=self._limits.first_byte_timeout_s if stream else None,
+                deadline_s=passage.deadline_s,
+                whole_bytes_max=None if stream else self._limits.answer_bytes_max,
+            )
+        except TransportError as error:
+            attempt.written = error.written
+            raise _failed(error) from error
         try:
             attempt.http_status = response.status
             attempt.headers = _kept(response)
-            if request.stream:
+            if stream:
                 reader = OpenAIStream(
                     attempt, shows_usage=request.asks_usage, merge_usage=self._merge_usage
                 )
@@ -115,14 +146,14 @@ class Attempts:
         told = UpstreamError("the provider broke off the stream", details={"code": "broken"})
         return self._dialects[dialect].error_event(told)
 
-    async def _send(
+    def _compose(
         self,
         passage: Passage,
-        attempt: AttemptEvidence,
         candidate: Candidate,
         request: Request,
         body: bytes,
-    ) -> Response:
+    ) -> tuple[Origin, bytes]:
+        """Return where the request goes, and its head."""
         try:
             door = self._doors.door(candidate.endpoint)
             head = door.head(TARGETS[request.operation], passage.call_id, len(body))
@@ -131,19 +162,7 @@ class Attempts:
             raise AttemptFailedError(
                 ErrorClass.CONNECT, AttemptOutcome.FAILED, f"the endpoint is not usable: {error}"
             ) from error
-        attempt.written = True  # until the transport says otherwise: if we die now, it may be
-        try:
-            return await self._transport.send(
-                door.origin,
-                head,
-                body,
-                first_byte_timeout_s=self._limits.first_byte_timeout_s if request.stream else None,
-                deadline_s=passage.deadline_s,
-                whole_bytes_max=None if request.stream else self._limits.answer_bytes_max,
-            )
-        except TransportError as error:
-            attempt.written = error.written
-            raise _failed(error) from error
+        return door.origin, head
 
     async def _whole(
         self,
@@ -164,6 +183,7 @@ class Attempts:
         attempt.usage = answer.usage
         attempt.served_model = answer.served_model
         attempt.response_id = answer.response_id
+        attempt.aggregator_provider = answer.aggregator_provider
         attempt.output_bytes = len(body)
         attempt.outcome = AttemptOutcome.SUCCEEDED
         if reply.gone:
@@ -256,20 +276,14 @@ class Attempts:
         cutter: FrameCutter,
         reader: OpenAIStream,
     ) -> None:
-        now_s = self._clock.monotonic_s
-        passage.last_read_s = now_s()
         reader.raise_failure()
-        while data := response.take() or await response.read():
-            passage.last_read_s = now_s()
-            attempt.output_bytes += len(data)
-            whole = cutter.feed(data)
-            if not whole:
-                continue
-            out = reader.pass_on(whole)
-            if out and not reply.gone:
-                passage.response_bytes += len(out)
-                await reply.send(out)
-            reader.raise_failure()
+        pump = Pump(passage, attempt, reply, response, cutter, reader)
+        reply.watch_room(response.go_on)
+        try:
+            await response.pour(pump.take)
+        finally:
+            reply.watch_room(None)
+        await reply.drain()
         out = reader.last(cutter.end())
         if out and not reply.gone:
             passage.response_bytes += len(out)
@@ -287,7 +301,7 @@ class Attempts:
     ) -> None:
         attempt.outcome = AttemptOutcome.BROKE
         attempt.error_class = ErrorClass.STREAM_ERROR
-        attempt.message = str(error)[:500]
+        attempt.message = redact(str(error))
         passage.ending = Ending.PROVIDER_BROKE
         passage.error = f"the provider broke off: {type(error).__name__}"
         if reply.gone:
@@ -342,14 +356,17 @@ def _failed(error: TransportError) -> AttemptFailedError:
     return AttemptFailedError(error_class, outcome, error.message)
 
 
-def _headers(passage: Passage, attempt: AttemptEvidence, content_type: bytes) -> Headers:
-    return [
-        (b"content-type", content_type),
-        (b"x-tollbridge-call-id", passage.call_id.encode()),
-        (b"x-tollbridge-provider", attempt.provider.encode()),
-        (b"x-tollbridge-model", _header_value(attempt.served_model or attempt.model)),
-        (b"x-tollbridge-attempts", b"%d" % len(passage.attempts)),
-    ]
+def _headers(passage: Passage, attempt: AttemptEvidence, content_type: bytes) -> HeaderLines:
+    return (
+        b"content-type: %b\r\nx-tollbridge-call-id: %b\r\nx-tollbridge-provider: %b\r\n"
+        b"x-tollbridge-model: %b\r\nx-tollbridge-attempts: %d\r\n"
+    ) % (
+        content_type,
+        passage.call_id.encode(),
+        attempt.provider.encode(),
+        _header_value(attempt.served_model or attempt.model),
+        len(passage.attempts),
+    )
 
 
 def _header_value(text: str) -> bytes:

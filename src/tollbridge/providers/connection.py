@@ -154,6 +154,11 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
 
+    def pause_reading(self) -> None:
+        """Leave the socket unread: the reader takes no more for now."""
+        if self._transport is not None and not self.closed:
+            self._transport.pause_reading()
+
     def resume_reading(self) -> None:
         """Read the socket on, after the reader took what was buffered."""
         if self._transport is not None and not self.closed:
@@ -209,7 +214,7 @@ class Connection(asyncio.Protocol):
         elif self._unbodied_bytes > self._limits.header_bytes_max:
             self._close(ProtocolError("too many bytes without a body", written=True))
         elif response.status and response.whole_bytes_max is None:
-            response.wake()
+            response.arrived()
 
     def eof_received(self) -> None:
         """End the body where only an end of file can end it; anywhere else it is a break."""

@@ -6,7 +6,8 @@ from typing import Protocol
 from tollbridge.core.call import Ending, OnCallerLeft
 from tollbridge.core.evidence import AttemptEvidence
 
-Headers = list[tuple[bytes, bytes]]
+HeaderLines = bytes
+"""Response headers as on the wire, each line with its CRLF, without those of the framing."""
 
 
 class Reply(Protocol):
@@ -31,6 +32,11 @@ class Reply(Protocol):
         ...
 
     @property
+    def is_full(self) -> bool:
+        """Whether what was sent waits for the caller to read it."""
+        ...
+
+    @property
     def started(self) -> bool:
         """Whether status and headers have gone out."""
         ...
@@ -39,16 +45,28 @@ class Reply(Protocol):
         """Call back once when the caller leaves, at once if it has left."""
         ...
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def watch_room(self, on_room: Callable[[], None] | None) -> None:
+        """Call back each time when the caller has read what made it full, or is gone."""
+        ...
+
+    async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
         """Send a whole answer."""
         ...
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: HeaderLines) -> None:
         """Send status and headers of a stream."""
         ...
 
     async def send(self, data: bytes) -> None:
         """Send a part of a stream; waits while the caller does not read."""
+        ...
+
+    def push(self, data: bytes) -> None:
+        """Send a part of a stream now, to a caller who is not gone; mind `is_full`."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait while the caller does not read."""
         ...
 
     async def finish(self) -> None:
@@ -62,6 +80,22 @@ class Reply(Protocol):
 
 class Passage:
     """One call on its way: what is known, and how it ends as far as is known."""
+
+    __slots__ = (
+        "attempts",
+        "call_id",
+        "caller_left_policy",
+        "deadline_s",
+        "drained",
+        "ending",
+        "error",
+        "http_status",
+        "output_tokens_cap",
+        "policy",
+        "response_bytes",
+        "stop",
+        "stop_reason",
+    )
 
     def __init__(
         self, call_id: str, first: AttemptEvidence, deadline_s: float, output_tokens_cap: int | None
@@ -78,8 +112,6 @@ class Passage:
         self.policy = OnCallerLeft.DRAIN
         self.caller_left_policy: OnCallerLeft | None = None
         self.drained = False
-        self.last_read_s = 0.0
-        """When a stream last gave something, on the monotonic clock."""
         self.stop: Callable[[str], None] | None = None
         """Stops the work on this call, for a reason."""
         self.stop_reason: str | None = None

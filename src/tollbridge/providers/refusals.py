@@ -13,10 +13,12 @@ import msgspec
 
 from tollbridge.core.call import ErrorClass
 from tollbridge.core.clock import SECOND_US, to_us
+from tollbridge.providers.redact import redact
 from tollbridge.providers.request import Refusal
 from tollbridge.providers.response import Response
 
-MESSAGE_CHARACTERS_MAX = 500
+UNREADABLE_BYTES_MAX = 8 * 1024
+"""What is looked at of an error that is no JSON."""
 
 # Tried in order; the first whose words stand in the error's code, type or message decides.
 _BY_CODE: tuple[tuple[ErrorClass, tuple[str, ...]], ...] = (
@@ -77,11 +79,11 @@ def understand(body: bytes, *, status: int | None = None, wait_s: float | None =
     if status is None:
         status = int(code) if _STATUS_CODE.fullmatch(code) else 502
     words = f"{code} {error.get('type') or ''}".lower()
-    message = str(error.get("message") or "")[:MESSAGE_CHARACTERS_MAX]
+    message = redact(str(error.get("message") or ""))
     parameter = error.get("param")
     return Refusal(
         error_class=_classify(status, words, message.lower()),
-        message=message.replace("\0", "?") or f"HTTP {status}",
+        message=message or f"HTTP {status}",
         retry_after_s=wait_s,
         code=code or None,
         parameter=parameter if isinstance(parameter, str) else None,
@@ -140,7 +142,7 @@ def _error_of(body: bytes) -> dict[str, Any]:
     try:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {"message": body[:MESSAGE_CHARACTERS_MAX].decode("utf-8", "replace")}
+        return {"message": body[:UNREADABLE_BYTES_MAX].decode("utf-8", "replace")}
     for _ in range(3):
         if isinstance(found, list):
             listed = cast("list[Any]", found)

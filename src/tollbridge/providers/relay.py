@@ -84,7 +84,13 @@ class Relay:
             return
         guard = _Guard(passage, reply, self._drains, streaming=request.stream)
         try:
-            await self._try_all(passage, request, plan, reply, journal)
+            for candidate in plan.candidates:
+                if not self._may_go_on(passage, reply):
+                    break
+                attempt = self._next_attempt(passage, candidate, journal)
+                if await self._try(passage, attempt, candidate, request, reply):
+                    return
+            await self._after_all_failed(passage, request, plan, reply, journal)
         except asyncio.CancelledError:
             if not guard.cancelled_by_us():
                 raise
@@ -96,15 +102,9 @@ class Relay:
         finally:
             guard.release()
 
-    async def _try_all(
+    async def _after_all_failed(
         self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
     ) -> None:
-        for candidate in plan.candidates:
-            if not self._may_go_on(passage, reply):
-                break
-            attempt = self._next_attempt(passage, candidate, journal)
-            if await self._try(passage, attempt, candidate, request, reply):
-                return
         for _ in range(self._limits.retry_rounds_max):
             if await self._try_again(passage, request, plan, reply, journal):
                 return
@@ -204,6 +204,17 @@ class Drains:
 
 class _Guard:
     """Watches the caller during one call, and stops the work where nobody waits for it."""
+
+    __slots__ = (
+        "_draining",
+        "_drains",
+        "_ours",
+        "_passage",
+        "_reply",
+        "_streaming",
+        "_task",
+        "_timer",
+    )
 
     def __init__(self, passage: Passage, reply: Reply, drains: Drains, *, streaming: bool) -> None:
         self._passage = passage

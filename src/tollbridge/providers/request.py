@@ -7,6 +7,8 @@ import msgspec
 from tollbridge.core.call import ErrorClass, Operation
 
 LABEL_CHARACTERS_MAX = 200
+UNNAMED = ""
+"""The model of a request that names none: the category's default."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -22,7 +24,9 @@ class Request(msgspec.Struct, frozen=True):
     choices: int = 1
     customer: str | None = None
     attachments: int = 0
-    """Images, sounds and files in the request, at least: each may bill more than its bytes say."""
+    """Images and sounds in the request, at least: each may bill more than its bytes say."""
+    has_files: bool = False
+    """Whether files are attached, in whatever way: their pages bill as text and as images."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -42,6 +46,7 @@ class Answer(msgspec.Struct, frozen=True):
     usage: dict[str, Any] | None
     served_model: str | None
     response_id: str | None
+    aggregator_provider: str | None = None
 
 
 class MalformedAnswerError(ValueError):

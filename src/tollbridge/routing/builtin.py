@@ -92,6 +92,14 @@ def builtin_endpoints(
     return live, skipped
 
 
+def builtin_here(
+    sandbox_url: str | None, environment: Mapping[str, str]
+) -> dict[str, DeclaredEndpoint]:
+    """Return the known endpoints that can be used on this node, by name, with its own keys."""
+    live, _ = builtin_endpoints(load_known(sandbox_url), environment)
+    return {one.endpoint.name: one for one in live}
+
+
 def why_skipped(one: KnownEndpoint, environment: Mapping[str, str]) -> str | None:
     """Return why a known endpoint cannot be used as it is, None where it can."""
     if one.dialect not in BUILT_DIALECTS:

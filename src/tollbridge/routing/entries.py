@@ -21,7 +21,7 @@ def implicit_routes(
                 entry = CandidateEntry(endpoint.name, model, priority)
                 found.setdefault((model, category), []).append(entry)
     return [
-        RouteEntry(model=model, category=category, candidates=tuple(candidates))
+        RouteEntry(model, category, candidates=tuple(candidates), is_implicit=True)
         for (model, category), candidates in found.items()
         if (model, category) not in written
     ]

@@ -51,6 +51,10 @@ class RouteEntry(msgspec.Struct, frozen=True):
     category: str
     order: str = Order.PRIORITY
     candidates: tuple[CandidateEntry, ...] = ()
+    is_implicit: bool = False
+    """Whether nobody wrote it: it follows from what endpoints offer."""
+    keep_content: bool = False
+    """Whether what its calls ask and are answered is kept."""
 
 
 class DeclaredEndpoint(msgspec.Struct, frozen=True):

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Table, delete, insert, select, update
 
-from tollbridge.core.call import OnCallerLeft
-from tollbridge.core.errors import ConflictError, NotFoundError
-from tollbridge.core.plan import Endpoint
+from tollbridge.core.errors import NotFoundError
 from tollbridge.routing.entries import check_candidates, implicit_routes
+from tollbridge.routing.kept import declared_of, is_live, may_take, refuse_file, switched
 from tollbridge.routing.part import (
     CandidateEntry,
     DeclaredEndpoint,
@@ -29,22 +28,33 @@ from tollbridge.storage.unit import Unit
 PART = "routing"
 
 
-async def load_part(unit: Unit, master: bytes) -> RoutingPart:
+async def load_part(
+    unit: Unit,
+    master: bytes,
+    builtin_here: Mapping[str, DeclaredEndpoint] | None = None,
+) -> RoutingPart:
     """Return what workers need, provider keys in clear. The only function that returns keys.
 
-    An endpoint whose key this master cannot open is left out and listed in `unreadable`.
+    `builtin_here` are the built-in endpoints that this node's environment has keys for, by name:
+    the others are left out here, whatever other nodes have. An endpoint whose key this master
+    cannot open is left out and listed in `unreadable`.
     """
+    here = builtin_here or {}
     keys = await _sealed_keys(unit)
     declared: list[DeclaredEndpoint] = []
     unreadable: list[str] = []
     for row in await _rows(unit, endpoints):
         if row.withdrawn_at_us is not None:
             continue
+        if row.source == Source.BUILTIN:
+            if row.name in here:
+                declared.append(switched(here[row.name], row))
+            continue
         api_key = try_unseal(master, row.name, keys.get(row.name))
         if api_key is None:
             unreadable.append(row.name)
         else:
-            declared.append(_declared(row, api_key))
+            declared.append(declared_of(row, api_key))
     written = [one for one in await list_routes(unit) if one.withdrawn_at_us is None]
     # A route that is switched off must not come back by itself.
     taken = {(one.entry.model, one.entry.category) for one in written}
@@ -67,9 +77,11 @@ async def apply(
 
     Twice is once. Apply the file before the built-in endpoints: a name that the file lets go
     falls back to those. `absent` names endpoints that are known but skipped, so that routes may
-    name them. Raises ConfigurationError for a candidate on an endpoint that nobody knows.
+    name them; a built-in one of them is not withdrawn, as another node may have its key. Keys of
+    built-in endpoints are not stored: they are each node's own. Raises ConfigurationError for a
+    candidate on an endpoint that nobody knows.
     """
-    first = await _apply_endpoints(unit, declared, master, source)
+    first = await _apply_endpoints(unit, declared, master, source, absent)
     second = await _apply_routes(unit, entries, source)
     await _check_candidates(unit, entries, absent)
     applied = RoutingApplied(
@@ -100,7 +112,7 @@ async def list_endpoints(unit: Unit) -> list[EndpointRow]:
     keys = await _sealed_keys(unit)
     return [
         EndpointRow(
-            declared=_declared(row, ""),
+            declared=declared_of(row, ""),
             source=row.source,
             has_key=row.name in keys,
             withdrawn_at_us=row.withdrawn_at_us,
@@ -122,6 +134,7 @@ async def list_routes(unit: Unit) -> list[RouteRow]:
                 category=row.category,
                 order=row.order,
                 candidates=tuple(candidates.get((row.model, row.category), ())),
+                keep_content=row.keep_content,
             ),
             enabled=row.enabled,
             source=row.source,
@@ -137,7 +150,7 @@ async def put_endpoint(unit: Unit, declared: DeclaredEndpoint, master: bytes) ->
     Raises ConflictError where the configuration file declares it.
     """
     found = await _find(unit, endpoints, endpoints.c.name == declared.endpoint.name)
-    _refuse_file(found, f"the endpoint {declared.endpoint.name!r}")
+    refuse_file(found, f"the endpoint {declared.endpoint.name!r}")
     await _write_endpoint(unit, declared, master, Source.API, found)
     await versions.bump(unit, PART)
 
@@ -149,7 +162,7 @@ async def put_route(unit: Unit, entry: RouteEntry) -> None:
     candidate on an endpoint that nobody knows.
     """
     found = await _find(unit, routes, _is_route((entry.model, entry.category)))
-    _refuse_file(found, f"the route {entry.model!r}")
+    refuse_file(found, f"the route {entry.model!r}")
     await _write_route(unit, entry, Source.API, found)
     await _check_candidates(unit, [entry], ())
     await versions.bump(unit, PART)
@@ -180,24 +193,29 @@ async def _apply_endpoints(
     declared: Sequence[DeclaredEndpoint],
     master: bytes,
     source: Source,
+    absent: Collection[str],
 ) -> RoutingApplied:
     existing = {row.name: row for row in await _rows(unit, endpoints)}
     keys = await _sealed_keys(unit)
+    kept = {one.endpoint.name for one in declared}
+    if source == Source.BUILTIN:
+        kept |= set(absent)
+        # Without the key, and as it was switched here or on another node.
+        declared = [switched(one, existing.get(one.endpoint.name), "") for one in declared]
     changed: list[str] = []
     left_alone: list[str] = []
     for one in declared:
         name = one.endpoint.name
         found = existing.get(name)
-        if not _may_take(found, source):
+        if not may_take(found, source):
             left_alone.append(name)
             continue
         key = try_unseal(master, name, keys.get(name))
-        known = None if found is None or key is None else _declared(found, key)
-        if known != one or not _is_live(found, source):
+        known = None if found is None or key is None else declared_of(found, key)
+        if known != one or not is_live(found, source):
             await _write_endpoint(unit, one, master, source, found)
             changed.append(name)
-    kept = {one.endpoint.name for one in declared}
-    gone = [name for name, row in existing.items() if _is_live(row, source) and name not in kept]
+    gone = [name for name, row in existing.items() if is_live(row, source) and name not in kept]
     for name in gone:
         await _set(unit, endpoints, endpoints.c.name == name, withdrawn_at_us=await unit.now_us())
         await _write_key(unit, name, None)
@@ -216,13 +234,13 @@ async def _apply_routes(
     for entry in entries:
         name = (entry.model, entry.category)
         found = existing.get(name)
-        if not _may_take(found, source):
+        if not may_take(found, source):
             left_alone.append(name)
-        elif not (_is_live(found, source) and entry_of[name].entry == entry):
+        elif not (is_live(found, source) and entry_of[name].entry == entry):
             await _write_route(unit, entry, source, found)
             changed.append(name)
     kept = {(entry.model, entry.category) for entry in entries}
-    gone = [name for name, row in existing.items() if _is_live(row, source) and name not in kept]
+    gone = [name for name, row in existing.items() if is_live(row, source) and name not in kept]
     for name in gone:
         await _set(unit, routes, _is_route(name), withdrawn_at_us=await unit.now_us())
     return RoutingApplied(_shown(changed), _shown(gone), _shown(left_alone))
@@ -267,6 +285,7 @@ async def _write_route(
         "model": entry.model,
         "category": entry.category,
         "order": str(entry.order),
+        "keep_content": entry.keep_content,
         "enabled": True,
         "source": source.value,
         "withdrawn_at_us": None,
@@ -322,7 +341,7 @@ async def _change(unit: Unit, table: Table, where: Any, name: str, **values: Any
     if found is None:
         raise NotFoundError(f"there is no {table.name[:-1]} named {name!r}")
     if "source" not in values:
-        _refuse_file(found, f"the {table.name[:-1]} {name!r}")
+        refuse_file(found, f"the {table.name[:-1]} {name!r}")
     await _set(unit, table, where, **values)
     await versions.bump(unit, PART)
 
@@ -346,49 +365,9 @@ async def _sealed_keys(unit: Unit) -> dict[str, Sealed]:
     return {row.endpoint: Sealed(row.master_id, row.sealed) for row in rows}
 
 
-def _is_live(row: Row[Any] | None, source: Source) -> bool:
-    return row is not None and row.source == source and row.withdrawn_at_us is None
-
-
-def _may_take(row: Row[Any] | None, source: Source) -> bool:
-    return (
-        row is None
-        or row.withdrawn_at_us is not None
-        or row.source == source
-        or (source == Source.FILE and row.source == Source.BUILTIN)
-    )
-
-
-def _refuse_file(row: Row[Any] | None, what: str) -> None:
-    if row is not None and _is_live(row, Source.FILE):
-        raise ConflictError(
-            f"{what} is declared in the configuration file: change it there, or detach it first",
-        )
-
-
 def _is_route(name: RouteName) -> Any:
     return (routes.c.model == name[0]) & (routes.c.category == name[1])
 
 
 def _shown(names: Iterable[RouteName]) -> tuple[str, ...]:
     return tuple(f"{model} ({category})" for model, category in names)
-
-
-def _declared(row: Row[Any], api_key: str) -> DeclaredEndpoint:
-    return DeclaredEndpoint(
-        endpoint=Endpoint(
-            name=row.name,
-            provider=row.provider,
-            dialect=row.dialect,
-            base_url=row.base_url,
-            api_key=api_key,
-            enabled=row.enabled,
-            disabled_categories=tuple(row.disabled_categories),
-            priority=row.priority,
-            category_priority=row.category_priority,
-            default_models=row.default_models,
-            on_caller_left=OnCallerLeft(row.on_caller_left),
-            quirks=tuple(row.quirks),
-        ),
-        models={category: tuple(models) for category, models in row.models.items()},
-    )

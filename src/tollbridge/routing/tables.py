@@ -1,6 +1,15 @@
 """Which rows does routing keep?"""
 
-from sqlalchemy import Boolean, Column, ForeignKey, ForeignKeyConstraint, Integer, String, Table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    String,
+    Table,
+    false,
+)
 
 from tollbridge.storage.types import Instant, Json, metadata
 
@@ -52,6 +61,8 @@ routes = Table(
     Column("model", String(MODEL_LENGTH_MAX), primary_key=True),
     Column("category", String(16), primary_key=True),
     Column("order", String(16), nullable=False),
+    # Whether what its calls ask and are answered is kept, in call_contents.
+    Column("keep_content", Boolean, nullable=False, server_default=false()),
     Column("enabled", Boolean, nullable=False),
     Column("source", String(16), nullable=False),
     Column("withdrawn_at_us", Instant),

@@ -270,3 +270,17 @@ def test_a_plan_takes_five_microseconds_at_most_where_nothing_is_wrong() -> None
     table = make(ABC, route("m", candidate("a", 1), candidate("b", 2)))
     health = healthy()
     assert best_us(lambda: table.plan("m", TEXT, health, never)) < 5  # 0.3 where nothing else runs
+
+
+@pytest.mark.parametrize("priorities", [(1, 2), (1, 1)], ids=["ready-made", "dealt"])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_plan_says_whether_its_route_keeps_content(
+    priorities: tuple[int, int], *, keeps: bool
+) -> None:
+    candidates = tuple(candidate(name, each) for name, each in zip("ab", priorities, strict=True))
+    part = RoutingPart(
+        [endpoint("a"), endpoint("b")],
+        [RouteEntry("m", TEXT.value, candidates=candidates, keep_content=keeps)],
+    )
+    plan = RouteTable(part).plan("m", TEXT, healthy(), random.random)
+    assert plan.keep_content is keeps

@@ -4,6 +4,7 @@ Source: OpenAI's API reference for chat completions, completions, embeddings and
 its SDK sends and retries (requests as of openai-python 2).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
@@ -12,7 +13,9 @@ import msgspec
 from tollbridge.core.call import Operation
 from tollbridge.core.errors import InvalidRequestError, TollbridgeError
 from tollbridge.core.plan import Endpoint
-from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
+from tollbridge.providers.dialects.duplicates import Fields
+from tollbridge.providers.dialects.openai_stream import with_tier
+from tollbridge.providers.request import UNNAMED, Answer, MalformedAnswerError, Request, label_of
 
 TARGETS: Mapping[Operation, str] = {
     Operation.CHAT_COMPLETION: "/chat/completions",
@@ -22,7 +25,9 @@ TARGETS: Mapping[Operation, str] = {
 
 # The keys of content parts that bill by what they hold, as JSON writes them; a part's type counts
 # once more, and too many is on the safe side.
-ATTACHMENTS = (b'"image_url"', b'"input_audio"', b'"file"')
+ATTACHMENTS = (b'"image_url"', b'"input_audio"')
+FILE = b'"file"'
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 # Under these quirks an endpoint deviates from the dialect; endpoints.toml says which has which.
 NO_STREAM_OPTIONS = "no_stream_options"
@@ -40,8 +45,8 @@ class _StreamOptions(msgspec.Struct):
 
 
 class _Chat(msgspec.Struct):
-    model: Name
-    messages: list[msgspec.Raw]
+    messages: msgspec.Raw
+    model: Name = UNNAMED
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     max_tokens: Tokens | None = None
@@ -52,8 +57,8 @@ class _Chat(msgspec.Struct):
 
 
 class _Completion(msgspec.Struct):
-    model: Name
-    prompt: str | list[msgspec.Raw] | None = None
+    model: Name = UNNAMED
+    prompt: msgspec.Raw = msgspec.Raw()
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     max_tokens: Tokens | None = None
@@ -63,9 +68,19 @@ class _Completion(msgspec.Struct):
 
 
 class _Embedding(msgspec.Struct):
-    model: Name
-    input: str | list[msgspec.Raw]
+    input: msgspec.Raw
+    model: Name = UNNAMED
     user: str | None = None
+
+
+# What is acted on, beside the one long field: see duplicates.py.
+CHAT_FIELDS = Fields("messages", [name for name in _Chat.__struct_fields__ if name != "messages"])
+COMPLETION_FIELDS = Fields(
+    "prompt", [name for name in _Completion.__struct_fields__ if name != "prompt"]
+)
+EMBEDDING_FIELDS = Fields(
+    "input", [name for name in _Embedding.__struct_fields__ if name != "input"]
+)
 
 
 class _Answer(msgspec.Struct):
@@ -75,6 +90,8 @@ class _Answer(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
     data: list[msgspec.Raw] | None = None
     error: Any = None
+    service_tier: Any = None
+    provider: Any = None
 
 
 class OpenAI:
@@ -159,7 +176,9 @@ class OpenAI:
         usage = cast("dict[str, Any]", answer.usage) if is_object else None
         if len(body) > USAGE_BYTES_MAX and len(self._encode(usage)) > USAGE_BYTES_MAX:
             usage = None
-        return Answer(usage, label_of(answer.model), label_of(answer.id))
+        if usage is not None:
+            usage = with_tier(usage, answer.service_tier)
+        return Answer(usage, label_of(answer.model), label_of(answer.id), label_of(answer.provider))
 
     def render_error(self, error: TollbridgeError) -> bytes:
         """Return an error as OpenAI's SDK expects it."""
@@ -171,6 +190,12 @@ class OpenAI:
 
     def _read_chat(self, body: bytes) -> Request:
         chat = self._chat(body)
+        CHAT_FIELDS.refuse_twice(body, chat.messages)
+        _require(chat.messages, "messages", list[msgspec.Raw], b"[")
+        plain = body
+        if b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None:
+            # No way of writing a name hides an attachment.
+            plain = self._encode(msgspec.json.decode(body))
         return Request(
             Operation.CHAT_COMPLETION,
             body,
@@ -180,11 +205,13 @@ class OpenAI:
             chat.max_completion_tokens or chat.max_tokens,
             chat.n or 1,
             label_of(chat.safety_identifier or chat.user),
-            sum([body.count(part) for part in ATTACHMENTS]),
+            sum([plain.count(part) for part in ATTACHMENTS]),
+            FILE in plain,
         )
 
     def _read_completion(self, body: bytes) -> Request:
         completion = self._completion(body)
+        COMPLETION_FIELDS.refuse_twice(body, completion.prompt)
         return Request(
             Operation.COMPLETION,
             body,
@@ -198,15 +225,33 @@ class OpenAI:
 
     def _read_embedding(self, body: bytes) -> Request:
         embedding = self._embedding(body)
+        EMBEDDING_FIELDS.refuse_twice(body, embedding.input)
+        _require(embedding.input, "input", str | list[msgspec.Raw], b'["')
         customer = label_of(embedding.user)
         return Request(Operation.EMBEDDING, body, embedding.model, customer=customer)
 
 
-def _prompts(prompt: str | list[msgspec.Raw] | None) -> int:
+def _prompts(prompt: msgspec.Raw) -> int:
     """Return how many prompts a completion has: a list of numbers is one, said in tokens."""
-    if not isinstance(prompt, list) or not prompt or bytes(prompt[0])[:1].isdigit():
+    if not prompt:
         return 1
-    return len(prompt)
+    _require(prompt, "prompt", str | list[msgspec.Raw] | None, b'["n')
+    if bytes(memoryview(prompt)[:1]) != b"[":
+        return 1
+    prompts: list[msgspec.Raw] = msgspec.json.decode(prompt, type=list[msgspec.Raw])
+    if not prompts or bytes(prompts[0])[:1].isdigit():
+        return 1
+    return len(prompts)
+
+
+def _require(value: msgspec.Raw, name: str, kind: Any, begins: bytes) -> None:
+    """Raise ValidationError where a long field's value, not decoded so far, is of another kind."""
+    if bytes(memoryview(value)[:1]) in begins:
+        return
+    try:
+        msgspec.json.decode(value, type=kind)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{error} - at `$.{name}`") from error
 
 
 def _invalid(message: str) -> InvalidRequestError:

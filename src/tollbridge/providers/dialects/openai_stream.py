@@ -14,6 +14,7 @@ import msgspec
 
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.providers.frames import data_of, split_frames
+from tollbridge.providers.redact import redact, redact_frame
 from tollbridge.providers.request import label_of
 
 UsageMerge = Callable[[dict[str, Any] | None, dict[str, Any]], dict[str, Any]]
@@ -24,6 +25,7 @@ _FINISH_REASON = re.compile(rb'"finish_reason"\s*:\s*"')
 _DONE = b"[DONE]"
 # What a usage object may take in our records; no known one comes near.
 USAGE_BYTES_MAX = 64 * 1024
+TIER_LENGTH_MAX = 100
 # Comments before the first data frame are kept up to this.
 COMMENTS_BYTES_MAX = 64 * 1024
 
@@ -38,16 +40,25 @@ class _Frame(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
     usage: dict[str, Any] | None = None
     x_groq: _Group | None = None
+    service_tier: Any = None
     error: Any = None
+    provider: Any = None
 
 
 class StreamFailedError(Exception):
-    """The provider says in the stream that it failed."""
+    """The provider says in the stream that it failed. `frame` is None where it is too long."""
 
     def __init__(self, frame: bytes, data: bytes, error: Any) -> None:
-        super().__init__(str(error)[:500])
-        self.frame = frame
+        super().__init__(redact(str(error)))
+        self.frame = redact_frame(frame)
         self.data = data
+
+
+def with_tier(usage: dict[str, Any], tier: object) -> dict[str, Any]:
+    """Return a usage object with the service tier that is stated beside it: prices differ by it."""
+    if not isinstance(tier, str) or not 0 < len(tier) <= TIER_LENGTH_MAX:
+        return usage
+    return {**usage, "service_tier": tier}
 
 
 class OpenAIStream:
@@ -60,7 +71,8 @@ class OpenAIStream:
         self._shows_usage = shows_usage
         self._merge_usage = merge_usage
         self._comments = b""
-        self._failure: StreamFailedError | ValueError | None = None
+        self.failure: StreamFailedError | ValueError | None = None
+        """How the stream went wrong, once it has."""
         self.finished = False
         """A frame said that the answer is whole: a finish reason, usage, or the end mark."""
 
@@ -79,6 +91,7 @@ class OpenAIStream:
             first = _read(frame, data)
             self._attempt.served_model = label_of(first.model)
             self._attempt.response_id = label_of(first.id)
+            self._attempt.aggregator_provider = label_of(first.provider)
             break
         else:
             # They commit us to nothing yet, but belong to the stream if there is to be one.
@@ -95,9 +108,18 @@ class OpenAIStream:
 
         Of a piece that goes wrong, what stands before is returned; `raise_failure` then raises.
         """
-        if _SAYS_SOMETHING.search(whole) is None and _DONE not in whole and _is_plain(whole):
+        if _SAYS_SOMETHING.search(whole) is not None:
+            return self._sift(whole)
+        if whole.startswith(b"data: {") and whole.find(b"\n") == len(whole) - 2:
+            self._attempt.chunks += 1  # one frame of one line: what a read of a stream usually is
+            return whole
+        if _DONE not in whole and _is_plain(whole):
             self._attempt.chunks += whole.count(b"\n\n") + whole.count(b"\n\r\n")
             return whole
+        return self._sift(whole)
+
+    def _sift(self, whole: bytes) -> bytes:
+        """Look at each frame."""
         out = bytearray()
         try:
             for frame in split_frames(whole):
@@ -106,7 +128,7 @@ class OpenAIStream:
                 elif frame[0] in b"\r\n":  # surplus line ends belong to the frame before
                     out += frame[: -len(frame.lstrip(b"\r\n"))]
         except (StreamFailedError, ValueError) as error:
-            self._failure = error
+            self.failure = error
         return bytes(out)
 
     def last(self, frame: bytes) -> bytes:
@@ -118,8 +140,8 @@ class OpenAIStream:
 
     def raise_failure(self) -> None:
         """Raise StreamFailedError or ValueError where the stream went wrong."""
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
     def _look(self, frame: bytes) -> bool:
         """Note what one frame says; return whether the caller gets it."""
@@ -140,6 +162,7 @@ class OpenAIStream:
         usage = said.usage or (said.x_groq.usage if said.x_groq is not None else None)
         if usage is None or len(data) > USAGE_BYTES_MAX:
             return True
+        usage = with_tier(usage, said.service_tier)
         self._attempt.usage = self._merge_usage(self._attempt.usage, usage)
         if said.choices:
             return True
