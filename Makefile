@@ -59,6 +59,8 @@ tidy: $(READY)
 	@$(BIN)/pytest tests/tidy tests/contract/test_lock_files.py
 
 bench: $(READY) ## the side-by-side benchmark and the large-data tests
+	@$(BIN)/python -m bench.micro.rating
+	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench
 
 lock: $(READY) ## remake requirements/*.lock, keeping what still fits (LOCK=--upgrade takes the newest)

@@ -53,6 +53,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default 5)")
     parser.add_argument("--load-s", type=float, help="length of a load (default 8)")
     parser.add_argument(
+        "--rows",
+        type=int,
+        default=0,
+        help="measure the drain once more with so many calls in the books, e.g. 10000000",
+    )
+    parser.add_argument(
         "--write", type=Path, help="write the report here too, e.g. docs/benchmarks.md"
     )
     return parser.parse_args()
@@ -66,6 +72,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         warm_up_s=base.warm_up_s,
         rounds=options.rounds or base.rounds,
         quick=base.quick,
+        rows=options.rows,
     )
 
 

@@ -270,11 +270,11 @@ def watch_others(results: Results, plan: Plan) -> Generator[None]:
 
 
 def run_drain(plan: Plan, results: Results) -> list[Figure]:
-    """Hand over to bench/drain.py: `measure(*, quick: bool) -> list[Figure]`."""
+    """Hand over to bench/drain.py: `measure(*, quick: bool, rows: int) -> list[Figure]`."""
     if importlib.util.find_spec("bench.drain") is None:
         results.notes.append("The drain lane is not there yet (bench/drain.py).")
         return []
-    return importlib.import_module("bench.drain").measure(quick=plan.quick)
+    return importlib.import_module("bench.drain").measure(quick=plan.quick, rows=plan.rows)
 
 
 def _shortfall(wanted: int, found: int) -> int:

@@ -40,6 +40,8 @@ class Plan:
     streams: int = 200
     strangers_share_max: float = 0.10
     quick: bool = False
+    rows: int = 0
+    """Calls that are in the books before the drain is measured once more; 0: it is not."""
 
 
 @dataclass(slots=True)

@@ -74,6 +74,8 @@ def commands(group: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
     """Yield every command that can be run, with its names from the first one on."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield (*names, name), command
             yield from commands(command, (*names, name))
         else:
             yield (*names, name), command

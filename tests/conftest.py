@@ -1,3 +1,3 @@
 """Fixtures for all tests; each group lives in its own module under tests/support."""
 
-pytest_plugins = ["tests.support.databases"]
+pytest_plugins = ["tests.support.databases", "tests.support.terminal"]

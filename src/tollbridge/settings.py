@@ -9,10 +9,13 @@ data directory.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tollbridge.core.schedule import Schedule
+
 MIB = 1024 * 1024
+ARCHIVE_CRON = "TOLLBRIDGE_DETAILS_ARCHIVE_CRON"
 
 
 class Settings(BaseSettings):
@@ -152,11 +155,22 @@ class Settings(BaseSettings):
         ge=1,
         description="Output tokens held, and sent as the cap, where a call names none.",
     )
+    reserve_file_tokens: int = Field(
+        default=1_050_000,
+        ge=0,
+        description="Input tokens held, beside its bytes, where a call attaches files: the largest "
+        "context window of the models in use, which all files of a call share.",
+    )
     reserve_wait_ms: int = Field(
         default=300, ge=0, description="Time a would-be refusal waits for idle leases to come back."
     )
     lease_target_s: float = Field(
         default=10.0, gt=0, description="Time that one lease should last."
+    )
+    lease_keep_days: float = Field(
+        default=30.0,
+        ge=0,
+        description="Time that a lease is kept after it has ended and leases nothing any more.",
     )
     snapshot_stale_max_s: float = Field(
         default=900.0, gt=0, description="Time that workers serve on without the office."
@@ -186,6 +200,30 @@ class Settings(BaseSettings):
         default=50, ge=1, description="Time between two looks at the spool."
     )
     evidence_keep_days: int = Field(default=30, ge=0, description="Time that raw evidence is kept.")
+    details_keep_months: int = Field(
+        default=13,
+        ge=1,
+        le=1200,
+        description="Calendar months that details stay before they move to the archive.",
+    )
+    details_archive_cron: str = Field(
+        default="0 3 * * *",
+        description="When they are moved besides at each start: minute, hour, day of month, month "
+        "and day of week, in UTC.",
+    )
+    details_archive_batch_rows: int = Field(
+        default=1000, ge=1, le=20_000, description="Calls that move in one transaction."
+    )
+    content_bytes_max: int = Field(
+        default=64 * 1024,
+        ge=0,
+        le=8 * MIB,
+        description="Size up to which a prompt, and likewise an answer, is kept, where a key or "
+        "route asks for it.",
+    )
+    content_keep_days: int = Field(
+        default=30, ge=0, description="Time that prompts and answers are kept."
+    )
     estimate_bytes_per_token: int = Field(
         default=4,
         ge=1,
@@ -193,6 +231,18 @@ class Settings(BaseSettings):
     )
     estimate_tokens_per_chunk: int = Field(
         default=1, ge=1, description="Output tokens per chunk, where a provider reported nothing."
+    )
+
+    intake_records_max: int = Field(
+        default=5000, ge=1, description="Records of one report of another gateway."
+    )
+    intake_future_max_s: float = Field(
+        default=300.0, ge=0, description="How far the clock of another gateway may be ahead."
+    )
+    intake_spool_mb: int = Field(
+        default=1024,
+        ge=1,
+        description="Spool that waits to come into the books, beyond which no report is taken.",
     )
 
     log_calls: bool = Field(
@@ -216,3 +266,9 @@ class Settings(BaseSettings):
         default=None,
         description="Named point at which the process kills itself; for crash tests alone.",
     )
+
+    @field_validator("details_archive_cron")
+    @classmethod
+    def _is_cron(cls, text: str) -> str:
+        """Raise ConfigurationError where it is no cron text, with the setting's name."""
+        return Schedule(text, ARCHIVE_CRON).cron

@@ -1,10 +1,7 @@
 """kill -9, at every named point and at random: no call is lost, none is doubled."""
 
 import asyncio
-import contextlib
-import os
 import random
-import signal
 from pathlib import Path
 
 import httpx
@@ -40,19 +37,27 @@ async def under_load(node: ServedNode, seconds: float, what: asyncio.Task[None] 
     await calls
 
 
-def kill(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 @pytest.mark.parametrize("point", [*POINTS_OF_WORKER, *POINTS_OF_OFFICE])
 async def test_a_process_that_dies_at_a_named_point_loses_and_doubles_nothing(
     tmp_path: Path, point: str
 ) -> None:
-    with process_sandbox(tmp_path / "sandbox.log") as provider:
+    await die_at(point, tmp_path, None)
+
+
+@pytest.mark.parametrize("point", POINTS_OF_OFFICE)
+async def test_the_same_holds_on_postgresql(
+    tmp_path: Path, postgresql_url: str, point: str
+) -> None:
+    """There the database lives on, and may end what its client had begun."""
+    await die_at(point, tmp_path, postgresql_url)
+
+
+async def die_at(point: str, folder: Path, database_url: str | None) -> None:
+    with process_sandbox(folder / "sandbox.log") as provider:
         config = config_of(provider.url, extra=HEADROOM)
-        async with served_node(tmp_path, config, workers=2, crash_at=f"{point}:20") as node:
+        async with served_node(
+            folder, config, database_url, workers=2, crash_at=f"{point}:20"
+        ) as node:
             await under_load(node, 2.0, None)
             node.kill_all()  # whoever was started again would die at the point again
             await node.start(crash_at="")
@@ -77,7 +82,7 @@ async def test_a_worker_killed_mid_stream_leaves_its_calls_interrupted_and_estim
             until = asyncio.Event()
             calls = asyncio.create_task(load(node, callers=4, until=until, stream_every=1))
             await asyncio.sleep(2.5)  # progress is journaled once a second
-            kill(node.pids("worker"))
+            node.kill("worker")
             until.set()
             await calls
             async with asyncio.timeout(20):
@@ -120,7 +125,7 @@ async def test_the_office_killed_before_a_segment_is_deleted_deletes_it_later(
             spool_tidy_s=0.2,
         ) as node:
             await under_load(node, 1.0, None)
-            kill(node.pids("worker"))
+            node.kill("worker")
             await asyncio.sleep(3)
             node.kill_all()
             spool = node.data_dir / "spool"
@@ -135,11 +140,20 @@ async def test_the_office_killed_before_a_segment_is_deleted_deletes_it_later(
 
 
 async def test_twenty_random_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
-    dice = random.Random(20)
-    rounds = 20
-    with process_sandbox(tmp_path / "sandbox.log") as provider:
+    await kill_at_random(20, tmp_path, None)
+
+
+async def test_random_kills_under_load_lose_and_double_nothing_on_postgresql(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    await kill_at_random(8, tmp_path, postgresql_url)
+
+
+async def kill_at_random(rounds: int, folder: Path, database_url: str | None) -> None:
+    dice = random.Random(rounds)
+    with process_sandbox(folder / "sandbox.log") as provider:
         config = config_of(provider.url, extra=HEADROOM)
-        async with served_node(tmp_path, config, workers=2) as node:
+        async with served_node(folder, config, database_url, workers=2) as node:
             until = asyncio.Event()
             calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
             for _ in range(rounds):
@@ -149,7 +163,7 @@ async def test_twenty_random_kills_under_load_lose_and_double_nothing(tmp_path: 
                         node.kill_all()
                         await node.start()
                     case role:
-                        kill(node.pids(role)[:1])
+                        node.kill(role)
             until.set()
             seen = await calls
             assert seen.get("200", 0) > 100, seen
@@ -170,7 +184,7 @@ async def test_workers_serve_on_while_the_office_is_dead_and_it_comes_back_under
             calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
             await asyncio.sleep(1.0)
             dead = node.pids("office")
-            kill(dead)
+            node.kill("office")
             async with asyncio.timeout(20):
                 while (await node.health()).get("office") != "ok" or node.pids("office") == dead:
                     await asyncio.sleep(0.05)

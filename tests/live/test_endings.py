@@ -19,7 +19,7 @@ from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.usage import UsageSource
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.pipeline import serve
-from tollbridge.providers.passage import Headers
+from tollbridge.providers.passage import HeaderLines
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.store import load_part
 from tollbridge.sandbox import Script
@@ -224,15 +224,25 @@ class FaultyReply:
     stalled = False
     cut_off = False
     started = False
+    is_full = False
     call_id: str | None = None
 
     def watch(self, on_gone: Callable[[], None] | None) -> None:
         pass
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def watch_room(self, on_room: Callable[[], None] | None) -> None:
+        pass
+
+    def push(self, data: bytes) -> None:
         raise RuntimeError("a bug while sending")
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def drain(self) -> None:
+        raise AssertionError("never reached")
+
+    async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
+        raise RuntimeError("a bug while sending")
+
+    async def start(self, status: int, headers: HeaderLines) -> None:
         self.started = True
 
     async def send(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from tests.support.node import KEY, Node, chat, config_of, running_node
 from tests.support.raw_caller import Answered, RawCaller, head, raw_caller, whole
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 from tollbridge.core.call import Ending
+from tollbridge.core.evidence import Progress
 from tollbridge.sandbox import Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -162,6 +163,42 @@ async def test_a_large_answer_that_is_taken_slowly_is_complete(
         assert len(answered.body) > 8_000_000
     calls = await node.ended(count + 1)
     assert calls[-1].closed.ending is Ending.COMPLETE
+
+
+async def test_a_stream_that_is_taken_slowly_is_whole_and_the_provider_is_held_back_meanwhile(
+    tmp_path: Path, provider: RunningSandbox
+) -> None:
+    provider.script(Script(chunks=400, chunk_bytes=100_000))
+    async with (
+        running_node(tmp_path, config_of(provider.url)) as node,
+        raw_caller(node) as caller,
+    ):
+        await caller.send(whole(chat(stream=True)))
+        await asyncio.sleep(1.5)  # the caller takes a few megabytes and no more
+        written = [one for one in node.records() if isinstance(one, Progress)]
+        answered = await caller.response()
+        assert answered.body.endswith(b"data: [DONE]\n\n")
+        call = (await node.ended(1))[0]
+        assert call.closed.ending is Ending.COMPLETE
+        assert call.closed.response_bytes == len(answered.body)
+        read_bytes = written[-1].attempt.output_bytes
+        assert read_bytes < 0.8 * call.closed.attempts[0].output_bytes, "the rest was left unread"
+
+
+async def test_an_idle_connection_is_closed_and_one_with_a_call_under_way_is_not(
+    tmp_path: Path, provider: RunningSandbox
+) -> None:
+    async with running_node(tmp_path, config_of(provider.url), keep_alive_timeout_s=1) as node:
+        async with raw_caller(node) as caller:
+            await caller.send(whole(chat()))
+            assert (await caller.response()).status == 200
+            began_s = asyncio.get_running_loop().time()
+            assert await caller.ended() == b""
+            assert 1.0 <= asyncio.get_running_loop().time() - began_s < 1.0 + SWEEP_S + 1.0
+        provider.script(Script(delay_first_byte_s=1.0 + SWEEP_S + 0.5))
+        async with raw_caller(node) as caller:
+            await caller.send(whole(chat()))
+            assert (await caller.response()).status == 200
 
 
 async def test_a_thousand_idle_connections_do_not_slow_a_call_down(node: Node) -> None:

@@ -14,6 +14,7 @@ from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
 from tollbridge.api.figures import OfficeFigures, WorkerFigures
 from tollbridge.core.clock import ManualClock
+from tollbridge.recording.intake import Intake
 from tollbridge.storage.unit import Database
 
 PEPPER = b"p" * 32
@@ -49,7 +50,7 @@ class Plane(msgspec.Struct):
 
 
 @asynccontextmanager
-async def control_plane(database: Database) -> AsyncGenerator[Plane]:
+async def control_plane(database: Database, intake: Intake | None = None) -> AsyncGenerator[Plane]:
     """Yield a control plane on a migrated database."""
     clock = ManualClock()
     faults: list[BaseException] = []
@@ -63,6 +64,7 @@ async def control_plane(database: Database) -> AsyncGenerator[Plane]:
             figures=lambda: planes[0].figures,
             on_fault=lambda _action, error: faults.append(error),
             body_bytes_max=64 * 1024,
+            intake=intake,
         )
     )
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)

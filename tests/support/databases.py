@@ -4,6 +4,7 @@ Fixtures (loaded by tests/conftest.py):
 
 - `database`: a `tollbridge.storage.unit.Database`, empty and migrated, one per test;
 - `database_url`: the address of that same database, for tests that start processes;
+- `postgresql_url`: the address of a migrated database on PostgreSQL, whatever the dialect;
 - `empty_database_url`: a database without any table.
 
 Each runs once per dialect. For one dialect only:
@@ -48,10 +49,11 @@ async def make_schema(url: str) -> None:
 
 def import_tables() -> None:
     """Define every package's tables on the metadata."""
+    importlib.import_module("tollbridge.storage.audit")
     importlib.import_module("tollbridge.storage.versions")
     root = Path(tollbridge.__file__).parent
-    for path in sorted(root.glob("*/tables.py")):
-        importlib.import_module(f"tollbridge.{path.parent.name}.tables")
+    for path in sorted(root.glob("*/*tables.py")):
+        importlib.import_module(f"tollbridge.{path.parent.name}.{path.stem}")
 
 
 class SqliteFiles:
@@ -157,6 +159,14 @@ async def database_url(
         yield f"sqlite:///{path}"
         _remove(path)
         return
+    name = await postgres_databases.copy()
+    yield postgres_databases.url(name)
+    await postgres_databases.drop(name)
+
+
+@pytest.fixture
+async def postgresql_url(postgres_databases: PostgresDatabases) -> AsyncIterator[str]:
+    """Return the address of a fresh migrated database on PostgreSQL."""
     name = await postgres_databases.copy()
     yield postgres_databases.url(name)
     await postgres_databases.drop(name)

@@ -7,19 +7,10 @@ from typing import Any, cast
 
 import msgspec
 
+from tests.support import evidence
 from tollbridge import pipeline
 from tollbridge.conclude import Conclusions
-from tollbridge.core.call import (
-    AttemptOutcome,
-    Bucket,
-    Caller,
-    Category,
-    Ending,
-    ErrorClass,
-    Hold,
-    Operation,
-    new_id,
-)
+from tollbridge.core.call import AttemptOutcome, Caller, Ending, ErrorClass, Hold, new_id
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.core.limits import LeaseCorrection
@@ -42,7 +33,7 @@ CONCLUSIONS = Conclusions(
     PriceBook(
         PricePart(
             rows=[
-                PriceRow(new_id(0), provider, "gpt-4o-mini", unit, rate, 1_000_000, 0, None, 0, "x")
+                PriceRow(new_id(0), provider, "gpt-4o-mini", unit, rate, 1_000_000, 0, None, "seed")
                 for provider in ("openai", "aimlapi")
                 for unit, rate in (("input", "0.15"), ("output", "0.60"))
             ]
@@ -129,31 +120,21 @@ class SpoolingWorker:
 
 def opened_call(now_us: int, **changes: Any) -> Opened:
     """Return an ordinary call's opening."""
-    opened = Opened(
-        call_id=new_id(now_us),
-        opened_at_us=now_us,
-        received_at_us=now_us,
-        caller=Caller("key-1", "ci", "ada", "main"),
-        method="POST",
-        path="/v1/chat/completions",
-        operation=Operation.CHAT_COMPLETION,
-        category=Category.TEXT,
-        bucket=Bucket.OPENAI,
-        label="gpt-4o-mini",
-        stream=False,
-        request_bytes=400,
-        expected_provider="openai",
-        planned=("openai/gpt-4o-mini: priority 1",),
-        attempt=begun(1, now_us),
-    )
-    return msgspec.structs.replace(opened, **changes)
+    known: dict[str, Any] = {
+        "call_id": new_id(now_us),
+        "opened_at_us": now_us,
+        "received_at_us": now_us,
+        "caller": Caller("key-1", "ci", "ada", "main"),
+        "request_bytes": 400,
+        "planned": ("openai/gpt-4o-mini: priority 1",),
+        "attempt": begun(1, now_us),
+    }
+    return evidence.an_opened(**{**known, **changes})
 
 
 def begun(number: int, now_us: int, provider: str = "openai") -> AttemptEvidence:
     """Return an attempt of which nothing is known but that it began."""
-    return AttemptEvidence(
-        number, provider, provider, "openai", "gpt-4o-mini", "priority 1", now_us
-    )
+    return evidence.begun(number=number, endpoint=provider, provider=provider, started_at_us=now_us)
 
 
 def succeeded(attempt: AttemptEvidence, now_us: int) -> AttemptEvidence:

@@ -6,14 +6,15 @@ from typing import Any
 from tollbridge.core.call import AttemptOutcome, Bucket, Caller, Category, Ending, Operation
 from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.prices import PER_OF, PricePart, PriceRow
+from tollbridge.rating.prices import PricePart, PriceRow
+from tollbridge.rating.unit_names import PER_OF
 
 NOW_US = 1_767_225_600_000_000
 CALL_ID = "019b7595-6c00-7000-8000-000000000001"
 
 
-def an_attempt(**changes: Any) -> AttemptEvidence:
-    """Return a successful attempt at gpt-4o-mini of openai, without usage."""
+def begun(**changes: Any) -> AttemptEvidence:
+    """Return an attempt at gpt-4o-mini of openai, of which nothing is known but that it began."""
     known: dict[str, Any] = {
         "number": 1,
         "endpoint": "main",
@@ -22,11 +23,18 @@ def an_attempt(**changes: Any) -> AttemptEvidence:
         "model": "gpt-4o-mini",
         "reason": "priority 1",
         "started_at_us": NOW_US,
+    }
+    return AttemptEvidence(**{**known, **changes})
+
+
+def an_attempt(**changes: Any) -> AttemptEvidence:
+    """Return a successful attempt at gpt-4o-mini of openai, without usage."""
+    known: dict[str, Any] = {
         "outcome": AttemptOutcome.SUCCEEDED,
         "written": True,
         "http_status": 200,
     }
-    return AttemptEvidence(**{**known, **changes})
+    return begun(**{**known, **changes})
 
 
 def an_opened(**changes: Any) -> Opened:
@@ -63,26 +71,22 @@ def a_closed(**changes: Any) -> Closed:
 def price_rows(
     provider: str, model: str, rates: Mapping[str, str], **changes: Any
 ) -> list[PriceRow]:
-    """Return price rows that have always held, with ids "provider/model/unit"."""
+    """Return price rows that have always held, with ids "provider/model/unit" and conditions."""
     known: dict[str, Any] = {
         "valid_from_us": 0,
         "valid_to_us": None,
-        "recorded_at_us": 0,
         "source": "seed",
         **changes,
     }
-    return [
-        PriceRow(
-            id=f"{provider}/{model}/{unit}",
-            provider=provider,
-            model=model,
-            unit=unit,
-            rate_usd=rate,
-            per=PER_OF[unit],
-            **known,
+    rows: list[PriceRow] = []
+    for unit, rate in rates.items():
+        stated: dict[str, Any] = {"per": PER_OF[unit], **known}
+        identity = f"{provider}/{model}/{unit}{known.get('conditions', '')}"
+        row = PriceRow(
+            id=identity, provider=provider, model=model, unit=unit, rate_usd=rate, **stated
         )
-        for unit, rate in rates.items()
-    ]
+        rows.append(row)
+    return rows
 
 
 def a_book(provider: str, model: str, rates: Mapping[str, str]) -> PriceBook:

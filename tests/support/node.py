@@ -119,7 +119,7 @@ async def running_node(
     secrets = load_secrets(settings, places)
     known = {"CI_KEY": KEY, **(environment or {})}
     prepared = await prepare(database, settings, secrets, SystemClock(), known, None)
-    office = Office(settings, database, secrets)
+    office = Office(settings, database, secrets, known)
     office_task = asyncio.create_task(office.run(prepared, None))
     worker = Worker(settings)
     worker_task = asyncio.create_task(worker.run(None))

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.bytecode import compiled_once
 from tests.support.node import KEY
 
 START_MAX_S = 40.0
@@ -56,13 +57,14 @@ class ServedNode:
             **more,
         }
         names = {f"TOLLBRIDGE_{name.upper()}": str(value) for name, value in given.items()}
-        return {**os.environ, "CI_KEY": KEY, **names}
+        return {**os.environ, **compiled_once(), "CI_KEY": KEY, **names}
 
-    async def start(self, **more: Any) -> None:
-        """Start it and wait until it serves."""
+    async def start(self, *, open_files: int | None = None, **more: Any) -> None:
+        """Start it and wait until it serves; `open_files` is the soft limit it is given."""
+        limit = [] if open_files is None else ["prlimit", f"--nofile={open_files}:"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "serve"],
+                [*limit, COMMAND, "serve"],
                 env=self.environment(more),
                 cwd=self.folder,
                 stdout=log,
@@ -96,6 +98,12 @@ class ServedNode:
         """Return the process ids of all workers, or of the office."""
         return [pid for pid, word in self.children().items() if word == role]
 
+    def kill(self, role: str, count: int = 1) -> None:
+        """Kill that many of the workers, or the office; whoever is gone already is passed by."""
+        for pid in self.pids(role)[:count]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def kill_all(self) -> None:
         """Kill the supervisor and every child at once, as a power switch would."""
         assert self.process is not None
@@ -110,6 +118,22 @@ class ServedNode:
             return -1
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
+
+    def command(
+        self, *arguments: str, status: int = 0, **more: Any
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run `tollbridge ARGUMENTS` in the node's environment; it must end with `status`."""
+        ended = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment(more),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == status, ended.stdout + ended.stderr
+        return ended
 
     async def health(self) -> dict[str, Any]:
         """Return what /healthz says; {} where nobody answers."""
@@ -130,12 +154,17 @@ class ServedNode:
 
 @contextlib.asynccontextmanager
 async def served_node(
-    folder: Path, config: str, database_url: str | None = None, **settings: Any
+    folder: Path,
+    config: str,
+    database_url: str | None = None,
+    *,
+    open_files: int | None = None,
+    **settings: Any,
 ) -> AsyncGenerator[ServedNode]:
     """Start a node; whatever is left of it is ended afterwards."""
     node = ServedNode(folder, config, database_url, settings)
-    await node.start()
     try:
+        await node.start(open_files=open_files)  # inside: a start that takes too long ends too
         yield node
     finally:
         if node.process is not None and node.process.poll() is None:

@@ -29,9 +29,15 @@ class Answered(NamedTuple):
 class RawCaller:
     """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        wait_max_s: float = WAIT_MAX_S,
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._wait_max_s = wait_max_s
 
     async def send(self, data: bytes) -> None:
         """Send bytes; those that nobody takes any more are lost."""
@@ -49,7 +55,7 @@ class RawCaller:
 
     async def response(self, *, to_head: bool = False) -> Answered:
         """Read one response: with a length, chunked, or without a body."""
-        async with asyncio.timeout(WAIT_MAX_S):
+        async with asyncio.timeout(self._wait_max_s):
             head = await self._reader.readuntil(b"\r\n\r\n")
             first, *lines = head.decode("latin-1").split("\r\n")
             headers = {

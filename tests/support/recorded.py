@@ -5,20 +5,11 @@ from datetime import UTC
 
 import msgspec
 
+from tests.support.evidence import a_closed, an_attempt, an_opened, begun
 from tollbridge.conclude import Conclusions, conclude
-from tollbridge.core.call import (
-    AttemptOutcome,
-    Bucket,
-    Caller,
-    Category,
-    Ending,
-    ErrorClass,
-    Hold,
-    Operation,
-    new_id,
-)
+from tollbridge.core.call import AttemptOutcome, Bucket, Caller, Ending, ErrorClass, Hold, new_id
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Closed, Opened
+from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Opened
 from tollbridge.core.settlement import Settlement
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating import store as rating_store
@@ -45,6 +36,7 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str = "01940000-0000-7000-8000-000000000001"
     key_name: str = "ci"
     project: str = "default"
+    bucket: Bucket = Bucket.OPENAI
     input_tokens: int = 2518
     output_tokens: int = 242
     fails_first: bool = False
@@ -74,32 +66,34 @@ class NoLedger:
 def opened_call(spec: CallSpec) -> Opened:
     """Return the record that lets a call in."""
     attempts = _attempts(spec)
-    return Opened(
+    first = attempts[0]
+    return an_opened(
         call_id=new_id(spec.at_us),
         opened_at_us=spec.at_us - 500_000,
         received_at_us=spec.at_us - 501_000,
         caller=Caller(spec.key_id, spec.key_name, spec.user, spec.project),
-        method="POST",
-        path="/v1/chat/completions",
-        operation=Operation.CHAT_COMPLETION,
-        category=Category.TEXT,
-        bucket=Bucket.OPENAI,
         label=spec.label,
-        stream=False,
+        bucket=spec.bucket,
         request_bytes=2048,
-        expected_provider=attempts[0].provider,
+        expected_provider=first.provider,
         planned=tuple(f"{one.endpoint}/{one.model}: {one.reason}" for one in attempts),
         holds=(Hold("lease-1", "budget-1", NOON_US, spec.hold_nanousd),)
         if spec.hold_nanousd
         else (),
-        attempt=_begun(attempts[0]),
+        attempt=begun(
+            endpoint=first.endpoint,
+            provider=first.provider,
+            model=first.model,
+            reason=first.reason,
+            started_at_us=first.started_at_us,
+        ),
     )
 
 
 def ended_call(spec: CallSpec) -> CallEvidence:
     """Return the evidence of an ended call."""
     opened = opened_call(spec)
-    closed = Closed(
+    closed = a_closed(
         call_id=opened.call_id,
         closed_at_us=spec.at_us,
         ending=Ending.ALL_REFUSED if spec.refused else Ending.COMPLETE,
@@ -120,7 +114,7 @@ async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
         conclusions = Conclusions(book, EstimateRules())
         accounts = [conclude(one, conclusions) for one in evidence]
         sources = {
-            one.opened.call_id: Source("node-1", "worker-1", "segment", 0, _raw(one))
+            one.opened.call_id: Source("node-1", "worker-1", "segment", 0, raw_of(one))
             for one in evidence
         }
         shelf = Shelf(RecordingStore(unit.dialect), Days(UTC), 1000)
@@ -132,63 +126,36 @@ async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
 def _attempts(spec: CallSpec) -> list[AttemptEvidence]:
     attempts: list[AttemptEvidence] = []
     if spec.fails_first or spec.refused:
-        attempts.append(
-            AttemptEvidence(
-                number=1,
-                endpoint="aimlapi",
-                provider="aimlapi",
-                dialect="openai",
-                model=spec.model,
-                reason="priority 1",
-                started_at_us=spec.at_us - 400_000,
-                outcome=AttemptOutcome.FAILED,
-                written=True,
-                ended_at_us=spec.at_us - 300_000,
-                http_status=500,
-                error_class=ErrorClass.UPSTREAM_ERROR,
-                message="out of order",
-            )
+        failed = an_attempt(
+            endpoint="aimlapi",
+            provider="aimlapi",
+            model=spec.model,
+            started_at_us=spec.at_us - 400_000,
+            outcome=AttemptOutcome.FAILED,
+            ended_at_us=spec.at_us - 300_000,
+            http_status=500,
+            error_class=ErrorClass.UPSTREAM_ERROR,
+            message="out of order",
         )
+        attempts.append(failed)
     if not spec.refused:
-        attempts.append(
-            AttemptEvidence(
-                number=len(attempts) + 1,
-                endpoint=spec.provider,
-                provider=spec.provider,
-                dialect="openai",
-                model=spec.model,
-                reason="priority 2",
-                started_at_us=spec.at_us - 250_000,
-                outcome=AttemptOutcome.SUCCEEDED,
-                written=True,
-                first_byte_at_us=spec.at_us - 100_000,
-                ended_at_us=spec.at_us,
-                http_status=200,
-                served_model=spec.model,
-                usage={
-                    "prompt_tokens": spec.input_tokens,
-                    "completion_tokens": spec.output_tokens,
-                },
-            )
+        served = an_attempt(
+            number=len(attempts) + 1,
+            endpoint=spec.provider,
+            provider=spec.provider,
+            model=spec.model,
+            reason="priority 2",
+            started_at_us=spec.at_us - 250_000,
+            first_byte_at_us=spec.at_us - 100_000,
+            ended_at_us=spec.at_us,
+            served_model=spec.model,
+            usage={"prompt_tokens": spec.input_tokens, "completion_tokens": spec.output_tokens},
         )
+        attempts.append(served)
     return attempts
 
 
-def _begun(attempt: AttemptEvidence) -> AttemptEvidence:
-    """Return an attempt as it stood before its first byte left."""
-    return msgspec.structs.replace(
-        attempt,
-        outcome=AttemptOutcome.CUT_SHORT,
-        first_byte_at_us=None,
-        ended_at_us=None,
-        http_status=None,
-        error_class=None,
-        message=None,
-        served_model=None,
-        usage=None,
-    )
-
-
-def _raw(evidence: CallEvidence) -> bytes:
+def raw_of(evidence: CallEvidence) -> bytes:
+    """Return evidence as the drain keeps it."""
     encode = msgspec.json.encode
     return b'{"opened":%b,"closed":%b}' % (encode(evidence.opened), encode(evidence.closed))

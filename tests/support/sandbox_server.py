@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
+from tests.support.bytecode import compiled_once
 from tollbridge.core.clock import Clock
 from tollbridge.sandbox import LogEntry, Sandbox, Script, read_log, running
 
@@ -77,7 +79,9 @@ def process_sandbox(log_path: Path, *, port: int = 0) -> Generator[SandboxProces
     """Start `python -m tollbridge.sandbox`, wait until it listens, and end it afterwards."""
     command: list[Any] = [sys.executable, "-m", "tollbridge.sandbox", "--exit-with-parent"]
     command += ["--port", str(port), "--log", str(log_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **compiled_once()}
+    )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

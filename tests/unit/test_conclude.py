@@ -1,8 +1,11 @@
-from tests.support.evidence import a_book, a_closed, an_attempt, an_opened
+from tests.support.evidence import a_book, a_closed, an_attempt, an_opened, price_rows
 from tollbridge.conclude import Conclusions, charge_of, conclude
 from tollbridge.core.call import AttemptOutcome, Ending, Hold, Status
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.metering.estimate import EstimateRules
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.conditions import canonical
+from tollbridge.rating.prices import PricePart
 
 CHARGE_NANOUSD = 522_900
 RATES = {"input": "0.15", "output": "0.60"}
@@ -47,3 +50,28 @@ def test_only_a_call_that_came_whole_to_its_caller_is_completed() -> None:
         expected = Status.COMPLETED if ending is Ending.COMPLETE else Status.FAILED
         assert account.status is expected
         assert account.cost_nanousd == CHARGE_NANOUSD
+
+
+def test_behind_an_aggregator_the_price_is_that_of_who_ran_the_model() -> None:
+    model = "openai/gpt-oss-120b"
+    rows = price_rows(
+        "huggingface", model, RATES, conditions=canonical("test", {"upstream": "groq"})
+    )
+    conclusions = Conclusions(PriceBook(PricePart(rows=rows)), EstimateRules())
+
+    def cost_behind(upstream: str) -> int | None:
+        attempt = an_attempt(
+            provider="huggingface",
+            model=model,
+            served_model=model,
+            outcome=AttemptOutcome.SUCCEEDED,
+            written=True,
+            http_status=200,
+            headers={"x-inference-provider": upstream},
+            usage={"prompt_tokens": 2518, "completion_tokens": 242, "total_tokens": 2760},
+        )
+        call = CallEvidence(an_opened(), a_closed(attempts=(attempt,)))
+        return conclude(call, conclusions).cost_nanousd
+
+    assert cost_behind("groq") == CHARGE_NANOUSD
+    assert cost_behind("together") is None

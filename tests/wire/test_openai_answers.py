@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.support.evidence import NOW_US, a_book, a_closed, an_attempt, an_opened
-from tollbridge.attribution.attribute import attribute
+from tollbridge.attribution.attribute import attribute_attempt
+from tollbridge.attribution.ruling import builtin_rules
 from tollbridge.core.account import Confidence
 from tollbridge.core.call import AttemptOutcome, Operation
 from tollbridge.core.evidence import AttemptEvidence
@@ -74,7 +75,7 @@ def test_an_answer_comes_to_these_counts_and_this_cost(name: str, case: dict[str
     book = a_book(case["provider"], case["model"], case["rates"])
     models = tuple(model for model in (attempt.served_model, attempt.model) if model)
     rated = rate(usage, attempt.provider, models, NOW_US, book)
-    attribution = attribute(attempt)
+    attribution = attribute_attempt(attempt, builtin_rules())
 
     assert usage.counts == case["counts"]
     assert usage.source.value == case["source"]

@@ -7,12 +7,21 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from tollbridge.access.tokens import Tokens
+from tollbridge.api import aliases
 from tollbridge.api.control import (
+    attribution,
     budgets,
+    contents,
     endpoints,
+    gateway_usage,
     health,
+    intake,
+    intake_sources,
     keys,
+    models,
+    price_faults,
     prices,
+    reattribution,
     routes,
     sessions,
     usage,
@@ -22,6 +31,9 @@ from tollbridge.api.deps import Control, ControlServices, KeyRings
 from tollbridge.api.errors import ErrorEnvelope, add_handlers
 from tollbridge.api.identify import Identify
 from tollbridge.api.sign_in import SignIn, SignInLimits
+from tollbridge.attribution.store import RuleBook
+from tollbridge.providers.names import load_names
+from tollbridge.rating.model_costs import PriceBooks
 
 DESCRIPTION = """
 Who really served each call, what it cost, and whether the budget held.
@@ -46,10 +58,14 @@ def create_application(services: ControlServices) -> FastAPI:
         redirect_slashes=False,
         responses=dict(ERRORS),
     )
+    names = load_names()
     application.state.control = Control(
         services=services,
         tokens=Tokens(services.token_secret, services.token_lifetime_s),
         key_rings=KeyRings(services.pepper),
+        price_books=PriceBooks(),
+        rule_book=RuleBook(names.resolve),
+        provider_names=names,
         sign_in=SignIn(services.database, services.clock, SignInLimits()),
     )
     add_handlers(application, services.on_fault)
@@ -57,8 +73,28 @@ def create_application(services: ControlServices) -> FastAPI:
         Identify, clock=services.clock, body_bytes_max=services.body_bytes_max
     )
     resources = APIRouter(prefix="/api/v1")
-    for resource in (sessions, usage_logs, usage, keys, endpoints, routes, prices, budgets):
+    for resource in (
+        sessions,
+        usage_logs,
+        contents,
+        usage,
+        keys,
+        endpoints,
+        routes,
+        models,
+        prices,
+        price_faults,
+        budgets,
+        attribution,
+        reattribution,
+    ):
         resources.include_router(resource.router)
+    resources.include_router(intake.refusals)
+    resources.include_router(intake_sources.router)
+    resources.include_router(aliases.router)
     application.include_router(resources)
+    application.include_router(aliases.subscription, prefix="/api")
+    application.include_router(intake.router)
+    application.include_router(gateway_usage.router)
     application.include_router(health.router)
     return application

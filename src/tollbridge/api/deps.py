@@ -19,8 +19,12 @@ from tollbridge.access.tokens import Tokens
 from tollbridge.access.users import Role
 from tollbridge.api.figures import OfficeFigures
 from tollbridge.api.sign_in import SignIn
+from tollbridge.attribution.store import RuleBook
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import AuthenticationError, PermissionDeniedError
+from tollbridge.core.provider_names import ProviderNames
+from tollbridge.rating.model_costs import PriceBooks
+from tollbridge.recording.intake import Intake
 from tollbridge.storage.unit import Database, Unit
 from tollbridge.storage.versions import read_versions
 
@@ -43,8 +47,12 @@ class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
     on_fault: Callable[[str, BaseException], None]
     """Records an error of ours: (action, error)."""
     billing_zone: tzinfo = UTC
+    builtin_here: frozenset[str] = frozenset()
+    """The built-in endpoints that this node's environment has what they need for."""
     token_lifetime_s: int = 12 * 3600
     body_bytes_max: int = 1024 * 1024
+    intake: Intake | None = None
+    """Takes what other gateways report; None where there is no spool."""
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -58,6 +66,11 @@ class KeyRings:
         self._pepper = pepper
         self._version = -1
         self._ring: KeyRing | None = None
+
+    @property
+    def last(self) -> KeyRing | None:
+        """The keys as they were last read; None before that."""
+        return self._ring
 
     async def current(self, unit: Unit) -> KeyRing:
         """Return the keys as they stand in this unit."""
@@ -75,6 +88,9 @@ class Control(msgspec.Struct, frozen=True):
     services: ControlServices
     tokens: Tokens
     key_rings: KeyRings
+    price_books: PriceBooks
+    rule_book: RuleBook
+    provider_names: ProviderNames
     sign_in: SignIn
 
 
@@ -100,7 +116,7 @@ def control_of(request: Request) -> Control:
 
 ControlOf = Annotated[Control, Depends(control_of)]
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
     description="A token of POST /api/v1/auth/token, or an API key with the scope read or admin.",
@@ -109,7 +125,7 @@ _bearer = HTTPBearer(
 
 async def viewer_of(
     control: ControlOf,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> Viewer:
     """Return who asks. Raises AuthenticationError or PermissionDeniedError."""
     credential = None if credentials is None else credentials.credentials
@@ -135,6 +151,7 @@ async def admin_of(viewer: ViewerOf) -> Viewer:
 # For an address that only needs to know that somebody may ask, not who.
 SIGNED_IN = Depends(viewer_of)
 ADMIN = Depends(admin_of)
+AdminOf = Annotated[Viewer, ADMIN]
 
 
 async def _user(control: Control, unit: Unit, token: str) -> Viewer:

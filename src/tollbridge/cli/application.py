@@ -10,7 +10,26 @@ from collections.abc import Sequence
 import typer
 from pydantic import ValidationError
 
-from tollbridge.cli import backup, books, database, keys, ledger, prices, replay, serve, usage
+from tollbridge.cli import (
+    archive,
+    attribute_table,
+    backfill,
+    backup,
+    database,
+    detect,
+    doctor,
+    imports,
+    intake,
+    keys,
+    ledger,
+    models,
+    price_sources,
+    prices,
+    replay,
+    rules,
+    serve,
+    usage_show,
+)
 from tollbridge.core.errors import TollbridgeError
 from tollbridge.storage.faults import is_database_fault
 
@@ -26,14 +45,24 @@ application = typer.Typer(
     rich_markup_mode=None,
 )
 application.command("serve")(serve.serve)
-application.command("usage")(usage.usage)
+application.command("detect")(detect.detect)
+application.command("backfill")(backfill.backfill)
+application.command("attribute-table")(attribute_table.attribute_table)
 application.command("replay")(replay.replay)
-application.command("doctor")(books.doctor)
+application.command("import")(imports.import_usage)
+application.add_typer(intake.commands, name="intake")
+application.command("doctor")(doctor.doctor)
 application.command("backup")(backup.backup)
+application.add_typer(archive.commands, name="archive")
 application.add_typer(database.commands, name="db")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(ledger.commands, name="ledger")
+application.add_typer(models.commands, name="models")
+prices.commands.command("sync")(price_sources.sync)
+prices.commands.command("import")(price_sources.import_file)
 application.add_typer(prices.commands, name="prices")
+application.add_typer(rules.commands, name="rules")
+application.add_typer(usage_show.commands, name="usage")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import opened
 from tollbridge.cli.output import note, print_json, print_table
 from tollbridge.core.settlement import Discrepancy
 from tollbridge.insight.resource_queries import posted_provider_costs
@@ -20,24 +19,9 @@ from tollbridge.settings import Settings
 NOT_IN_ORDER = 1
 
 
-def doctor(
-    *,
-    books: Annotated[
-        bool, typer.Option("--books", help="Check the books. Without any check named: all.")
-    ] = False,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Make every roll-up anew from the calls, and compare.")
-    ] = False,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Check an installation, also while it runs. Exit status 1 where something is not in order.
-
-    Calls = attempts = roll-ups = postings, and each budget's spent and leased amounts, to the
-    last nano-dollar (in which money is shown here).
-    """
-    del books  # the only check there is
-    found = asyncio.run(_check(load_settings(data_dir=data_dir), deep=deep))
+def check_books(settings: Settings, *, deep: bool, as_json: bool) -> None:
+    """Print where two figures differ that should not. Exits with status 1 where there are any."""
+    found = asyncio.run(_check(settings, deep=deep))
     if as_json:
         print_json([msgspec.to_builtins(one) for one in found])
     elif found:

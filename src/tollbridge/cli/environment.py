@@ -1,5 +1,7 @@
 """Which installation does a command speak of, and how does it reach the database?"""
 
+import os
+import pwd
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +25,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def load_settings(**overrides: Any) -> Settings:
     """Return the settings; overrides that are None do not count."""
     return Settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def actor() -> str:
+    """Return who runs this command, for the audit log: the user of the operating system."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"cli:{os.getuid()}"  # a container may run as a user that nobody has named
 
 
 def database_url(settings: Settings) -> str:

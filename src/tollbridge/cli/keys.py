@@ -9,13 +9,14 @@ import typer
 
 from tollbridge.access import store
 from tollbridge.access.keys import KeyRow, KeyTerms, Minted, Scope
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
 from tollbridge.core.clock import SystemClock, to_text, to_us
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.processes.places import Places
 from tollbridge.processes.secrets import load_secrets
 from tollbridge.settings import Settings
+from tollbridge.storage import audit
 
 commands = typer.Typer(help="API keys.", no_args_is_help=True)
 PAGE_ROWS = 1000
@@ -80,6 +81,19 @@ def revoke(name: Name, *, data_dir: DataDir = None) -> None:
     print_line(f"key {row.terms.name} was revoked at {to_text(row.revoked_at_us or 0)}")
 
 
+@commands.command("keep-content")
+def keep_content(
+    name: Name,
+    *,
+    off: Annotated[bool, typer.Option("--off", help="Keep nothing from now on.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Keep prompts and answers of a key's calls from now on, for a time; or stop it."""
+    row = asyncio.run(_keep_content(load_settings(data_dir=data_dir), name, keep=not off))
+    does = "are kept" if row.terms.keep_content else "are not kept"
+    print_line(f"prompts and answers of key {row.terms.name} {does}")
+
+
 def expiry_us(text: str, now_us: int) -> int:
     """Return the instant that `--expires` names: days from now as `90d`, or ISO 8601 with a zone.
 
@@ -129,6 +143,13 @@ async def _list(settings: Settings) -> list[KeyRow]:
 async def _revoke(settings: Settings, name: str) -> KeyRow:
     async with opened(settings) as database, database.write() as unit:
         return await store.revoke_key(unit, name)
+
+
+async def _keep_content(settings: Settings, name: str, *, keep: bool) -> KeyRow:
+    async with opened(settings) as database, database.write() as unit:
+        row = await store.keep_content_of_key(unit, name, keep=keep)
+        await audit.record(unit, actor(), "keys.change", f"key:{name}", {"keep_content": keep})
+        return row
 
 
 def _shown(row: KeyRow) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import money_text, note, print_json, print_line, print_table, time_text
 from tollbridge.core.errors import NotFoundError
+from tollbridge.core.money import usd_text
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import LeaseOutstanding
 from tollbridge.settings import Settings
+from tollbridge.storage import audit
 
 commands = typer.Typer(help="Leases of budgets.", no_args_is_help=True)
 
@@ -51,7 +53,7 @@ def release(
 ) -> None:
     """Give back what a node that is gone for good still holds of the budgets.
 
-    If it lives after all, budgets may be overspent by what it held.
+    If it lives after all, budgets may be overspent by what it held. The audit log keeps who did it.
     """
     settings = load_settings(data_dir=data_dir)
     rows = asyncio.run(_outstanding(settings, node))
@@ -61,7 +63,7 @@ def release(
     note(f"the node {node} holds {money_text(total)} in {len(rows)} leases")
     if not yes:
         typer.confirm("Is it gone for good?", abort=True, err=True)
-    freed = asyncio.run(_release(settings, node))
+    freed = asyncio.run(_release(settings, node, len(rows)))
     print_line(f"{money_text(freed)} of the node {node} fell free")
 
 
@@ -76,6 +78,9 @@ async def _outstanding(settings: Settings, node: str | None) -> list[LeaseOutsta
                 return rows
 
 
-async def _release(settings: Settings, node: str) -> int:
+async def _release(settings: Settings, node: str, leases: int) -> int:
     async with opened(settings) as database, database.write() as unit:
-        return await store.release_node(unit, node)
+        freed = await store.release_node(unit, node)
+        details = {"freed_usd": usd_text(freed), "leases": leases}
+        await audit.record(unit, actor(), "ledger.release", f"node:{node}", details)
+    return freed

@@ -1,10 +1,12 @@
 """How does a command show what it found?"""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tollbridge.core.clock import to_datetime
@@ -44,6 +46,25 @@ def print_table(
         file=sys.stdout, width=None if terminal else UNBOUNDED_WIDTH, markup=False, highlight=False
     )
     console.print(table)
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Generator[Callable[[int], None]]:
+    """Show how far a long work has come; yields what is told how much more is done.
+
+    Nobody who looks at a file is shown one.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task(what, total=total)
+    with bar:
+        yield lambda done: bar.advance(task, done)
 
 
 def time_text(at_us: int | None) -> str:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
+from tollbridge.attribution.store import RuleBook
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.output import print_json, print_line, print_table
-from tollbridge.conclude import Conclusions
 from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import NotFoundError
@@ -18,9 +18,9 @@ from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import return_remainder
-from tollbridge.metering.estimate import EstimateRules
 from tollbridge.pipeline import Books, close
-from tollbridge.rating.book import PriceBook
+from tollbridge.processes.conclusions import make_conclusions
+from tollbridge.providers.names import load_names
 from tollbridge.rating.store import load_part
 from tollbridge.recording.closing import Closer
 from tollbridge.recording.record import Shelf
@@ -97,7 +97,7 @@ def replay(
 
 async def _replay(settings: Settings, only: int | None) -> tuple[int, list[QuarantineRow]]:
     async with opened(settings) as database:
-        closer = await _closer(database, settings)
+        closer = await make_closer(database, settings)
         replayed = await replay_quarantine(database, closer, only_id=only)
         async with database.read() as unit:
             waiting = await list_quarantine(unit, limit=SHOWN_MAX, only_id=only)
@@ -106,19 +106,17 @@ async def _replay(settings: Settings, only: int | None) -> tuple[int, list[Quara
 
 async def _dismiss(settings: Settings, quarantine_id: int) -> None:
     async with opened(settings) as database:
-        closer = await _closer(database, settings)
+        closer = await make_closer(database, settings)
         if not await dismiss(database, closer, quarantine_id, SystemClock().now_us()):
             raise NotFoundError(f"there is no record {quarantine_id} in quarantine")
 
 
-async def _closer(database: Database, settings: Settings) -> Closer:
+async def make_closer(database: Database, settings: Settings) -> Closer:
+    """Return what closes calls without an office, by the prices and rules as they are now."""
     async with database.read() as unit:
         prices = await load_part(unit)
-    rules = EstimateRules(
-        bytes_per_token=settings.estimate_bytes_per_token,
-        tokens_per_chunk=settings.estimate_tokens_per_chunk,
-    )
-    conclusions = Conclusions(PriceBook(prices), rules)
+        rules = await RuleBook(load_names().resolve).current(unit)
+    conclusions = make_conclusions(settings, prices, rules)
 
     async def into_books(batch: Sequence[CallEvidence], books: Books) -> Sequence[CallAccount]:
         return await close(batch, books, conclusions)

@@ -2,15 +2,21 @@
 
 import asyncio
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.output import count_text, money_text, print_json, print_table, time_text
+from tollbridge.cli.usage_filter import Where, read_filter
+from tollbridge.core.provider_names import ProviderNames
 from tollbridge.core.usage import UsageSource
-from tollbridge.insight.queries import list_calls
-from tollbridge.insight.usage import CallFilter, CallRow
+from tollbridge.insight.filter_queries import require_provider
+from tollbridge.insight.log_filter import named_providers
+from tollbridge.insight.log_queries import count_log, read_log
+from tollbridge.insight.usage import CallFilter, CallRow, LogPage, LogTotal
+from tollbridge.providers.names import load_names
 from tollbridge.settings import Settings
 
 COLUMNS = (
@@ -33,24 +39,40 @@ def usage(
     provider: Annotated[
         str | None, typer.Option(help="Of this actual provider or bucket.", show_default=False)
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of this model, asked for or used.", show_default=False)
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Of this user.", show_default=False)] = None,
     key: Annotated[
         str | None, typer.Option(help="Of this key, by name or id.", show_default=False)
     ] = None,
+    where: Where = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the last calls, the newest first."""
-    wanted = CallFilter(provider=provider, key=key)
-    rows = asyncio.run(_list(load_settings(data_dir=data_dir), wanted, limit))
+    """Show the last calls, the newest first, and how many there are."""
+    settings, names = load_settings(data_dir=data_dir), load_names()
+    zone = ZoneInfo(settings.billing_time_zone)
+    options = {"provider": provider, "model": model, "user": user, "key": key}
+    wanted = read_filter(options, where, names, zone)
+    page, total = asyncio.run(_read(settings, wanted, names, limit))
     if as_json:
-        print_json([msgspec.to_builtins(row) for row in rows])
+        print_json([msgspec.to_builtins(row) for row in page.rows])
         return
-    print_table(COLUMNS, [_shown(row) for row in rows], right=NUMBERS)
+    print_table(COLUMNS, [_shown(row) for row in page.rows], right=NUMBERS)
+    of = f"{total.calls:,}" if total.is_exact else f"at least {total.calls:,}"
+    typer.echo(f"{len(page.rows)} shown, of {of} calls", err=True)
 
 
-async def _list(settings: Settings, wanted: CallFilter, limit: int) -> list[CallRow]:
+async def _read(
+    settings: Settings, wanted: CallFilter, names: ProviderNames, limit: int
+) -> tuple[LogPage, LogTotal]:
+    zone = ZoneInfo(settings.billing_time_zone)
     async with opened(settings) as database, database.read() as unit:
-        return await list_calls(unit, wanted, None, limit)
+        for provider in named_providers(wanted):
+            await require_provider(unit, names, provider)
+        page = await read_log(unit, wanted, zone, limit)
+        return page, await count_log(unit, wanted, zone)
 
 
 def _shown(row: CallRow) -> tuple[str, ...]:
@@ -69,7 +91,7 @@ def _shown(row: CallRow) -> tuple[str, ...]:
         model,
         f"{about}{count_text(row.usage.get('input'))}",
         f"{about}{count_text(row.usage.get('output'))}",
-        f"{about}{money_text(row.cost_nanousd)}",
+        f"{about}{money_text(row.cost_now_nanousd)}",
         latency,
         str(row.attempt_count),
         f"{row.status} {row.http_status}{ending}",

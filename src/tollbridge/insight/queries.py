@@ -1,82 +1,83 @@
-"""All SQL of the usage log: which calls were there, and what is known of one? Read-only."""
+"""All SQL of one call: what is known of it, of any age or still open? Read-only."""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import Table, select
 
-from tollbridge.access.tables import keys
 from tollbridge.core.call import Status
 from tollbridge.core.evidence import AttemptEvidence, Opened
+from tollbridge.insight.adjustment_queries import adjustments_of, with_corrections
 from tollbridge.insight.usage import (
     AttemptRow,
     Bill,
-    CallFilter,
-    CallPlace,
     CallRow,
     CallWhole,
     HeldAmount,
 )
+from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.calls import Assembler
 from tollbridge.recording.records import RecordCodec
-from tollbridge.recording.tables import call_attempts, call_details, call_evidence, open_calls
+from tollbridge.recording.tables import call_evidence, open_calls
 from tollbridge.storage.unit import Unit
 
-ROWS_MAX = 1001
 ATTEMPTS_MAX = 100
 
-_DETAILS = call_details.c
-_COLUMNS = (
-    _DETAILS.call_id,
-    _DETAILS.received_at_us,
-    _DETAILS.accounted_at_us,
-    _DETAILS.actual_provider_name,
-    _DETAILS.upstream_provider_name,
-    _DETAILS.expected_provider,
-    _DETAILS.bucket,
-    _DETAILS.category,
-    _DETAILS.operation,
-    _DETAILS.label,
-    _DETAILS.requested_model,
-    _DETAILS.served_model,
-    _DETAILS.endpoint,
-    _DETAILS.user_name,
-    _DETAILS.key_id,
-    _DETAILS.key_name,
-    _DETAILS.project,
-    _DETAILS.customer,
-    _DETAILS.tags,
-    _DETAILS.method,
-    _DETAILS.path,
-    _DETAILS.stream,
-    _DETAILS.status,
-    _DETAILS.http_status,
-    _DETAILS.ending,
-    _DETAILS.error_class,
-    _DETAILS.error_message,
-    _DETAILS.attempt_count,
-    _DETAILS.usage,
-    _DETAILS.total_tokens,
-    _DETAILS.usage_source,
-    _DETAILS.cost_nanousd,
-    _DETAILS.cost_origin,
-    _DETAILS.unpriced_reason,
-    _DETAILS.charge_nanousd,
-    _DETAILS.latency_ms,
-    _DETAILS.first_byte_ms,
-    _DETAILS.flags,
-    _DETAILS.request_bytes,
-    _DETAILS.response_bytes,
-    _DETAILS.attribution_rule,
-    _DETAILS.attribution_confidence,
-    _DETAILS.attribution_evidence,
+COLUMNS = (
+    "call_id",
+    "received_at_us",
+    "accounted_at_us",
+    "actual_provider_name",
+    "upstream_provider_name",
+    "expected_provider",
+    "bucket",
+    "category",
+    "operation",
+    "label",
+    "requested_model",
+    "served_model",
+    "endpoint",
+    "user_name",
+    "key_id",
+    "key_name",
+    "project",
+    "customer",
+    "tags",
+    "method",
+    "path",
+    "stream",
+    "status",
+    "http_status",
+    "ending",
+    "error_class",
+    "error_message",
+    "attempt_count",
+    "usage",
+    "total_tokens",
+    "usage_source",
+    "cost_nanousd",
+    "cost_origin",
+    "unpriced_reason",
+    "charge_nanousd",
+    "latency_ms",
+    "first_byte_ms",
+    "flags",
+    "request_bytes",
+    "response_bytes",
+    "attribution_rule",
+    "attribution_confidence",
+    "attribution_evidence",
+    "known_cost_nanousd",
+    "request_count",
 )
+"""Of call_details: the first fields of a CallRow, in their order."""
 
 
 class _Closed(msgspec.Struct, frozen=True):
     opened: Opened | None = None
+    attempts: tuple[AttemptEvidence, ...] = ()
 
 
 class _Evidence(msgspec.Struct, frozen=True):
@@ -86,45 +87,34 @@ class _Evidence(msgspec.Struct, frozen=True):
     opened: Opened | None = None
 
 
-async def list_calls(
-    unit: Unit, wanted: CallFilter, after: CallPlace | None, limit: int
-) -> list[CallRow]:
-    """Return a page of ended calls, the newest first, at most 1,001, beginning behind `after`."""
-    query = select(*_COLUMNS).where(*_conditions(wanted))
-    if wanted.key is not None:
-        query = query.where(await _of_key(unit, wanted.key))
-    if after is not None:
-        # The first condition is what the index is searched by.
-        query = query.where(
-            _DETAILS.accounted_at_us <= after.accounted_at_us,
-            or_(
-                _DETAILS.accounted_at_us < after.accounted_at_us,
-                _DETAILS.call_id < after.call_id,
-            ),
-        )
-    query = query.order_by(_DETAILS.accounted_at_us.desc(), _DETAILS.call_id.desc())
-    rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [_call_row(row) for row in rows]
-
-
 async def find_call(unit: Unit, call_id: str, sees: str | None = None) -> CallWhole | None:
     """Return one call, ended or still open; None where there is none, or not for `sees`."""
     if not is_call_id(call_id):
         return None
-    found = await unit.connection.execute(select(*_COLUMNS).where(_DETAILS.call_id == call_id))
-    row = found.first()
-    if row is None:
+    for tier in TIERS:
+        columns = tier.details.c
+        found = await unit.connection.execute(
+            select(*(columns[name] for name in COLUMNS)).where(columns.call_id == call_id)
+        )
+        row = found.first()
+        if row is not None:
+            break
+    else:
         return await _open_call(unit, call_id, sees)
-    call = _call_row(row)
+    [call] = await with_corrections(unit, [call_row(row)])
     if sees is not None and call.user != sees:
         return None
-    opened = await _opened(unit, call_id)
+    raw = await _raw_evidence(unit, call_id)
+    opened = None if raw is None else raw.opened or raw.closed.opened
     return CallWhole(
         call,
-        attempts=await _attempts(unit, call_id),
-        bills=await _bills(unit, call_id),
+        attempts=await _attempts(unit, tier.attempts, call_id),
+        bills=await _bills(unit, tier.details, call_id),
+        adjustments=await adjustments_of(unit, call_id),
         planned=None if opened is None else opened.planned,
         holds=None if opened is None else _holds(opened),
+        serving=None if raw is None or not raw.closed.attempts else raw.closed.attempts[-1],
+        report=None if opened is None else opened.report,
     )
 
 
@@ -136,45 +126,11 @@ def is_call_id(text: str) -> bool:
         return False
 
 
-async def _of_key(unit: Unit, key: str) -> ColumnElement[bool]:
-    """Return the condition of a key's calls, by its id where it is known: ids have an index."""
-    found = await unit.connection.execute(select(keys.c.key_id).where(keys.c.name == key))
-    key_id = found.scalar()
-    if key_id is not None:
-        return _DETAILS.key_id == str(key_id)
-    return or_(_DETAILS.key_id == key, _DETAILS.key_name == key)
-
-
-def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:
-    equal = (
-        (_DETAILS.user_name, wanted.user),
-        (_DETAILS.actual_provider_name, wanted.actual_provider),
-        (_DETAILS.bucket, wanted.bucket),
-        (_DETAILS.category, wanted.category),
-        (_DETAILS.status, wanted.status),
-        (_DETAILS.http_status, wanted.status_code),
-        (_DETAILS.ending, wanted.ending),
-        (_DETAILS.project, wanted.project),
-    )
-    conditions = [column == value for column, value in equal if value is not None]
-    if wanted.provider is not None:
-        columns = (_DETAILS.actual_provider_name, _DETAILS.bucket)
-        conditions.append(or_(*(column == wanted.provider for column in columns)))
-    if wanted.model is not None:
-        columns = (_DETAILS.label, _DETAILS.requested_model, _DETAILS.served_model)
-        conditions.append(or_(*(column == wanted.model for column in columns)))
-    if wanted.from_us is not None:
-        conditions.append(_DETAILS.accounted_at_us >= wanted.from_us)
-    if wanted.to_us is not None:
-        conditions.append(_DETAILS.accounted_at_us < wanted.to_us)
-    return conditions
-
-
-async def _attempts(unit: Unit, call_id: str) -> tuple[AttemptRow, ...]:
+async def _attempts(unit: Unit, table: Table, call_id: str) -> tuple[AttemptRow, ...]:
     rows = await unit.connection.execute(
-        select(call_attempts)
-        .where(call_attempts.c.call_id == call_id)
-        .order_by(call_attempts.c.number)
+        select(table)
+        .where(table.c.call_id == call_id)
+        .order_by(table.c.number)
         .limit(ATTEMPTS_MAX),
     )
     return tuple(
@@ -205,22 +161,21 @@ async def _attempts(unit: Unit, call_id: str) -> tuple[AttemptRow, ...]:
     )
 
 
-async def _bills(unit: Unit, call_id: str) -> tuple[Bill, ...]:
+async def _bills(unit: Unit, table: Table, call_id: str) -> tuple[Bill, ...]:
     found = await unit.connection.execute(
-        select(_DETAILS.components).where(_DETAILS.call_id == call_id),
+        select(table.c.components).where(table.c.call_id == call_id)
     )
     return msgspec.convert(found.scalar() or (), tuple[Bill, ...])
 
 
-async def _opened(unit: Unit, call_id: str) -> Opened | None:
+async def _raw_evidence(unit: Unit, call_id: str) -> _Evidence | None:
     found = await unit.connection.execute(
         select(call_evidence.c.raw).where(call_evidence.c.call_id == call_id),
     )
     raw = found.scalar()
     if raw is None:
         return None
-    evidence = msgspec.json.decode(raw, type=_Evidence)
-    return evidence.opened or evidence.closed.opened
+    return msgspec.json.decode(raw, type=_Evidence)
 
 
 async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | None:
@@ -244,6 +199,7 @@ async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | 
         attempts=tuple(_attempt_seen(one) for one in attempts),
         planned=opened.planned,
         holds=_holds(opened),
+        serving=attempts[-1] if attempts else None,
     )
 
 
@@ -296,6 +252,7 @@ def _processing(opened: Opened, attempts: tuple[AttemptEvidence, ...]) -> CallRo
         rule_id=None,
         confidence=None,
         evidence=None,
+        known_cost_nanousd=None,
     )
 
 
@@ -329,11 +286,16 @@ def _milliseconds(start_us: int, end_us: int | None) -> int | None:
     return None if end_us is None else max(0, (end_us - start_us + 500) // 1000)
 
 
-def _call_row(row: Any) -> CallRow:
-    values: Iterable[tuple[str, Any]] = zip(CallRow.__struct_fields__, row, strict=True)
+def call_row(row: Any) -> CallRow:
+    """Return the call of a row of COLUMNS, without what was corrected since."""
+    # What follows from corrections comes after the columns.
+    names = CallRow.__struct_fields__[: len(COLUMNS)]
+    values: Iterable[tuple[str, Any]] = zip(names, row, strict=True)
     fields = dict(values)
     fields["usage"] = fields["usage"] or {}
     fields["tags"] = tuple(fields["tags"] or ())
     fields["flags"] = tuple(fields["flags"] or ())
     fields["call_id"] = str(fields["call_id"])
+    fields["cost_now_nanousd"] = fields["cost_nanousd"]
+    fields["charge_now_nanousd"] = fields["charge_nanousd"]
     return CallRow(**fields)

@@ -1,10 +1,10 @@
-"""Which keys, prices and budgets are there, as lists? SQL over several packages, read-only."""
+"""Which keys and budgets are there, as lists? SQL over several packages, read-only."""
 
 from datetime import tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import String, func, or_, select, tuple_, type_coerce
+from sqlalchemy import String, func, or_, select, tuple_
 
 from tollbridge.access.keys import KeyRow, KeyTerms
 from tollbridge.access.tables import keys
@@ -12,41 +12,10 @@ from tollbridge.ledger.budgets import BudgetRow, BudgetTerms, PeriodState
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.ledger.postings import provider_account
 from tollbridge.ledger.tables import budget_periods, budgets, postings
-from tollbridge.rating.tables import price_versions
 from tollbridge.storage.unit import Unit
 
 ROWS_MAX = 1001
 """Most rows of any list here: a page of a thousand, and one to know that there are more."""
-
-
-class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which prices; None is any."""
-
-    provider: str | None = None
-    model: str | None = None
-
-
-class PriceVersion(msgspec.Struct, frozen=True):
-    """One price version with where it comes from."""
-
-    price_version_id: str
-    provider: str
-    model: str
-    unit: str
-    rate_usd: str | None
-    per: int
-    valid_from_us: int
-    valid_to_us: int | None
-    recorded_at_us: int
-    source: str
-    status: str
-    reference: str | None
-    as_of: str | None
-
-    @property
-    def place(self) -> tuple[str, str, str, int, str]:
-        """Where it stands in a list."""
-        return (self.provider, self.model, self.unit, self.recorded_at_us, self.price_version_id)
 
 
 class BudgetNow(msgspec.Struct, frozen=True):
@@ -90,41 +59,6 @@ async def key_name_of(unit: Unit, key_id: str) -> str | None:
         select(keys.c.name).where(keys.c.key_id.cast(String) == key_id.lower()),
     )
     return found.scalar()
-
-
-async def list_prices(
-    unit: Unit,
-    wanted: PriceFilter,
-    after: tuple[str, str, str, int, str] | None,
-    limit: int,
-) -> list[PriceVersion]:
-    """Return a page of price versions by provider, model, unit and time of recording."""
-    columns = price_versions.c
-    order = (columns.provider, columns.model, columns.unit, columns.recorded_at_us)
-    ident = columns.price_version_id.cast(String)
-    query = select(
-        columns.price_version_id,
-        columns.provider,
-        columns.model,
-        columns.unit,
-        type_coerce(columns.rate_usd, String),
-        columns.per,
-        columns.valid_from_us,
-        columns.valid_to_us,
-        columns.recorded_at_us,
-        columns.source,
-        columns.status,
-        columns.reference,
-        columns.as_of,
-    ).order_by(*order, ident)
-    if wanted.provider is not None:
-        query = query.where(columns.provider == wanted.provider)
-    if wanted.model is not None:
-        query = query.where(columns.model == wanted.model)
-    if after is not None:
-        query = query.where(tuple_(*order, ident) > after)
-    rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [PriceVersion(*row) for row in rows]
 
 
 async def list_budgets(

@@ -1,10 +1,13 @@
 """What is asked of the books about calls, and what do they answer? Frozen values, no SQL."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from tollbridge.core.account import CostComponent
+from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.core.report import Report
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,17 +16,28 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     """The actual provider, or the bucket."""
     actual_provider: str | None = None
+    upstream_provider: str | None = None
+    """Who ran the model behind the actual provider."""
     bucket: str | None = None
     category: str | None = None
     model: str | None = None
-    """The label that was asked for, or the model that served."""
+    """The label that was asked for, or the model that its provider was asked for."""
+    served_model: str | None = None
+    """What the provider says it ran."""
     status: str | None = None
     status_code: int | None = None
+    status_class: str | None = None
+    """2xx, 4xx …"""
     ending: str | None = None
     user: str | None = None
     key: str | None = None
     """The key's name or id."""
     project: str | None = None
+    usage_source: str | None = None
+    unpriced: bool | None = None
+    """Whether it has no price by now: one that came later counts."""
+    fallback: bool | None = None
+    """Whether more than one candidate was tried."""
     from_us: int | None = None
     to_us: int | None = None
     """Half-open: from `from_us` until before `to_us`, by `accounted_at_us`."""
@@ -34,6 +48,13 @@ class CallPlace(msgspec.Struct, frozen=True, array_like=True):
 
     accounted_at_us: int
     call_id: str
+
+
+class LogStart(msgspec.Struct, frozen=True):
+    """Where a page begins: behind a call, or after so many."""
+
+    after: CallPlace | None = None
+    offset: int = 0
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +105,43 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str | None
     confidence: str | None
     evidence: str | None
+    known_cost_nanousd: int | None
+    """Σ of the attempts' costs that are known."""
+    request_count: int = 1
+    """How many requests the row stands for: an import may bring sums."""
+    cost_now_nanousd: int | None = None
+    """With all corrections since: what the call costs by what is known today."""
+    charge_now_nanousd: int | None = None
+    adjustment_nanousd: int = 0
+    """Σ of the corrections; cost_nanousd stays what it was."""
 
     @property
     def place(self) -> CallPlace:
         """Where it stands among ended calls."""
         return CallPlace(self.accounted_at_us or 0, self.call_id)
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Calls, the newest first."""
+
+    rows: tuple[CallRow, ...]
+    next: CallPlace | None
+    """Behind which to go on; None at the end. A page may have fewer rows than were asked for."""
+
+
+class LogTotal(msgspec.Struct, frozen=True):
+    """How many calls a filter lets by, each row as many as it stands for."""
+
+    calls: int
+    is_exact: bool
+    """False: there are at least so many."""
+
+
+class CostParts(msgspec.Struct, frozen=True):
+    """What of a call's cost, by today's prices, is for what went in and what came out."""
+
+    input_usd: Decimal
+    output_usd: Decimal
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +178,24 @@ class Bill(msgspec.Struct, frozen=True):
     rounding_usd: str = "0"
 
 
+class Adjustment(msgspec.Struct, frozen=True):
+    """One correction of what an attempt cost, after a price was put right."""
+
+    adjustment_id: str
+    run_id: str
+    attempt: int
+    recorded_at_us: int
+    before_nanousd: int | None
+    """None: it had no price."""
+    after_nanousd: int
+    difference_nanousd: int
+    bill: Bill
+    """The lines of what it costs since."""
+    flags: tuple[str, ...]
+    reason: str
+    actor: str
+
+
 class HeldAmount(msgspec.Struct, frozen=True):
     """What was set aside of one budget before the call was let in."""
 
@@ -140,10 +211,15 @@ class CallWhole(msgspec.Struct, frozen=True):
     call: CallRow
     attempts: tuple[AttemptRow, ...]
     bills: tuple[Bill, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
     planned: tuple[str, ...] | None = None
     """Each candidate with its reason; None once the evidence is purged."""
     holds: tuple[HeldAmount, ...] | None = None
     """None once the evidence is purged."""
+    serving: AttemptEvidence | None = None
+    """The last attempt as it was seen; None where there is none, or once it is purged."""
+    report: Report | None = None
+    """What somebody else reported, where we did not carry the call; None once it is purged."""
 
 
 class Grouping(StrEnum):

@@ -15,10 +15,10 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import structlog
 import uvicorn
 import uvloop
-from dotenv import dotenv_values
 
 from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
@@ -28,31 +28,36 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.core.errors import ConfigurationError, OverloadedError
 from tollbridge.core.evidence import CallEvidence
-from tollbridge.core.settlement import Settlement
+from tollbridge.core.schedule import Schedule
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.grants import Granter, GranterSettings
-from tollbridge.ledger.settle import settle
-from tollbridge.metering.estimate import EstimateRules
 from tollbridge.pipeline import Books, close
+from tollbridge.processes.archiving import make_archiver
 from tollbridge.processes.broadcast import Broadcast
+from tollbridge.processes.conclusions import make_conclusions
 from tollbridge.processes.crash import crash_points
 from tollbridge.processes.desk import Desk
+from tollbridge.processes.drain_ledger import DrainLedger
+from tollbridge.processes.environment import environment
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
 from tollbridge.processes.logs import cause_of, places_of, set_up_logs
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
+from tollbridge.processes.pruning import prune_leases_forever
+from tollbridge.processes.reports import make_intake
 from tollbridge.processes.secrets import Secrets, load_secrets
 from tollbridge.processes.snapshot import PartName
 from tollbridge.processes.supervisor import EXIT_CONFIGURATION, FIRST
 from tollbridge.processes.welcome import welcome
-from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart
+from tollbridge.recording.archive import archive_forever
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
-from tollbridge.settings import Settings
+from tollbridge.routing.builtin import builtin_here
+from tollbridge.settings import ARCHIVE_CRON, Settings
 from tollbridge.storage import migrate
 from tollbridge.storage.engine import EngineSettings
-from tollbridge.storage.unit import Database, Unit
+from tollbridge.storage.unit import Database
 from tollbridge.storage.versions import listen_for_versions
 
 DATABASE_RETRY_S = 1.0
@@ -62,37 +67,19 @@ WORKERS_END_S = 2.0
 log: Any = structlog.get_logger()
 
 
-class OfficeLedger:
-    """What the drain asks of the ledger, and of the granter that leases were granted by."""
-
-    def __init__(self, granter: Granter) -> None:
-        self._granter = granter
-
-    async def worker_gone(self, worker: str) -> None:
-        """Grant nothing more to a dead worker; before its remainder is returned."""
-        await self._granter.worker_gone(worker)
-
-    async def settle(
-        self,
-        unit: Unit,
-        batch_id: str,
-        charges: Sequence[Settlement],
-        provider_costs: Mapping[str, int],
-        posted_at_us: int,
-    ) -> None:
-        """Post a batch."""
-        await settle(unit, batch_id, charges, provider_costs, posted_at_us)
-
-    async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
-        """Free what a dead worker was granted and has not used."""
-        return await ledger_store.return_remainder(unit, worker, keep)
-
-
 class Office:
     """The office of one node."""
 
-    def __init__(self, settings: Settings, database: Database, installation: Secrets) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        installation: Secrets,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Come together; `environment` has the keys of this node's built-in endpoints."""
         self._settings = settings
+        here = builtin_here(settings.sandbox_url, environment or {})
         self._clock = SystemClock()
         self._places = Places(settings.data_dir)
         self._database = database
@@ -102,7 +89,7 @@ class Office:
         self._changed = asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
-        self._broadcast = Broadcast(database, installation, self._on_part)
+        self._broadcast = Broadcast(database, installation, self._on_part, here)
         self._reach, _ = crash_points(settings.crash_at)
         self._desk = Desk(lambda: list(self._broadcast.parts.values()), self._reach)
         self._granter = Granter(
@@ -115,6 +102,14 @@ class Office:
             ),
         )
         self._drain = self._make_drain(zone)
+        self._intake = make_intake(
+            settings,
+            database,
+            self._clock,
+            lambda: self._drain.health().spool_pending_bytes,
+            self._reach,
+        )
+        self._archiver = make_archiver(settings, database, self._clock, self._reach)
         self._services = ControlServices(
             database=database,
             clock=self._clock,
@@ -123,6 +118,8 @@ class Office:
             figures=self._figures,
             on_fault=self._on_fault,
             billing_zone=zone,
+            builtin_here=frozenset(here),
+            intake=self._intake,
         )
 
     async def run(self, prepared: Prepared, alive: int | None) -> None:
@@ -142,6 +139,8 @@ class Office:
         work = [
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._granter.run()),
+            asyncio.create_task(self._prune_forever()),
+            asyncio.create_task(self._archive_forever()),
         ]
         if self._database.dialect == "postgresql":
             listening = listen_for_versions(self._database, self._changed.set)
@@ -164,6 +163,7 @@ class Office:
             for task in (told, welcoming, *work):
                 task.cancel()
             await asyncio.gather(told, welcoming, serving, *work, return_exceptions=True)
+            self._intake.close()
 
     def end(self) -> None:
         """End when what the workers have journaled is in the books."""
@@ -185,15 +185,23 @@ class Office:
 
     def _on_part(self, part: Part) -> None:
         if part.name == PartName.PRICES:
-            rules = EstimateRules(
-                bytes_per_token=self._settings.estimate_bytes_per_token,
-                tokens_per_chunk=self._settings.estimate_tokens_per_chunk,
-            )
             prices = self._broadcast.prices or PricePart([])
-            self._conclusions = Conclusions(PriceBook(prices), rules)
+            self._conclusions = make_conclusions(self._settings, prices, self._broadcast.rules)
         if part.name == PartName.LIMITS:
             self._granter.replace_limits(self._broadcast.limits)
         self._desk.send_all(part)
+
+    @property
+    def attribution_version(self) -> str | None:
+        """Which rules of attribution the drain works by; None before it knows any."""
+        rules = None if self._conclusions is None else self._conclusions.rules
+        return None if rules is None else rules.version
+
+    def _take_rules(self) -> None:
+        """Let the drain attribute by the rules as they are now."""
+        known, rules = self._conclusions, self._broadcast.rules
+        if known is not None and known.rules is not rules:
+            self._conclusions = msgspec.structs.replace(known, rules=rules)
 
     async def _close(self, batch: Sequence[CallEvidence], books: Books) -> Sequence[CallAccount]:
         if self._conclusions is None:
@@ -209,11 +217,27 @@ class Office:
             self._changed.clear()
             try:
                 await self._broadcast.renew()
+                self._take_rules()
                 self._database_is_up = True
             except OverloadedError as error:
                 self._database_is_up = False
                 log.warning("database_away", action="renew", kind=cause_of(error))
                 await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def _prune_forever(self) -> None:
+        settings = self._settings
+        await prune_leases_forever(self._database, settings.lease_keep_days, settings.spool_tidy_s)
+
+    async def _archive_forever(self) -> None:
+        settings = self._settings
+        schedule = Schedule(settings.details_archive_cron, ARCHIVE_CRON)
+        await archive_forever(self._archiver, schedule, self._clock, self._on_archive_error)
+
+    def _on_archive_error(self, error: Exception) -> None:
+        if isinstance(error, OverloadedError):
+            log.warning("database_away", action="archive", kind=cause_of(error))
+        else:
+            self._on_fault("archive", error)
 
     async def _welcome(self, prepared: Prepared) -> None:
         await self._desk.greeted.wait()
@@ -242,11 +266,12 @@ class Office:
 
     def _make_drain(self, zone: ZoneInfo) -> Drain:
         settings = self._settings
+        lines = LineLogger(sys.stdout.fileno(), self._clock) if settings.log_calls else None
         return Drain(
             self._database,
             self._places.spool,
             self._close,
-            OfficeLedger(self._granter),
+            DrainLedger(self._granter),
             node=settings.node,
             settings=DrainSettings(
                 batch_records_max=settings.drain_batch_records_max,
@@ -254,13 +279,13 @@ class Office:
                 keep_h=settings.spool_keep_h,
                 tidy_interval_s=settings.spool_tidy_s,
                 evidence_keep_days=settings.evidence_keep_days,
+                content_keep_days=settings.content_keep_days,
                 zone=zone,
             ),
             hooks=DrainHooks(
                 on_correction=self._desk.send_all,
-                call_logger=LineLogger(sys.stdout.fileno(), self._clock)
-                if settings.log_calls
-                else None,
+                call_logger=lines if lines is not None and lines.is_plain else None,
+                call_lines=None if lines is None or lines.is_plain else lines.take,
                 reach=self._reach,
             ),
             clock=self._clock,
@@ -303,20 +328,16 @@ async def _main(settings: Settings, alive: int | None, *, first: bool) -> int:
     )
     try:
         prepared = Prepared()
+        known = environment()
         if first:
             await migrate.upgrade(url)
             prepared = await prepare(
-                database, settings, installation, SystemClock(), environment(), settings.sandbox_url
+                database, settings, installation, SystemClock(), known, settings.sandbox_url
             )
-        await Office(settings, database, installation).run(prepared, alive)
+        await Office(settings, database, installation, known).run(prepared, alive)
     finally:
         await database.close()
     return 0
-
-
-def environment() -> dict[str, str]:
-    """Return the environment, with what a `.env` in the working directory adds to it."""
-    return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
 
 
 def main() -> None:

@@ -17,7 +17,9 @@ from tollbridge.core.clock import Clock
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.processes.secrets import Secrets
+from tollbridge.providers.names import load_names
 from tollbridge.rating import store as rating_store
+from tollbridge.rating.sources.media import seed_with_media
 from tollbridge.routing import store as routing_store
 from tollbridge.routing.builtin import builtin_endpoints, load_known
 from tollbridge.routing.part import Skipped, Source
@@ -59,7 +61,7 @@ async def prepare(
     builtin, skipped = builtin_endpoints(known, environment, configuration.endpoint_names)
     now_us = clock.now_us()
     async with database.write() as unit:
-        await rating_store.seed(unit, now_us)
+        await rating_store.seed(unit, now_us, seed_with_media(load_names().resolve))
         await routing_store.apply(
             unit,
             configuration.endpoints,
@@ -67,7 +69,14 @@ async def prepare(
             installation.master,
             absent=known.endpoints.keys() | configuration.endpoint_names,
         )
-        await routing_store.apply(unit, builtin, (), installation.master, source=Source.BUILTIN)
+        await routing_store.apply(
+            unit,
+            builtin,
+            (),
+            installation.master,
+            source=Source.BUILTIN,
+            absent=known.endpoints.keys(),
+        )
         keys = await access_store.apply(unit, configuration.keys, installation.pepper)
         await rating_store.apply_file_prices(unit, configuration.prices, now_us)
         await ledger_store.apply(

@@ -13,6 +13,7 @@ class PartName(StrEnum):
     ACCESS = "access"
     ROUTING = "routing"
     PRICES = "prices"
+    MODELS = "models"
     LIMITS = "limits"
 
 

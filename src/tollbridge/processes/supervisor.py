@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import socket
 import sys
@@ -32,6 +33,8 @@ STEADY_S = 30.0
 EXIT_CONFIGURATION = 78
 """What a child ends with when starting it again would not help (EX_CONFIG)."""
 OFFICE_END_S = 30.0
+OPEN_FILES_MAX = 65_536
+"""What a node's processes may open at most, where the system allows it: each caller is a file."""
 FIRST = "first"
 """Tells the office that the node starts: it prepares the database then, and only then."""
 
@@ -184,6 +187,7 @@ def run(settings: Settings) -> int:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _check_port(settings)
     set_up_logs()
+    _raise_open_files()
     with _only_one(Places(settings.data_dir).data_dir / "serve.lock"):
         os.environ.update(to_environment(settings))
         return asyncio.run(_run(settings))
@@ -204,6 +208,14 @@ def to_environment(settings: Settings) -> dict[str, str]:
 
 async def _run(settings: Settings) -> int:
     return await Supervisor(settings).run()
+
+
+def _raise_open_files() -> None:
+    """Let us and our children open more files than the 1,024 that are customary."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(OPEN_FILES_MAX, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check_port(settings: Settings) -> None:

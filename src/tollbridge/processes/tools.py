@@ -6,9 +6,9 @@ from pathlib import Path
 
 import uvicorn
 
-from tollbridge.api.calls import Application
-from tollbridge.api.protocol import ConnectionLimits, protocol_with
+from tollbridge.api.protocol import ConnectionLimits, Serve, protocol_with
 from tollbridge.core.clock import Clock
+from tollbridge.core.errors import BugError
 from tollbridge.gateway import GatewayLimits
 from tollbridge.metering.extract import merge_usage
 from tollbridge.processes.crash import crash_points
@@ -93,11 +93,16 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
         stream_idle_timeout_s=settings.stream_idle_timeout_s,
         reserve_wait_s=settings.reserve_wait_ms / 1000,
         reserve_output_tokens=settings.reserve_output_tokens,
+        reserve_file_tokens=settings.reserve_file_tokens,
+        content_bytes_max=settings.content_bytes_max,
     )
 
 
-def make_server(settings: Settings, application: Application) -> uvicorn.Server:
-    """Return the HTTP server of a worker, with our bounds on its connections."""
+def make_server(settings: Settings, serve: Serve) -> uvicorn.Server:
+    """Return the HTTP server of a worker, with our bounds on its connections.
+
+    uvicorn listens, and ends in good order; each request goes from the protocol to `serve`.
+    """
     protocol = protocol_with(
         ConnectionLimits(
             header_bytes_max=settings.header_bytes_max,
@@ -105,10 +110,11 @@ def make_server(settings: Settings, application: Application) -> uvicorn.Server:
             body_timeout_s=settings.body_timeout_s,
             write_stall_timeout_s=settings.write_stall_timeout_s,
             idle_timeout_s=settings.keep_alive_timeout_s,
-        )
+        ),
+        serve,
     )
     config = uvicorn.Config(
-        application,  # pyright: ignore[reportArgumentType]  # a plain ASGI callable
+        _never_asked,
         http=protocol,
         ws="none",
         lifespan="off",
@@ -121,6 +127,12 @@ def make_server(settings: Settings, application: Application) -> uvicorn.Server:
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     return uvicorn.Server(config)
+
+
+async def _never_asked(scope: object, receive: object, send: object) -> None:
+    """Stand where uvicorn wants an application; the protocol has taken its place."""
+    del scope, receive, send
+    raise BugError("a request came by way of ASGI")
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -23,13 +23,13 @@ from tollbridge.api.calls import DataPlane
 from tollbridge.api.elsewhere import Elsewhere
 from tollbridge.api.inbound import BodyLimits
 from tollbridge.api.protocol import sweep_all
-from tollbridge.conclude import Conclusions
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal, Limit
+from tollbridge.core.models import ModelPart
 from tollbridge.gateway import Gateway, Known
 from tollbridge.ledger.reserve import Purses, PurseSettings, ToOffice
-from tollbridge.metering.estimate import EstimateRules
+from tollbridge.processes.conclusions import make_conclusions
 from tollbridge.processes.link import (
     Hello,
     LimitsPart,
@@ -50,7 +50,6 @@ from tollbridge.processes.tools import (
     make_spool,
     make_transport,
 )
-from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart
 from tollbridge.routing.health import BreakerSettings, Health
 from tollbridge.routing.part import RoutingPart
@@ -77,6 +76,7 @@ class Worker:
         self._faults = 0
         self._known = asyncio.Event()
         self._parts: dict[str, Any] = {}
+        self._routes: RouteTable | None = None
         self._health = Health(
             self._clock,
             BreakerSettings(
@@ -186,14 +186,14 @@ class Worker:
             access = decode(part.content, type=AccessSnapshot)
             self._parts[part.name] = KeyRing(access.part, access.pepper)
         elif part.name == PartName.ROUTING:
-            self._parts[part.name] = RouteTable(decode(part.content, type=RoutingPart))
+            self._parts[part.name] = decode(part.content, type=RoutingPart)
+            self._routes = None
+        elif part.name == PartName.MODELS:
+            self._parts[part.name] = decode(part.content, type=ModelPart)
+            self._routes = None
         elif part.name == PartName.PRICES:
-            rules = EstimateRules(
-                bytes_per_token=self._settings.estimate_bytes_per_token,
-                tokens_per_chunk=self._settings.estimate_tokens_per_chunk,
-            )
-            book = PriceBook(decode(part.content, type=PricePart))
-            self._parts[part.name] = Conclusions(book, rules)
+            prices = decode(part.content, type=PricePart)
+            self._parts[part.name] = make_conclusions(self._settings, prices)
         elif part.name == PartName.LIMITS:
             limits = decode(part.content, type=LimitsPart).limits
             self._parts[part.name] = MappingProxyType(limits)
@@ -205,10 +205,12 @@ class Worker:
         if len(parts) < len(PartName):
             return
         limits: Mapping[str, tuple[Limit, ...]] = parts[PartName.LIMITS]
+        if self._routes is None:
+            self._routes = RouteTable(parts[PartName.ROUTING], parts[PartName.MODELS])
         self.gateway.known = Known(
             keys=parts[PartName.ACCESS],
             limits=limits,
-            routes=parts[PartName.ROUTING],
+            routes=self._routes,
             conclusions=parts[PartName.PRICES],
         )
         self._known.set()
@@ -225,6 +227,7 @@ class Worker:
         self.gateway.tick()
         self._spool.check_room()
         self._purses.return_idle(PURSE_IDLE_US)
+        self._purses.restock()
         sweep_all(self._server.server_state.connections, asyncio.get_running_loop().time())
         away_s = self._clock.monotonic_s() - self._linked_at_s
         if self._wire is not None:

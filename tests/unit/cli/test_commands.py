@@ -1,21 +1,17 @@
 """What the commands do and print, each run as a person would, on a real database."""
 
-import io
 import json
-import os
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from tests.support.recorded import CallSpec, ended_call, record
-from tollbridge.cli.application import main
+from tests.support.terminal import Terminal
 from tollbridge.cli.keys import expiry_us
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import InvalidRequestError
@@ -23,68 +19,11 @@ from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.ledger.tables import budget_periods, leases
 from tollbridge.recording.tables import quarantine
+from tollbridge.storage.audit import audit_entries
 from tollbridge.storage.unit import Database
 
 on_sqlite = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
 DAY_US = 86_400 * SECOND_US
-
-
-class Done(msgspec.Struct, frozen=True):
-    """How a command ended, and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-
-class Terminal(msgspec.Struct):
-    """Runs `tollbridge` in an environment of its own."""
-
-    data_dir: Path
-
-    def run(self, *arguments: str, given: str = "") -> Done:
-        """Run one command to its end, in a thread: the test may have an event loop running."""
-        out, err = io.StringIO(), io.StringIO()
-        before = sys.stdin
-        sys.stdin = io.StringIO(given)
-        try:
-            with redirect_stdout(out), redirect_stderr(err), ThreadPoolExecutor(1) as threads:
-                error = threads.submit(main, arguments).exception(timeout=60)
-        finally:
-            sys.stdin = before
-        assert isinstance(error, SystemExit), error
-        return Done(int(error.code or 0), out.getvalue(), err.getvalue())
-
-    def done(self, *arguments: str) -> str:
-        """Run one command that must succeed; return what it printed."""
-        done = self.run(*arguments)
-        assert done.status == 0, done.err
-        return done.out
-
-    def refused(self, *arguments: str) -> str:
-        """Run one command that must fail in good order; return why."""
-        done = self.run(*arguments)
-        assert done.status == 2, done.out + done.err
-        assert "Traceback" not in done.err
-        return done.err
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Return a terminal in an empty directory, with nothing set."""
-    for name in [name for name in os.environ if name.startswith("TOLLBRIDGE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("TOLLBRIDGE_DATA_DIR", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return Terminal(tmp_path)
-
-
-@pytest.fixture
-def terminal(elsewhere: Terminal, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Return a terminal whose database is the test's."""
-    monkeypatch.setenv("TOLLBRIDGE_DATABASE_URL", database_url)
-    (elsewhere.data_dir / "secrets").mkdir()
-    return elsewhere
 
 
 @on_sqlite
@@ -192,6 +131,11 @@ async def test_a_released_nodes_leases_fall_free(terminal: Terminal, database: D
     assert "$0.005" in terminal.done("ledger", "outstanding")
     assert terminal.run("ledger", "release", "node-7", given="n\n").status == 1
     assert "$0.005" in terminal.done("ledger", "release", "node-7", "--yes")
+    async with database.read() as unit:
+        [entry] = (await unit.connection.execute(select(audit_entries))).all()
+    assert entry.actor.startswith("cli:")
+    assert (entry.action, entry.subject) == ("ledger.release", "node:node-7")
+    assert entry.details == {"freed_usd": "0.005", "leases": 1}
     assert json.loads(terminal.done("ledger", "outstanding", "--json")) == []
     assert "holds nothing" in terminal.refused("ledger", "release", "node-7", "--yes")
 

@@ -213,6 +213,26 @@ def test_a_key_takes_its_limits_scopes_and_end() -> None:
     assert terms.expires_at_us == 1_798_758_000_000_000
 
 
+def test_keys_and_routes_keep_content_only_where_they_say_so() -> None:
+    found = given(
+        """
+        [[key]]
+        name = "a"
+        [[key]]
+        name = "b"
+        keep_content = true
+        [[route]]
+        model = "m"
+        [[route]]
+        model = "n"
+        keep_content = true
+        """,
+    )
+    assert [one.terms.keep_content for one in found.keys] == [False, True]
+    assert [one.keep_content for one in found.routes] == [False, True]
+    assert "keep_content" in refusal('[[key]]\nname = "a"\nkeep_content = "yes"')
+
+
 ENDPOINT = '[[endpoint]]\nname = "local"\nprovider = "local"\nbase_url = "http://h/v1"\n'
 ROUTE = '[[route]]\nmodel = "m"\n'
 KEY_TABLE = '[[key]]\nname = "ci"\n'
@@ -299,7 +319,7 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (ROUTE + "order = 'cheapest'", ["order 'cheapest' is not built yet"]),
         (ROUTE + "order = 'fastest'", ["order 'fastest' is not built yet"]),
         (ROUTE + "bucket = 'openai'", ["bucket is not built yet"]),
-        (PRICE + "rates = { video_second = '1' }", ["rates.video_second is not built yet"]),
+        (PRICE + "rates = { video_ms = '1' }", ["rates.video_ms: no such unit"]),
         (BUDGET.replace("key:ci", "customer:ci"), ["customer: is not built yet; built: org"]),
         (BUDGET + "hard = false", ["hard = false is not built yet"]),
         (BUDGET + "limit_credits = 5", ["limit_credits is not built yet"]),

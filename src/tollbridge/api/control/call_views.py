@@ -1,11 +1,18 @@
 """How is a call shown? Money as decimal text, instants as ISO 8601, unknown as null."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from pydantic import BaseModel, Field
 
+from tollbridge.api.control.attribution_views import Explanation, explanation_view
+from tollbridge.api.control.log_views import Shown
 from tollbridge.api.control.page import instant_text
+from tollbridge.attribution.explain import Explanation as Explained
 from tollbridge.core.account import CostComponent
 from tollbridge.core.clock import to_text
 from tollbridge.core.money import usd_text
+from tollbridge.insight import usage
 from tollbridge.insight.usage import AttemptRow, Bill, CallRow, CallWhole
 
 
@@ -21,6 +28,9 @@ class Call(BaseModel):
     error_class: str | None
     error_message: str | None
     actual_provider_name: str | None = Field(description="Who answered and bills us.")
+    actual_provider_display: str = Field(
+        description="The name of it to show; where it is unknown, of whom today's rules find."
+    )
     upstream_provider_name: str | None = Field(description="Who ran the model, where revealed.")
     expected_provider: str | None = Field(description="First in the plan.")
     bucket: str = Field(description="The generic provider name that limits count by.")
@@ -36,19 +46,33 @@ class Call(BaseModel):
     project: str
     customer: str | None
     tags: list[str]
+    method: str
+    path: str
     stream: bool
+    billing_period: str | None = Field(description="YYYY-MM, in the billing time zone.")
     usage: dict[str, int] = Field(description="Unit → count; an absent unit is not known.")
     input_tokens: int | None
     output_tokens: int | None
     total_tokens: int | None
     usage_source: str | None = Field(description="reported, drained, estimated or none.")
-    cost_usd: str | None = Field(description="All attempts; null is not known, never zero.")
+    cost_usd: str | None = Field(
+        description="All attempts, as first recorded; null is not known, never zero."
+    )
+    adjustment_usd: str = Field(description="Sum of the corrections since; 0 where there is none.")
+    cost_now_usd: str | None = Field(description="With all corrections; totals count this one.")
+    cost_input_usd: str | None = Field(description="Of it for input; null is not known.")
+    cost_output_usd: str | None = Field(description="Of it for output; null is not known.")
     cost_origin: str | None = Field(description="reported, computed, nothing_owed or mixed.")
     unpriced_reason: str | None
-    charge_usd: str | None = Field(description="What the account pays.")
+    charge_usd: str | None = Field(description="What the account pays, as first recorded.")
+    charge_now_usd: str | None = Field(description="What it pays with all corrections.")
     latency_ms: int | None
     first_byte_ms: int | None
     attempts: int
+    retry_count: int = Field(description="Attempts beyond the first.")
+    fallback: bool = Field(description="Whether more than one candidate was tried.")
+    request_count: int = Field(description="How many requests the row stands for.")
+    is_aggregated: bool = Field(description="Whether that is more than one.")
     flags: list[str] = Field(description="unpriced, estimated, overrun, unknown_outcome …")
 
 
@@ -61,6 +85,22 @@ class Component(BaseModel):
     per: int = Field(description="How many units the rate is for.")
     amount_usd: str
     price_version_id: str
+
+
+class Adjustment(BaseModel):
+    """One correction of an attempt's cost; the figures of the attempt itself stay as they were."""
+
+    adjustment_id: str
+    run_id: str = Field(description="The run of re-rating that found it.")
+    recorded_at: str
+    before_usd: str | None = Field(description="Null: it had no price.")
+    after_usd: str
+    difference_usd: str
+    components: list[Component]
+    rounding_usd: str
+    flags: list[str] = Field(description="budgets_unknown: no budget was corrected with it.")
+    reason: str
+    actor: str
 
 
 class Attempt(BaseModel):
@@ -87,6 +127,7 @@ class Attempt(BaseModel):
     unpriced_reason: str | None
     components: list[Component]
     rounding_usd: str | None = Field(description="Cost minus the exact sum of the components.")
+    adjustments: list[Adjustment] = Field(description="The last one's `after_usd` is its cost now.")
     flags: list[str]
     response_id: str | None
 
@@ -113,31 +154,28 @@ class Held(BaseModel):
 class CallInFull(Call):
     """One call with all that is known of it."""
 
-    method: str
-    path: str
     request_bytes: int
     response_bytes: int | None
-    attribution: Attribution
+    attribution: Attribution = Field(description="As it was recorded.")
+    explanation: Explanation = Field(description="By the rules in force now.")
     attempt_list: list[Attempt]
     planned: list[str] | None = Field(description="Null once the evidence is purged.")
     holds: list[Held] | None = Field(description="Null once the evidence is purged.")
 
 
-def in_short(row: CallRow) -> Call:
+def in_short(row: CallRow, shown: Shown) -> Call:
     """Return a call as the log lists it."""
-    return Call.model_validate(_fields(row))
+    return Call.model_validate(_fields(row, shown))
 
 
-def in_full(whole: CallWhole) -> CallInFull:
-    """Return a call with its attempts, components and holds."""
+def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
+    """Return a call with its attempts, components, holds, and why it was attributed so."""
     row = whole.call
     bills = {bill.attempt: bill for bill in whole.bills}
     holds = whole.holds
     return CallInFull.model_validate(
         {
-            **_fields(row),
-            "method": row.method,
-            "path": row.path,
+            **_fields(row, shown),
             "request_bytes": row.request_bytes,
             "response_bytes": row.response_bytes,
             "attribution": Attribution(
@@ -147,7 +185,15 @@ def in_full(whole: CallWhole) -> CallInFull:
                 confidence=row.confidence,
                 evidence=row.evidence,
             ),
-            "attempt_list": [_attempt(one, bills.get(one.number)) for one in whole.attempts],
+            "explanation": explanation_view(explained),
+            "attempt_list": [
+                _attempt(
+                    one,
+                    bills.get(one.number),
+                    [each for each in whole.adjustments if each.attempt == one.number],
+                )
+                for one in whole.attempts
+            ],
             "planned": None if whole.planned is None else list(whole.planned),
             "holds": None
             if holds is None
@@ -164,7 +210,7 @@ def in_full(whole: CallWhole) -> CallInFull:
     )
 
 
-def _fields(row: CallRow) -> dict[str, object]:
+def _fields(row: CallRow, shown: Shown) -> dict[str, object]:
     return {
         "call_id": row.call_id,
         "received_at": to_text(row.received_at_us),
@@ -175,6 +221,7 @@ def _fields(row: CallRow) -> dict[str, object]:
         "error_class": row.error_class,
         "error_message": row.error_message,
         "actual_provider_name": row.actual_provider_name,
+        "actual_provider_display": shown.provider_name,
         "upstream_provider_name": row.upstream_provider_name,
         "expected_provider": row.expected_provider,
         "bucket": row.bucket,
@@ -190,24 +237,38 @@ def _fields(row: CallRow) -> dict[str, object]:
         "project": row.project,
         "customer": row.customer,
         "tags": list(row.tags),
+        "method": row.method,
+        "path": row.path,
         "stream": row.stream,
+        "billing_period": shown.billing_period,
         "usage": row.usage,
         "input_tokens": row.usage.get("input"),
         "output_tokens": row.usage.get("output"),
         "total_tokens": row.total_tokens,
         "usage_source": row.usage_source,
         "cost_usd": _usd(row.cost_nanousd),
+        "adjustment_usd": usd_text(row.adjustment_nanousd),
+        "cost_now_usd": _usd(row.cost_now_nanousd),
+        "cost_input_usd": None if shown.cost is None else plain_usd(shown.cost.input_usd),
+        "cost_output_usd": None if shown.cost is None else plain_usd(shown.cost.output_usd),
         "cost_origin": row.cost_origin,
         "unpriced_reason": row.unpriced_reason,
         "charge_usd": _usd(row.charge_nanousd),
+        "charge_now_usd": _usd(row.charge_now_nanousd),
         "latency_ms": row.latency_ms,
         "first_byte_ms": row.first_byte_ms,
         "attempts": row.attempt_count,
+        "retry_count": max(0, row.attempt_count - 1),
+        "fallback": row.attempt_count > 1,
+        "request_count": row.request_count,
+        "is_aggregated": row.request_count > 1,
         "flags": list(row.flags),
     }
 
 
-def _attempt(row: AttemptRow, bill: Bill | None) -> Attempt:
+def _attempt(
+    row: AttemptRow, bill: Bill | None, adjustments: Sequence[usage.Adjustment]
+) -> Attempt:
     return Attempt(
         number=row.number,
         endpoint=row.endpoint,
@@ -230,8 +291,25 @@ def _attempt(row: AttemptRow, bill: Bill | None) -> Attempt:
         unpriced_reason=row.unpriced_reason,
         components=[] if bill is None else [_component(one) for one in bill.components],
         rounding_usd=None if bill is None else bill.rounding_usd,
+        adjustments=[_adjustment(one) for one in adjustments],
         flags=list(row.flags),
         response_id=row.response_id,
+    )
+
+
+def _adjustment(one: usage.Adjustment) -> Adjustment:
+    return Adjustment(
+        adjustment_id=one.adjustment_id,
+        run_id=one.run_id,
+        recorded_at=to_text(one.recorded_at_us),
+        before_usd=_usd(one.before_nanousd),
+        after_usd=usd_text(one.after_nanousd),
+        difference_usd=usd_text(one.difference_nanousd),
+        components=[_component(line) for line in one.bill.components],
+        rounding_usd=one.bill.rounding_usd,
+        flags=list(one.flags),
+        reason=one.reason,
+        actor=one.actor,
     )
 
 
@@ -244,6 +322,12 @@ def _component(one: CostComponent) -> Component:
         amount_usd=one.amount_usd,
         price_version_id=one.price_version_id,
     )
+
+
+def plain_usd(amount_usd: Decimal) -> str:
+    """Return an exact amount as plain decimal text."""
+    text = f"{amount_usd:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _usd(amount_nanousd: int | None) -> str | None:

@@ -7,7 +7,7 @@ from tollbridge.api.control.page import instant_text
 from tollbridge.api.deps import ADMIN, SIGNED_IN, ControlOf
 from tollbridge.core.errors import BugError
 from tollbridge.routing import store
-from tollbridge.routing.part import EndpointRow
+from tollbridge.routing.part import EndpointRow, Source
 from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/endpoints", tags=["routing"])
@@ -29,7 +29,9 @@ class Endpoint(BaseModel):
     on_caller_left: str = Field(description="drain or cancel.")
     quirks: list[str]
     source: str = Field(description="file, api or builtin: who may change it.")
-    has_key: bool
+    has_key: bool = Field(
+        description="Whether a key is known: stored or, if built in, in this node's environment."
+    )
     withdrawn_at: str | None = Field(description="Since when its source no longer declares it.")
     breakers: dict[str, str] = Field(description="Worker → state of its breaker, if not closed.")
 
@@ -76,12 +78,13 @@ async def _one(unit: Unit, name: str) -> EndpointRow:
 
 def _endpoint(row: EndpointRow, control: ControlOf) -> Endpoint:
     endpoint = row.declared.endpoint
+    name, here = endpoint.name, control.services.builtin_here
     states = {
-        worker.worker: worker.breakers.get(endpoint.name, "closed")
+        worker.worker: worker.breakers.get(name, "closed")
         for worker in control.services.figures().workers
     }
     return Endpoint(
-        name=endpoint.name,
+        name=name,
         provider=endpoint.provider,
         dialect=endpoint.dialect,
         base_url=endpoint.base_url,
@@ -94,7 +97,7 @@ def _endpoint(row: EndpointRow, control: ControlOf) -> Endpoint:
         on_caller_left=endpoint.on_caller_left.value,
         quirks=list(endpoint.quirks),
         source=row.source,
-        has_key=row.has_key,
+        has_key=row.has_key or (row.source == Source.BUILTIN and name in here),
         withdrawn_at=instant_text(row.withdrawn_at_us),
         breakers={worker: state for worker, state in states.items() if state != "closed"},
     )

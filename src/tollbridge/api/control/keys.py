@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tollbridge.access import store
 from tollbridge.access.keys import NAME_LENGTH_MAX, KeyRow, KeyTerms, Scope
+from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
@@ -14,10 +15,11 @@ from tollbridge.api.control.page import (
     encode_cursor,
     instant_text,
 )
-from tollbridge.api.deps import ADMIN, ControlOf, ViewerOf
+from tollbridge.api.deps import ADMIN, AdminOf, ControlOf, ViewerOf
 from tollbridge.core.clock import to_text, to_us
 from tollbridge.core.errors import InvalidRequestError, NotFoundError
 from tollbridge.insight.resource_queries import key_name_of, list_keys
+from tollbridge.storage import audit
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 COUNT_MAX = 1_000_000_000
@@ -34,10 +36,11 @@ class Key(BaseModel):
     last4: str = Field(description="The last four characters of its text.")
     user: str
     project: str
-    scopes: list[str] = Field(description="call (data plane), read, admin.")
+    scopes: list[str] = Field(description="call (data plane), read, intake, admin.")
     source: str = Field(description="file: the configuration file alone changes it; or minted.")
     calls_per_minute: int | None
     concurrent_calls: int | None
+    keep_content: bool = Field(description="Whether prompts and answers of its calls are kept.")
     created_at: str
     expires_at: str | None
     revoked_at: str | None
@@ -64,10 +67,23 @@ class KeyOrder(BaseModel):
     name: Name
     user: Name | None = Field(default=None, description="The key's name, where not given.")
     project: Name = "default"
-    scopes: list[Scope] = Field(default=[Scope.CALL], min_length=1, max_length=3)
+    scopes: list[Scope] = Field(default=[Scope.CALL], min_length=1, max_length=4)
     expires_at: AwareDatetime | None = None
     calls_per_minute: Count | None = None
     concurrent_calls: Count | None = None
+    keep_content: bool = Field(
+        default=False, description="Whether prompts and answers of its calls are kept, for a time."
+    )
+
+
+class KeyChange(BaseModel):
+    """What may be changed of a key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keep_content: bool = Field(
+        description="Whether prompts and answers of its calls are kept from now on."
+    )
 
 
 @router.get("")
@@ -100,10 +116,24 @@ async def mint(order: KeyOrder, control: ControlOf) -> MintedKey:
         expires_at_us=expires_at_us,
         calls_per_minute=order.calls_per_minute,
         concurrent_calls=order.concurrent_calls,
+        keep_content=order.keep_content,
     )
     async with control.services.database.write() as unit:
         minted = await store.create_key(unit, terms, control.services.pepper)
     return MintedKey(**_fields(minted.row), key=minted.key)
+
+
+@router.patch("/{key_id}")
+async def change(key_id: str, wanted: KeyChange, admin: AdminOf, control: ControlOf) -> Key:
+    """Change a key, on all workers within a second. Who did it is written down."""
+    async with control.services.database.write() as unit:
+        name = await key_name_of(unit, key_id)
+        if name is None:
+            raise NotFoundError(f"there is no key with the id {key_id!r}")
+        row = await store.keep_content_of_key(unit, name, keep=wanted.keep_content)
+        details = {"keep_content": wanted.keep_content}
+        await audit.record(unit, actor_of(admin), "keys.change", f"key:{name}", details)
+    return Key(**_fields(row))
 
 
 @router.delete("/{key_id}", dependencies=[ADMIN])
@@ -128,6 +158,7 @@ def _fields(row: KeyRow) -> dict[str, Any]:
         "source": row.source,
         "calls_per_minute": row.terms.calls_per_minute,
         "concurrent_calls": row.terms.concurrent_calls,
+        "keep_content": row.terms.keep_content,
         "created_at": to_text(row.created_at_us),
         "expires_at": instant_text(row.terms.expires_at_us),
         "revoked_at": instant_text(row.revoked_at_us),

@@ -27,6 +27,7 @@ class Route(BaseModel):
     category: str
     order: str
     enabled: bool
+    keep_content: bool = Field(description="Whether prompts and answers of its calls are kept.")
     source: str = Field(description="file or api: who may change it.")
     candidates: list[Candidate] = Field(
         description="Empty: the category's endpoints in order, each with its default model."
@@ -54,6 +55,7 @@ def _route(row: RouteRow) -> Route:
         category=row.entry.category,
         order=row.entry.order,
         enabled=row.enabled,
+        keep_content=row.entry.keep_content,
         source=row.source,
         candidates=[
             Candidate(

@@ -1,0 +1,178 @@
+"""How fast are calls in the books attributed again?
+
+`python -m bench.backfill` by itself. Reports of another gateway, at first of an unknown provider,
+get one by the rules of today: every row changes, and both families of sums with it. Then once
+more, where nothing changes; then all of it is taken back. CPU is ours and the server's.
+"""
+
+import argparse
+import asyncio
+import gc
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from pathlib import Path
+
+from bench.drain import START_US, ServerWatch, drain, write_spool
+from bench.prefill import MONTH_US, prefill
+from bench.samples import Figure
+from tests.support.databases import make_schema
+from tests.support.postgres import PostgresServer
+from tollbridge.providers.names import load_names
+from tollbridge.reattribution import make_detector, make_tools
+from tollbridge.recording.reassign import Findings
+from tollbridge.recording.reattribute import begin, reattribute, revert
+from tollbridge.recording.reattribution_runs_store import Wanted
+from tollbridge.recording.rebuild import rebuild_rollups
+from tollbridge.storage.engine import EngineSettings
+from tollbridge.storage.unit import Database
+
+ROWS = 2_000_000
+QUICK_ROWS = 100_000
+SAMPLES = 20_000
+KEYS = 20
+RATE_BOUND = 20_000
+MODELS = (
+    "wan-2.5/text-to-video",
+    "qwen-image",
+    "flux-dev",
+    "black-forest-labs/FLUX.1-Krea-dev",
+    "ideogram-v3",
+    "speech-02-hd",
+    "hunyuan-video",
+    "stable-diffusion-xl",
+    "claude-sonnet-4",
+    "gpt-4o",
+    "veo-3",
+    "eleven_multilingual_v2",
+)
+_AS_REPORTS = """
+UPDATE call_details SET dialect = 'import', endpoint = 'other-gateway',
+    actual_provider_name = 'unknown', attribution_rule = 'none', attribution_confidence = 'none',
+    attribution_evidence = 'nothing says who served', requested_model = CASE {cases} END,
+    label = CASE {cases} END, served_model = NULL
+"""
+
+
+async def prepare(url: str, folder: Path, rows: int) -> None:
+    """Give a fresh database its schema, and reports of an unknown provider."""
+    await make_schema(url)
+    write_spool(folder / "samples", SAMPLES, KEYS, "bench-samples")
+    await drain(url, folder / "samples", SAMPLES, None)
+    database = Database.open(url, EngineSettings(postgres_statement_timeout_s=None))
+    spread = f"input_tokens % {len(MODELS)}"
+    cases = " ".join(f"WHEN {spread} = {at} THEN '{name}'" for at, name in enumerate(MODELS))
+    async with database.write() as unit:
+        await unit.connection.exec_driver_sql(_AS_REPORTS.format(cases=cases))
+        await unit.connection.exec_driver_sql("DELETE FROM call_evidence")
+    # As dense in time as the whole number of rows within a month.
+    added = max(1, rows - SAMPLES)
+    await prefill(url, added, START_US, MONTH_US * added // ROWS)
+    async with database.write() as unit:
+        await rebuild_rollups(unit, UTC, replace=True)
+    if database.dialect == "postgresql":
+        async with database.engine.connect() as connection:
+            raw = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await raw.exec_driver_sql("VACUUM ANALYZE")
+    await database.checkpoint()
+    await database.close()
+
+
+async def measure_runs(url: str) -> dict[str, tuple[int, float, float]]:
+    """Return by run: calls, seconds, CPU seconds of this process."""
+    database = Database.open(url)
+    detector = await make_detector(database, None, load_names().resolve)
+    tools = make_tools(detector, UTC)
+    figures: dict[str, tuple[int, float, float]] = {}
+    run_id = ""
+
+    async def attribute() -> Findings:
+        nonlocal run_id
+        run = await begin(database, Wanted(rules_version=detector.version, actor="bench"))
+        run_id = run_id or run.run_id
+        return await reattribute(database, run, tools)
+
+    async def take_back() -> Findings:
+        return await revert(
+            database,
+            await begin(database, Wanted(reverts_run_id=run_id, actor="bench")),
+            tools,
+        )
+
+    for name, work in (
+        ("every row changes", attribute),
+        ("no row changes", attribute),
+        ("taken back", take_back),
+    ):
+        figures[name] = await _timed(work, changes=name != "no row changes")
+    async with database.read() as unit:
+        wrong = await rebuild_rollups(unit, UTC)
+    await database.close()
+    if wrong:
+        raise RuntimeError(f"the sums are wrong: {wrong[:3]}")
+    return figures
+
+
+async def _timed(
+    work: Callable[[], Awaitable[Findings]], *, changes: bool
+) -> tuple[int, float, float]:
+    process_s, began_s = time.process_time(), time.perf_counter()
+    found = await work()
+    if bool(found.changed) != changes:
+        raise RuntimeError(f"{found.changed} of {found.calls} calls have changed")
+    return found.calls, time.perf_counter() - began_s, time.process_time() - process_s
+
+
+def measure_one(kind: str, rows: int) -> tuple[dict[str, tuple[int, float, float]], float]:
+    """Return the figures on one kind of database, and the server's CPU seconds in all."""
+    folder = Path(tempfile.mkdtemp(prefix="tollbridge-backfill-"))
+    server = PostgresServer.start(durable=True) if kind == "postgresql" else None
+    try:
+        url = f"sqlite:///{folder / 'books.db'}" if server is None else server.url("postgres")
+        asyncio.run(prepare(url, folder, rows))
+        gc.freeze()
+        watch = ServerWatch()
+        watch.start()
+        figures = asyncio.run(measure_runs(url))
+        server_s = watch.stop()
+        return figures, server_s if server is not None else 0.0
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return the figures of the backfill lane."""
+    figures: list[Figure] = []
+    for kind in ("sqlite", "postgresql"):
+        found, _ = measure_one(kind, QUICK_ROWS if quick else ROWS)
+        for name, (calls, wall_s, _) in found.items():
+            rate = calls / wall_s
+            figures.append(
+                Figure("backfill", f"{kind}, {name}", rate, "rows/s", RATE_BOUND, at_least=True)
+            )
+    return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    chosen = parser.parse_args()
+    for kind in chosen.databases.split(","):
+        found, server_s = measure_one(kind, chosen.rows)
+        for name, (calls, wall_s, cpu_s) in found.items():
+            print(
+                f"{kind:<11} {name:<18} {calls:>9,} rows {calls / wall_s:9,.0f} rows/s"
+                f"  CPU of this process {cpu_s / calls * 1e6:5.1f} µs a row",
+                flush=True,
+            )
+        print(f"{kind:<11} CPU of the server in all {server_s:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
