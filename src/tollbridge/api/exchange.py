@@ -215,7 +215,7 @@ class Exchange:
         connection = self._connection
         if connection.lost or self.broken:
             return
-        self.started = True
+        self._begin_answer()
         if self.asks_to_go_on:
             # The body was not asked for; what comes next may be it, or another request.
             self.keep_alive = False
@@ -244,7 +244,7 @@ class Exchange:
         """Send status and headers of a stream; it is chunked unless they state its length."""
         if self.gone:
             return
-        self.started = True
+        self._begin_answer()
         if not states_length and status not in BODILESS:
             if self._is_old:
                 self.keep_alive = False
@@ -286,6 +286,13 @@ class Exchange:
         # What was written goes out first.
         self.broken = True
         self._connection.transport.close()
+
+    def _begin_answer(self) -> None:
+        """Keep no body from here on: what of a refused one has come would stay until the end."""
+        self.started = True
+        if self._parts:
+            self._parts = []
+        self._folded = None
 
     def _complete(self) -> None:
         self.complete = True
