@@ -285,7 +285,7 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (ROUTE + "candidates = [{ endpoint = 'a', weight = -1 }]", ["weight is from 0"]),
         (ROUTE + "category = 'txt'", ["there is no 'txt'", "text"]),
         (ROUTE + "order = 'random'", ["order: there is no 'random'"]),
-        (KEY_TABLE + "scopes = ['root']", ["there is no 'root'", "admin, call, read"]),
+        (KEY_TABLE + "scopes = ['root']", ["there is no 'root'", "admin, call, intake, read"]),
         (KEY_TABLE + "expires = 2027-01-01", ["expires is a time with a zone", "a date or time"]),
         (KEY_TABLE + "expires = 2027-01-01T00:00:00", ["a time without a zone"]),
         (KEY_TABLE + "calls_per_minute = 0", ["calls_per_minute is from 1"]),
