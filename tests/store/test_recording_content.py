@@ -20,16 +20,6 @@ KINDS = "SELECT kind, body FROM call_contents ORDER BY call_id, kind"
 DAY_S = 86_400
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
 def content(call_id: str, at_us: int, prompt: str = "ask", answer: str = "say") -> Content:
     return Content(
         call_id,

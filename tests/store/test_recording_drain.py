@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from tests.support.drained import (
     BUDGET,
     COST_NANOUSD,
     SpoolingWorker,
     SpyLedger,
+    assert_books,
     begun,
     make_drain,
     opened_call,
@@ -23,26 +23,11 @@ from tollbridge.core.call import Ending
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.evidence import AttemptStarted, Closed, Progress
 from tollbridge.core.limits import LeaseCorrection
-from tollbridge.recording.audit import books, provider_costs
+from tollbridge.recording.audit import provider_costs
 from tollbridge.recording.drain import DrainSettings
 from tollbridge.recording.records import RecordCodec
 from tollbridge.recording.statements import joined
 from tollbridge.storage.unit import Database
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-async def assert_books(database: Database) -> None:
-    async with database.read() as unit:
-        assert await books(unit) == []
 
 
 async def test_a_call_becomes_one_row_with_its_attempts_and_sums(

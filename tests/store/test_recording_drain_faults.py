@@ -8,27 +8,12 @@ import pytest
 
 from tests.support.drained import (
     SpoolingWorker,
+    assert_books,
     make_drain,
     rows,
 )
 from tollbridge.core.clock import ManualClock
-from tollbridge.recording.audit import books
 from tollbridge.storage.unit import Database
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-async def assert_books(database: Database) -> None:
-    async with database.read() as unit:
-        assert await books(unit) == []
 
 
 async def test_what_the_database_refuses_is_tried_again(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from tests.support.drained import (
     CONCLUSIONS,
     COST_NANOUSD,
     SpoolingWorker,
     SpyLedger,
+    assert_books,
     make_drain,
     opened_call,
     rows,
@@ -20,7 +20,6 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.pipeline import Books
-from tollbridge.recording.audit import books
 from tollbridge.recording.closing import Closer
 from tollbridge.recording.drain import DrainSettings
 from tollbridge.recording.record import Shelf
@@ -30,21 +29,6 @@ from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Database
 
 UTC_ZONE = DrainSettings().zone
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-async def assert_books(database: Database) -> None:
-    async with database.read() as unit:
-        assert await books(unit) == []
 
 
 async def test_a_closed_without_its_opening_is_put_aside_once(

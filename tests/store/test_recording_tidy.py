@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.support.drained import (
     SpoolingWorker,
     make_drain,
@@ -15,16 +13,6 @@ from tollbridge.recording.drain import DrainSettings
 from tollbridge.recording.records import SEGMENT_SUFFIX
 from tollbridge.recording.store import purge_evidence
 from tollbridge.storage.unit import Database
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
 
 
 async def test_finished_segments_are_deleted_when_they_have_been_kept_long_enough(

@@ -20,6 +20,7 @@ from tollbridge.ledger.store import return_remainder
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart, PriceRow
+from tollbridge.recording.audit import books
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
 from tollbridge.recording.spool import Reach, Segment, Spool, SpoolLimits, nothing_happens
 from tollbridge.storage.unit import Database, Unit
@@ -189,6 +190,12 @@ def make_drain(
         hooks=hooks,
         clock=clock,
     )
+
+
+async def assert_books(database: Database) -> None:
+    """Check that details, attempts, roll-ups and ledger have one sum."""
+    async with database.read() as unit:
+        assert await books(unit) == []
 
 
 async def rows(database: Database, sql: str) -> list[tuple[Any, ...]]:

@@ -131,7 +131,9 @@ class GatewayProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # an offer like any other; what comes behind it is not read
+            # We speak nothing but HTTP/1.1 and may pass an offer over (RFC 9110, 7.8): the request
+            # is whole by now, and is served. Bytes behind it would be the other protocol's.
+            pass
         except httptools.HttpParserError:
             self._refuse_bytes()
         exchange, self._unbegun = self._unbegun, None

@@ -1,15 +1,12 @@
 """Which details are archived, and which should be?"""
 
 import asyncio
-import sys
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
-from tollbridge.cli.output import print_json, print_line, print_table, time_text
+from tollbridge.cli.output import print_json, print_line, print_table, progress_bar, time_text
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.schedule import Schedule
 from tollbridge.processes.archiving import make_archiver
@@ -59,18 +56,9 @@ async def _run(settings: Settings) -> Moved:
     reach, _ = crash_points(settings.crash_at)
     async with opened(settings) as database:
         archiver = make_archiver(settings, database, SystemClock(), reach)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        due = (await archiver.status()).due if not bar.disable else None
-        task = bar.add_task("calls", total=due)
-        with bar:
-            return await archiver.run(lambda moved: bar.advance(task, moved.calls))
+        due = (await archiver.status()).due
+        with progress_bar("calls", due) as advance:
+            return await archiver.run(lambda moved: advance(moved.calls))
 
 
 async def _status(settings: Settings) -> ArchiveStatus:

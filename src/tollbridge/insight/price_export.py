@@ -1,16 +1,14 @@
 """How do prices leave for a spreadsheet or another program?"""
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from tollbridge.core.clock import to_text
+from tollbridge.core.sheets import csv_of
 from tollbridge.insight.prices import PriceVersion
 from tollbridge.rating.conditions import as_mapping
-from tollbridge.rating.model_export import BYTE_ORDER_MARK, guarded
 
 EXPORTED = (
     "price_version_id",
@@ -47,18 +45,9 @@ def price_fields(row: PriceVersion) -> dict[str, Any]:
 
 def prices_as_csv(rows: Iterable[PriceVersion]) -> str:
     """Return prices as CSV: UTF-8 with its mark, unknown as nothing, no text a formula."""
-    file = io.StringIO()
-    file.write(BYTE_ORDER_MARK)
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(EXPORTED)
-    for row in rows:
-        fields = price_fields(row)
-        fields["conditions"] = row.conditions
-        writer.writerow([_cell(fields[name]) for name in EXPORTED])
-    return file.getvalue()
+    return csv_of(EXPORTED, (_values(row) for row in rows))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return guarded(value) if isinstance(value, str) else str(value)
+def _values(row: PriceVersion) -> list[object]:
+    fields = {**price_fields(row), "conditions": row.conditions}
+    return [fields[name] for name in EXPORTED]

@@ -1,13 +1,12 @@
 """How do the models leave for a spreadsheet or another program, and side by side?"""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
 
+from tollbridge.core import sheets
 from tollbridge.core.clock import to_text
 from tollbridge.rating.models import Model, rate_text
 
@@ -33,10 +32,6 @@ EXPORTED = (
     "updated_by",
 )
 COMPARED = tuple(name for name in EXPORTED if name not in {"updated_at", "updated_by"})
-# Spreadsheets read what begins so as a formula, and run it.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-BYTE_ORDER_MARK = "\ufeff"
-"""Tells spreadsheets that the file is UTF-8."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -49,13 +44,9 @@ class Compared(msgspec.Struct, frozen=True):
 
 def csv_of(models: Iterable[Model]) -> str:
     """Return models as CSV: UTF-8 with its mark, prices as plain decimals, unknown as nothing."""
-    file = io.StringIO()
-    file.write(BYTE_ORDER_MARK)
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(EXPORTED)
-    for model in models:
-        writer.writerow([_cell(value_of(model, field)) for field in EXPORTED])
-    return file.getvalue()
+    return sheets.csv_of(
+        EXPORTED, ([value_of(model, field) for field in EXPORTED] for model in models)
+    )
 
 
 def json_of(models: Iterable[Model]) -> bytes:
@@ -81,18 +72,3 @@ def value_of(model: Model, field: str) -> Any:
     if isinstance(value, Decimal):
         return rate_text(value)
     return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return guarded(" ".join(str(one) for one in cast("list[Any]", value)))
-    return guarded(value) if isinstance(value, str) else str(value)
-
-
-def guarded(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
