@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import secrets
+import subprocess
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,7 @@ DATABASE_VARIABLE = "TOLLBRIDGE_DATABASE_URL"
 BACKLOG_FIELD = "spool_pending_records"
 IDLE_POLL_S = 0.1
 IDLE_TIMEOUT_S = 120.0
+LOAD_TIMEOUT_S = 120.0
 
 CONFIG = """\
 [[endpoint]]
@@ -80,6 +82,17 @@ async def _mint(url: str, pepper: bytes, count: int) -> list[str]:
     return [one.key for one in minted]
 
 
+def _load_catalogue(program: str, data_dir: Path) -> None:
+    """Bring every price of genai-prices into the database, as a running installation has them."""
+    for arguments in (["db", "upgrade"], ["prices", "sync"]):
+        command = [program, *arguments, "--data-dir", str(data_dir)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LOAD_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            raise BenchError(f"{' '.join(arguments)} failed: {done.stderr[-500:]}")
+
+
 class Tollbridge(Gateway):
     """The product: spool, hold, ledger and drain on, one hard budget, SQLite."""
 
@@ -103,7 +116,9 @@ class Tollbridge(Gateway):
         )
         declared = f"tb_{secrets.token_urlsafe(32)}"
         self._keys = [declared] if self._key_count == 1 else seed_keys(data_dir, self._key_count)
-        command = [str(Path(sys.executable).parent / "tollbridge"), "serve"]
+        program = str(Path(sys.executable).parent / "tollbridge")
+        _load_catalogue(program, data_dir)
+        command = [program, "serve"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--data-dir", str(data_dir), "--config", str(configuration)]
         if self._workers is not None:
@@ -134,7 +149,7 @@ class Tollbridge(Gateway):
         workers = "default workers" if self._workers is None else f"{self._workers} worker(s)"
         return (
             f"{workers}, {database}, spool and drain on, hard budget and ledger on, "
-            f"{self._key_count} key(s)"
+            f"{self._key_count} key(s), the full catalogue of genai-prices"
         )
 
     def wait_until_idle(self) -> None:
