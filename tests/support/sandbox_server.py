@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.bytecode import compiled_once
 from tollbridge.core.clock import Clock
-from tollbridge.sandbox import LogEntry, Sandbox, Script, read_log, running
+from tollbridge.sandbox import LogEntry, Sandbox, Script, Task, base_urls, read_log, running
 
 WAIT_MAX_S = 10.0
 
@@ -27,6 +27,15 @@ class RunningSandbox:
     def log(self) -> list[LogEntry]:
         """The log entries, oldest first."""
         return self.app.log
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks of all providers, oldest first."""
+        return self.app.tasks
+
+    def base_url(self, dialect: str) -> str:
+        """Return the base URL that a client of this provider is given."""
+        return base_urls(self.url)[dialect]
 
     def script(self, *scripts: Script, default: Script | None = None) -> None:
         """Queue scripts, one per request; `default` is for all requests after them."""
@@ -68,6 +77,10 @@ class SandboxProcess:
         self.process = process
         self.url = url
         self.log_path = log_path
+
+    def base_url(self, dialect: str) -> str:
+        """Return the base URL that a client of this provider is given."""
+        return base_urls(self.url)[dialect]
 
     def log(self) -> list[LogEntry]:
         """Return the log entries in the file, in order of arrival."""

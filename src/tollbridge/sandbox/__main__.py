@@ -1,6 +1,7 @@
 """How is the sandbox started as a process of its own?
 
-`python -m tollbridge.sandbox --port 9000 --log calls.jsonl` prints its address when it listens.
+`python -m tollbridge.sandbox --port 9000 --log calls.jsonl` prints its address when it listens,
+then the base URL of each provider that it plays.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from tollbridge.sandbox.app import Sandbox
+from tollbridge.sandbox.app import Sandbox, base_urls
 from tollbridge.sandbox.server import configure, listen
 
 PARENT_POLL_S = 0.25
@@ -27,7 +28,10 @@ async def main(arguments: argparse.Namespace) -> None:
     watch: asyncio.Task[None] | None = None
     if arguments.exit_with_parent:
         watch = asyncio.create_task(_exit_with_parent(own, os.getppid()))
-    sys.stdout.write(f"sandbox on http://{arguments.host}:{listener.getsockname()[1]}\n")
+    url = f"http://{arguments.host}:{listener.getsockname()[1]}"
+    lines = [f"sandbox on {url}"]
+    lines += [f"  {name:12} {base}" for name, base in base_urls(url).items()]
+    sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()
     try:
         await own.serve(sockets=[listener])

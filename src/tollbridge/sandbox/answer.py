@@ -28,12 +28,26 @@ VOCABULARY = tuple(f"{a}{b}" for a in _BEGINNINGS for b in _ENDINGS)
 _FILLER = " tollbridge sandbox filler text"
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A function that the model calls, with its arguments as JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class Choice(msgspec.Struct, frozen=True):
-    """One choice: its text in pieces, one per chunk, each with its count of words."""
+    """One choice: its text in pieces, one per chunk, each with its count of words.
+
+    Before the text come the thoughts, a token each; instead of it there can be a call of a tool.
+    """
 
     pieces: list[str]
     counts: list[int]
     finish_reason: str
+    thoughts: list[str] = []
+    tool_call: ToolCall | None = None
+    tool_tokens: int = 0
 
     @property
     def text(self) -> str:
@@ -42,8 +56,8 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def tokens(self) -> int:
-        """The completion tokens of the whole text."""
-        return sum(self.counts)
+        """The completion tokens of thoughts, text and tool call."""
+        return sum(self.counts) + len(self.thoughts) + self.tool_tokens
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,13 +69,25 @@ class Answer(msgspec.Struct, frozen=True):
     fingerprint: str
     choices: list[Choice]
     prompt: Prompt
+    seed: bytes = b""
+
+    @property
+    def tokens(self) -> int:
+        """The completion tokens of all choices."""
+        return sum(choice.tokens for choice in self.choices)
 
     def usage(self, completion_tokens: int) -> Usage:
-        """Return the honest usage when that many completion tokens were sent."""
+        """Return the honest usage when that many completion tokens were sent, thoughts first."""
+        thoughts = sum(len(choice.thoughts) for choice in self.choices)
         return Usage(
             prompt_tokens=self.prompt.tokens,
             completion_tokens=completion_tokens,
             prompt_audio_tokens=self.prompt.audio_tokens,
+            reasoning_tokens=min(completion_tokens, thoughts),
+            cached_tokens=self.prompt.cached_tokens,
+            cache_write_tokens=self.prompt.cache_write_tokens,
+            cache_write_1h_tokens=self.prompt.cache_write_1h_tokens,
+            prompt_image_tokens=self.prompt.image_tokens,
         )
 
 

@@ -7,6 +7,7 @@ head is there, `finished` when its answer has ended; a reader folds them by run 
 
 import os
 from collections import deque
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,9 @@ class LogEntry(msgspec.Struct, kw_only=True):
     frame inside a stream). `usage` is what the provider bills, None if nothing;
     `usage_reported` the usage object that went out whole, None if none did.
     `status` is the status sent, None before the head. `key_suffix` holds four characters.
+    `units` is what is billed beside tokens (unit → whole number: image, video_ms, character …),
+    `billed_usd` the amount that a provider which states amounts has stated, or would have.
+    A submitted task bills on the entry of its submit; `task_id` names it.
     """
 
     event: str = "received"
@@ -33,12 +37,17 @@ class LogEntry(msgspec.Struct, kw_only=True):
     client_request_id: str | None
     key_suffix: str
     path: str
+    dialect: str = "openai"
+    operation: str = ""
     model: str | None = None
     stream: bool = False
     status: int | None = None
     outcome: str = "open"
     usage: Usage | None = None
     usage_reported: dict[str, object] | None = None
+    units: dict[str, int] = {}
+    billed_usd: Decimal | None = None
+    task_id: str | None = None
     chunks_sent: int = 0
     started_at_us: int
     ended_at_us: int | None = None
@@ -56,13 +65,20 @@ class Tally(msgspec.Struct):
     prompt_audio_tokens: int = 0
     reasoning_tokens: int = 0
     completion_audio_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    prompt_image_tokens: int = 0
+    completion_image_tokens: int = 0
     chunks_sent: int = 0
+    units: dict[str, int] = {}
+    billed_usd: Decimal = Decimal(0)
 
     def add(self, entry: LogEntry) -> None:
         """Count one finished request."""
         self.finished += 1
         self.outcomes[entry.outcome] = self.outcomes.get(entry.outcome, 0) + 1
         self.chunks_sent += entry.chunks_sent
+        self.count_units(entry, 1)
         usage = entry.usage
         if usage is not None:
             self.prompt_tokens += usage.prompt_tokens
@@ -71,6 +87,17 @@ class Tally(msgspec.Struct):
             self.prompt_audio_tokens += usage.prompt_audio_tokens
             self.reasoning_tokens += usage.reasoning_tokens
             self.completion_audio_tokens += usage.completion_audio_tokens
+            self.cache_write_tokens += usage.cache_write_tokens
+            self.cache_write_1h_tokens += usage.cache_write_1h_tokens
+            self.prompt_image_tokens += usage.prompt_image_tokens
+            self.completion_image_tokens += usage.completion_image_tokens
+
+    def count_units(self, entry: LogEntry, sign: int) -> None:
+        """Add (or, with -1, take back) the units and the amount of an entry."""
+        for unit, count in entry.units.items():
+            self.units[unit] = self.units.get(unit, 0) + sign * count
+        if entry.billed_usd is not None:
+            self.billed_usd += sign * entry.billed_usd
 
 
 class Journal:
@@ -89,6 +116,7 @@ class Journal:
         self.entries: deque[LogEntry] = deque(maxlen=entries_max)
         self.tally = Tally()
         self.tally_by_model: dict[str, Tally] = {}
+        self.tally_by_dialect: dict[str, Tally] = {}
 
     def open(self, path: str, client_request_id: str | None, key_suffix: str) -> LogEntry:
         """Begin the entry of a request whose head has arrived."""
@@ -113,10 +141,22 @@ class Journal:
         entry.event = "finished"
         entry.ended_at_us = self._clock.now_us()
         self.tally.add(entry)
-        if entry.model is not None:
-            by_model = self._tally_of(entry.model)
-            by_model.received += 1
-            by_model.add(entry)
+        for tally in self._parts(entry):
+            tally.received += 1
+            tally.add(entry)
+        self._write(entry)
+
+    def amend(self, entry: LogEntry, units: dict[str, int], billed_usd: Decimal | None) -> None:
+        """Change what an ended submit bills, because its task has ended otherwise.
+
+        The file gets a second line of it; a reader keeps the last.
+        """
+        for tally in (self.tally, *self._parts(entry)):
+            tally.count_units(entry, -1)
+        entry.units = units
+        entry.billed_usd = billed_usd
+        for tally in (self.tally, *self._parts(entry)):
+            tally.count_units(entry, 1)
         self._write(entry)
 
     def reset(self) -> None:
@@ -124,12 +164,20 @@ class Journal:
         self.entries.clear()
         self.tally = Tally()
         self.tally_by_model = {}
+        self.tally_by_dialect = {}
 
     def shut(self) -> None:
         """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _parts(self, entry: LogEntry) -> list[Tally]:
+        """Return the tallies of parts that an entry is counted in."""
+        parts = [self.tally_by_dialect.setdefault(entry.dialect, Tally())]
+        if entry.model is not None:
+            parts.append(self._tally_of(entry.model))
+        return parts
 
     def _tally_of(self, model: str) -> Tally:
         """Return the tally of a model; any name is served, so beyond a limit they share one."""

@@ -1,6 +1,7 @@
 """How does the provider say no? Status, error object and headers of each kind of refusal."""
 
 import math
+from email.utils import formatdate
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -94,7 +95,9 @@ _BY_STATUS: Final = MappingProxyType(
         408: "timeout",
         413: "body_too_large",
         422: "invalid_request",
+        402: "insufficient_quota",
         429: "rate_limited",
+        529: "overloaded",
         503: "overloaded",
     }
 )
@@ -115,6 +118,9 @@ class RefusedError(Exception):
         param: str | None = None,
     ) -> None:
         row = KINDS[kind]
+        self.kind = kind
+        self.is_given = status is not None
+        """Whether the status was asked for; otherwise a dialect may have one of its own."""
         self.status = status or row.status
         self.error: dict[str, Any] = {
             "message": message or row.message,
@@ -144,11 +150,17 @@ def of_script(script: Script) -> RefusedError:
     return RefusedError(kind, status=script.status)
 
 
-def retry_headers(retry_after_s: float | None) -> list[tuple[bytes, bytes]]:
-    """Return `retry-after` in whole seconds and the exact `retry-after-ms`."""
+def retry_headers(
+    retry_after_s: float | None, way: str = "both", now_us: int = 0
+) -> list[tuple[bytes, bytes]]:
+    """Return `retry-after` in whole seconds (or as a date) and the exact `retry-after-ms`."""
     if retry_after_s is None:
         return []
-    return [
-        (b"retry-after", b"%d" % math.ceil(retry_after_s)),
-        (b"retry-after-ms", b"%d" % round(retry_after_s * 1000)),
-    ]
+    whole = math.ceil(retry_after_s)
+    at_s = now_us // 1_000_000 + whole
+    shown = formatdate(at_s, usegmt=True).encode() if way == "date" else b"%d" % whole
+    seconds = (b"retry-after", shown)
+    milliseconds = (b"retry-after-ms", b"%d" % round(retry_after_s * 1000))
+    if way == "both":
+        return [seconds, milliseconds]
+    return [milliseconds if way == "ms" else seconds]

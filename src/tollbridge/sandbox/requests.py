@@ -4,7 +4,7 @@ Only the fields that change the answer are declared; all others are tolerated.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ class StreamOptions(msgspec.Struct, frozen=True):
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
+    continuous_usage_stats: bool | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -41,17 +42,40 @@ class Message(msgspec.Struct, frozen=True):
     content: str | list[Part] | None = None
 
 
-class ChatRequest(msgspec.Struct, frozen=True):
-    """The body of `POST /v1/chat/completions`."""
+class SchemaFormat(msgspec.Struct, frozen=True):
+    """The schema of an answer that is JSON."""
 
-    model: str
+    schema: dict[str, Any] = {}
+
+
+class ResponseFormat(msgspec.Struct, frozen=True):
+    """Of which form the answer shall be."""
+
+    type: str
+    json_schema: SchemaFormat | None = None
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """The schema of the answer, an object's for any JSON, None for free text."""
+        if self.type == "text":
+            return None
+        return {} if self.json_schema is None else self.json_schema.schema
+
+
+class ChatRequest(msgspec.Struct, frozen=True):
+    """The body of `POST /v1/chat/completions`; where the address names it, without a model."""
+
     messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
+    model: str = ""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Choices | None = None
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
     tools: msgspec.Raw = msgspec.Raw()
+    tool_choice: Any = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: str | None = None
 
 
 class CompletionRequest(msgspec.Struct, frozen=True):
@@ -68,8 +92,8 @@ class CompletionRequest(msgspec.Struct, frozen=True):
 class EmbeddingRequest(msgspec.Struct, frozen=True):
     """The body of `POST /v1/embeddings`."""
 
-    model: str
     input: Text
+    model: str = ""
     encoding_format: str | None = None
     dimensions: Annotated[int, msgspec.Meta(ge=1, le=DIMENSIONS_MAX)] | None = None
 
@@ -81,6 +105,10 @@ class Prompt(msgspec.Struct, frozen=True):
     tokens: int
     audio_tokens: int = 0
     last_text: str = ""
+    image_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
 
 
 def of_messages(messages: Sequence[Message], tools: msgspec.Raw) -> Prompt:

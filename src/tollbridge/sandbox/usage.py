@@ -4,7 +4,8 @@ A prompt token is four bytes of UTF-8 begun; a completion token is one word. Tha
 tokenizer, but it is exact, cheap, and different for each request.
 """
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -17,7 +18,10 @@ FILE_TOKENS = 100
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Token counts; the four details are parts of the two totals, as OpenAI counts them."""
+    """Token counts; the details are parts of the two totals, as OpenAI counts them.
+
+    It is the same for all dialects: an emulator tells it in its provider's own words.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -25,6 +29,23 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     prompt_audio_tokens: int = 0
     reasoning_tokens: int = 0
     completion_audio_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    """Of `cache_write_tokens`."""
+    prompt_image_tokens: int = 0
+    completion_image_tokens: int = 0
+
+
+Object = dict[str, Any]
+
+
+class Form(NamedTuple):
+    """How a dialect tells usage: as its own object, back from it, and what follows from parts."""
+
+    tell: Callable[[Usage], Object]
+    read: Callable[[Object], Usage]
+    total: Callable[[Object], Object]
+    """The fields that follow from the others, where a script has not set them."""
 
 
 def text_tokens(text: str) -> int:
@@ -66,7 +87,7 @@ def embedding_object(usage: Usage) -> dict[str, Any]:
     return {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
 
 
-def reported(honest: dict[str, Any], setting: str | dict[str, Any]) -> dict[str, Any] | None:
+def reported(honest: Object, setting: str | Object, form: Form | None = None) -> Object | None:
     """Return the `usage` object as the script wants it told; None stands for missing and null."""
     if setting == "normal":
         return honest
@@ -78,13 +99,12 @@ def reported(honest: dict[str, Any], setting: str | dict[str, Any]) -> dict[str,
     for name, part in honest.items():
         given = setting.get(name)
         if isinstance(part, dict) and isinstance(given, dict):
-            told[name] = cast("dict[str, Any]", part) | cast("dict[str, Any]", given)
-    if "total_tokens" not in setting:
-        told["total_tokens"] = _count(told, "prompt_tokens") + _count(told, "completion_tokens")
-    return told
+            told[name] = cast("Object", part) | cast("Object", given)
+    follows = (form or CHAT).total(told)
+    return told | {name: value for name, value in follows.items() if name not in setting}
 
 
-def billed(honest: Usage, setting: str | dict[str, Any], *, whole: bool) -> Usage:
+def billed(honest: Usage, setting: str | Object, *, whole: bool, form: Form | None = None) -> Usage:
     """Return what the provider bills.
 
     An object in the script is taken as the truth of that call. Of an answer that was not sent
@@ -92,28 +112,71 @@ def billed(honest: Usage, setting: str | dict[str, Any], *, whole: bool) -> Usag
     """
     if isinstance(setting, str):
         return honest
-    told = reported(chat_object(honest), setting) or {}
-    completion = _count(told, "completion_tokens") if whole else honest.completion_tokens
-    prompt_details: dict[str, Any] = told["prompt_tokens_details"]
-    completion_details: dict[str, Any] = told["completion_tokens_details"]
-    return Usage(
-        prompt_tokens=_count(told, "prompt_tokens"),
+    form = form or CHAT
+    told = form.read(reported(form.tell(honest), setting, form) or {})
+    completion = told.completion_tokens if whole else honest.completion_tokens
+    return msgspec.structs.replace(
+        told,
         completion_tokens=completion,
-        cached_tokens=_count(prompt_details, "cached_tokens"),
-        prompt_audio_tokens=_count(prompt_details, "audio_tokens"),
-        reasoning_tokens=min(completion, _count(completion_details, "reasoning_tokens")),
-        completion_audio_tokens=min(completion, _count(completion_details, "audio_tokens")),
+        reasoning_tokens=min(completion, told.reasoning_tokens),
+        completion_audio_tokens=min(completion, told.completion_audio_tokens),
+        completion_image_tokens=min(completion, told.completion_image_tokens),
     )
 
 
-def _count(counts: Any, name: str) -> int:
+def count(counts: Any, name: str) -> int:
     """Read a count that a script may have made anything but a number."""
-    value = cast("dict[str, Any]", counts).get(name) if isinstance(counts, dict) else None
+    value = cast("Object", counts).get(name) if isinstance(counts, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _zeros(counts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _zeros(cast("dict[str, Any]", value)) if isinstance(value, dict) else 0
-        for name, value in counts.items()
-    }
+def read_chat(told: Object) -> Usage:
+    """Read OpenAI's `usage` object of chat: details are inside the totals."""
+    prompt: Any = told.get("prompt_tokens_details")
+    completion: Any = told.get("completion_tokens_details")
+    return Usage(
+        prompt_tokens=count(told, "prompt_tokens"),
+        completion_tokens=count(told, "completion_tokens"),
+        cached_tokens=count(prompt, "cached_tokens"),
+        cache_write_tokens=count(prompt, "cache_write_tokens"),
+        prompt_audio_tokens=count(prompt, "audio_tokens"),
+        reasoning_tokens=count(completion, "reasoning_tokens"),
+        completion_audio_tokens=count(completion, "audio_tokens"),
+    )
+
+
+def total_chat(told: Object) -> Object:
+    """Return OpenAI's total: prompt + completion; no kind of token stands outside of both."""
+    return {"total_tokens": count(told, "prompt_tokens") + count(told, "completion_tokens")}
+
+
+def follows_nothing(_: Object) -> Object:
+    """Return that no field of this dialect's usage follows from the others."""
+    return {}
+
+
+def follows_no_count(_: Usage) -> Object:
+    """Return nothing: what is told is made elsewhere."""
+    return {}
+
+
+CHAT: Final = Form(chat_object, read_chat, total_chat)
+COMPLETION: Final = Form(completion_object, read_chat, total_chat)
+PLAIN: Final = Form(follows_no_count, read_chat, follows_nothing)
+"""An object that is told as it is made; it says nothing of tokens."""
+EMBEDDING: Final = Form(embedding_object, read_chat, total_chat)
+
+
+def _zeros(counts: Object) -> Object:
+    """Return the same object with nothing counted; what is no count stays."""
+    return {name: _zero(value) for name, value in counts.items()}
+
+
+def _zero(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _zeros(cast("Object", value))
+    if isinstance(value, list):
+        return [_zero(part) for part in cast("list[Any]", value)]
+    if value is None or isinstance(value, str | bool):
+        return value
+    return 0

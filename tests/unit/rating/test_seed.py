@@ -33,7 +33,22 @@ def test_the_catalogue_has_the_models_of_openai() -> None:
 
 
 def test_the_catalogue_prices_the_sandbox() -> None:
-    assert set(rates_of("sandbox")) == {"sandbox-small", "sandbox-large", "sandbox-embedding"}
+    assert rates_of("sandbox") == {
+        "sandbox-small": {"input": "0.15", "output": "0.6", "cache_read": "0.075"},
+        "sandbox-large": {
+            "input": "2.5",
+            "output": "1E+1",
+            "cache_read": "1.25",
+            "audio_input": "4E+1",
+            "audio_output": "8E+1",
+        },
+        "sandbox-embedding": {"input": "0.02"},
+        "sandbox-rerank": {"input": "0.02"},
+        "sandbox-image": {"image": "0.04"},
+        "sandbox-video": {"video_ms": "0.1"},
+        "sandbox-speech": {"character": "0.000015"},
+        "sandbox-transcription": {"audio_ms": "0.0001"},
+    }
 
 
 def test_each_price_of_the_catalogue_has_a_source_and_a_day_and_has_always_held() -> None:

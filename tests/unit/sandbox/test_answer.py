@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollbridge.sandbox import shapes
 from tollbridge.sandbox.answer import Answer, digest, embed, embedding_value, say
+from tollbridge.sandbox.dialects.chunks import Frames, StreamForm, body
+from tollbridge.sandbox.dialects.manner import CHAT, TEXT, Shape
 from tollbridge.sandbox.refusals import RefusedError
 from tollbridge.sandbox.requests import Message, Part, Prompt, joined, of_messages, of_text
 from tollbridge.sandbox.script import NO_FAULTS, Script
-from tollbridge.sandbox.shapes import Frames, StreamForm
 from tollbridge.sandbox.usage import text_tokens
 
 SEED = digest("sandbox-small", ["hello"])
@@ -76,14 +76,14 @@ def test_a_huge_answer_is_refused() -> None:
     st.integers(1, 4),
     st.none() | st.integers(1, 50),
     st.none() | st.integers(0, 30),
-    st.sampled_from([shapes.CHAT, shapes.TEXT]),
+    st.sampled_from([CHAT, TEXT]),
 )
 def test_streamed_and_unstreamed_say_the_same_and_report_the_same_usage(
-    choices: int, tokens_max: int | None, chunks: int | None, shape: shapes.Shape
+    choices: int, tokens_max: int | None, chunks: int | None, shape: Shape
 ) -> None:
     script = Script(chunks=chunks)
     made = answer(script, choices, tokens_max)
-    document, told = shapes.body(made, shape, script)
+    document, told = body(made, shape, script)
     form = StreamForm(include_usage=True, include_obfuscation=True)
     texts = dict.fromkeys(range(choices), "")
     reasons: dict[int, str] = {}

@@ -1,0 +1,1 @@
+"""How does each provider say what it says? One file a dialect, and what several share."""
