@@ -60,7 +60,10 @@ tidy: $(READY)
 
 bench: $(READY) ## the side-by-side benchmark and the large-data tests
 	@$(BIN)/python -m bench.micro.rating
+	@$(BIN)/python -m bench.micro.translation
 	@$(BIN)/python -m bench.backfill
+	@$(BIN)/python -m bench.log_page
+	@$(BIN)/pytest -m long
 	@$(BIN)/python -m bench
 
 lock: $(READY) ## remake requirements/*.lock, keeping what still fits (LOCK=--upgrade takes the newest)

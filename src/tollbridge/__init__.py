@@ -8,6 +8,8 @@ from typing import Any
 _HOME_OF: Mapping[str, str] = {
     "APIProvider": "tollbridge.attribution.detect",
     "Catalogue": "tollbridge.rating.model_catalogue",
+    "Client": "tollbridge.client",
+    "GenerateError": "tollbridge.client",
     "Model": "tollbridge.rating.models",
     "detect_actual_provider": "tollbridge.attribution.detect",
     "validate_image_size": "tollbridge.rating.models",

@@ -9,6 +9,8 @@ from tollbridge.attribution.attribute import NO_ATTEMPT, attribute_attempt
 from tollbridge.attribution.reported import attribute_report
 from tollbridge.attribution.ruling import Rules, builtin_rules
 from tollbridge.core.account import (
+    CHARGED,
+    OVERRUN,
     AttemptAccount,
     CallAccount,
     CostOrigin,
@@ -48,8 +50,9 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         part = attempt.rated.cost_nanousd
         cost_nanousd = None if part is None or cost_nanousd is None else cost_nanousd + part
     completed = closed.ending is Ending.COMPLETE
-    # What somebody else carried costs, but is not charged to our budgets.
-    charge_nanousd = (cost_nanousd or 0) if opened.report is None else 0
+    # What somebody else carried costs, but our budgets pay for it only where its source says so.
+    is_charged = opened.report is None or opened.report.charges
+    charge_nanousd = (cost_nanousd or 0) if is_charged else 0
     overrun = any(charge_nanousd > hold.amount_nanousd for hold in opened.holds)
     return CallAccount(
         evidence=evidence,
@@ -60,7 +63,12 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         cost_nanousd=cost_nanousd,
         charge_nanousd=charge_nanousd,
         accounted_at_us=closed.closed_at_us,
-        flags=_flags(attempts, cost_nanousd, overrun=overrun),
+        flags=_flags(
+            attempts,
+            cost_nanousd,
+            overrun=overrun,
+            charged_report=is_charged and opened.report is not None,
+        ),
     )
 
 
@@ -112,13 +120,19 @@ def _rate(
 
 
 def _flags(
-    attempts: tuple[AttemptAccount, ...], cost_nanousd: int | None, *, overrun: bool
+    attempts: tuple[AttemptAccount, ...],
+    cost_nanousd: int | None,
+    *,
+    overrun: bool,
+    charged_report: bool,
 ) -> tuple[str, ...]:
     flags: list[str] = []
+    if charged_report:
+        flags.append(CHARGED)
     if cost_nanousd is None:
         flags.append("unpriced")
     if overrun:
-        flags.append("overrun")
+        flags.append(OVERRUN)
     for attempt in attempts:
         if attempt.usage.source is UsageSource.ESTIMATED:
             flags.append("estimated")

@@ -1,17 +1,18 @@
 """What does a worker need to serve calls, and how do the first five stages use it?"""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from tollbridge.access.authenticate import KeyRing, require
+from tollbridge.access.authenticate import require
 from tollbridge.access.keys import KeyEntry, Scope
-from tollbridge.conclude import Conclusions, charge_of
+from tollbridge.conclude import charge_of
 from tollbridge.core.call import (
     CATEGORY_OF,
     Bucket,
+    Category,
     Ending,
     Hold,
     Operation,
@@ -19,7 +20,11 @@ from tollbridge.core.call import (
     new_id,
 )
 from tollbridge.core.clock import Clock
-from tollbridge.core.errors import OverloadedError, TollbridgeError, UnpricedModelError
+from tollbridge.core.errors import (
+    OverloadedError,
+    TollbridgeError,
+    UnpricedModelError,
+)
 from tollbridge.core.evidence import (
     AttemptEvidence,
     AttemptStarted,
@@ -29,118 +34,45 @@ from tollbridge.core.evidence import (
     Progress,
 )
 from tollbridge.core.limits import Limit, LimitKind
-from tollbridge.core.plan import Plan
+from tollbridge.core.plan import Endpoint, Plan
+from tollbridge.journey import Call, GatewayLimits, Inbound, Journey, Known
 from tollbridge.ledger.reserve import Holds, Purses
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.dialects.responses import ResponsesFace
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
+from tollbridge.providers.pins import Sign, narrowed, pinning, unpinned
 from tollbridge.providers.relay import Relay, new_attempt
 from tollbridge.providers.request import Request
+from tollbridge.providers.tasks import Ask
+from tollbridge.providers.wire import Face
 from tollbridge.rating.ceiling import ceiling
+from tollbridge.rating.made_ceiling import OPERATIONS as MADE
+from tollbridge.rating.made_ceiling import Bounds, made_ceiling
 from tollbridge.recording.spool import Segment, Spool
 from tollbridge.routing.health import Health
 from tollbridge.routing.part import ModelListing
-from tollbridge.routing.plan import RouteTable
 
 
-class Inbound(Protocol):
-    """A caller's request as it arrives."""
+class Outside(msgspec.Struct, frozen=True):
+    """How a worker reaches providers, and how it is spoken to."""
 
-    @property
-    def method(self) -> str:
-        """The HTTP method."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The address without its query."""
-        ...
-
-    @property
-    def operation(self) -> Operation:
-        """What the address asks for."""
-        ...
-
-    @property
-    def credential(self) -> str | None:
-        """The key that was sent, wherever it stood."""
-        ...
-
-    @property
-    def received_at_us(self) -> int:
-        """When its head was complete."""
-        ...
-
-    @property
-    def customer(self) -> str | None:
-        """Whom of the application's customers the call is for, where a header says so."""
-        ...
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The application's labels."""
-        ...
-
-    def body(self) -> Awaitable[bytes]:
-        """Return the whole body; raises InvalidRequestError or OverloadedError."""
-        ...
-
-
-class GatewayLimits(msgspec.Struct, frozen=True):
-    """Bounds of the first stages."""
-
-    total_timeout_s: float = 600.0
-    stream_timeout_s: float = 3600.0
-    stream_idle_timeout_s: float = 120.0
-    reserve_wait_s: float = 0.3
-    reserve_output_tokens: int = 4096
-    reserve_file_tokens: int = 1_050_000
-    content_bytes_max: int = 64 * 1024
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One call that was understood and planned."""
-
-    call_id: str
-    inbound: Inbound
-    key: KeyEntry
-    request: Request
-    plan: Plan
-    limits: tuple[Limit, ...]
-    under_money: bool
-    conclusions: Conclusions
-    """The prices that were known when it came: it is held and charged by the same ones."""
-
-
-class Journey(msgspec.Struct, frozen=True):
-    """One call that was let in: what is journaled of it, where, and what is held for it."""
-
-    opened: Opened
-    segment: Segment
-    passage: Passage
-    held: Holds | None
-    kept: KeptContent | None = None
-    """What is asked and answered, where the key or the route wants it kept."""
+    relay: Relay
+    faces: Mapping[str, Face]
+    ask: Ask
+    check_urls: Callable[[Iterable[str], str], Awaitable[None]]
+    """Raises InvalidRequestError for an address that is not public."""
 
 
 class _Stream(msgspec.Struct):
     """An open stream, and what was last journaled of it."""
 
     journey: Journey
+    attempt: int = 1
+    """The number of the attempt that it was journaled of."""
     chunks: int = 0
     output_bytes: int = 0
     read_at_s: float = 0.0
     """The second in which the provider last gave something, on the monotonic clock."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What a worker knows of the world: one immutable snapshot, replaced as a whole."""
-
-    keys: KeyRing
-    limits: Mapping[str, tuple[Limit, ...]]
-    """Key id → the limits that its calls must pass."""
-    routes: RouteTable
-    conclusions: Conclusions
 
 
 class Gateway:
@@ -152,7 +84,7 @@ class Gateway:
         clock: Clock,
         spool: Spool,
         purses: Purses,
-        relay: Relay,
+        outside: Outside,
         health: Health,
         draw: Callable[[], float],
         limits: GatewayLimits,
@@ -161,11 +93,12 @@ class Gateway:
         self._clock = clock
         self._spool = spool
         self._purses = purses
-        self._relay = relay
+        self._outside = outside
+        self._relay = outside.relay
         self._health = health
         self._draw = draw
         self._limits = limits
-        self._dialect = OpenAI()
+        self._faces = outside.faces
         self._streams: dict[str, _Stream] = {}
         # As many as there are operations and vendors of labels.
         self._buckets: dict[tuple[Operation, str | None], Bucket] = {}
@@ -181,14 +114,43 @@ class Gateway:
         """Return the names that can be asked for."""
         return self._now_known().routes.models()
 
-    def check(self, inbound: Inbound, body: bytes) -> Request:
+    def sign_for(self, key: KeyEntry) -> Sign:
+        """Return what signs ids for a caller's project."""
+        return Sign(key.caller.project, self._now_known().keys.sign)
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Return an endpoint that may be asked, None where there is none of that name."""
+        return self._now_known().routes.endpoint(name)
+
+    @property
+    def ask(self) -> Ask:
+        """Carries a request that costs nothing and is no call."""
+        return self._outside.ask
+
+    def check(self, inbound: Inbound, key: KeyEntry, body: bytes) -> Request:
         """Understand the body as far as it must be."""
-        return self._dialect.parse(inbound.operation, body)
+        face = self._faces[inbound.face]
+        request = face.parse(inbound.operation, body, inbound.address, inbound.content_type)
+        # Its own from here on; a copy would cost every call more than this.
+        msgspec.structs.force_setattr(request, "received_at_us", inbound.received_at_us)
+        if inbound.passed:
+            request = msgspec.structs.replace(request, headers=inbound.passed)
+        return request if request.state_id is None else unpinned(request, self.sign_for(key))
+
+    def check_addresses(self, request: Request) -> Awaitable[None]:
+        """Raise InvalidRequestError where a request names what may not be fetched, for anybody."""
+        return self._outside.check_urls(request.addresses, "image")
 
     def plan(self, request: Request) -> Plan:
         """Stage 2: which providers, in which order, and why?"""
         category = CATEGORY_OF[request.operation]
-        return self._now_known().routes.plan(request.model, category, self._health, self._draw)
+        routes = self._now_known().routes
+        size = request.demand.facts.get("size") if category is Category.IMAGE else None
+        if size is not None:
+            routes.check_size(request.model, category, size)
+        operation = request.operation
+        plan = routes.plan(request.model, category, self._health, self._draw, operation)
+        return plan if request.endpoint is None else narrowed(plan, request.endpoint)
 
     def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
         """Give the call its id, for ever."""
@@ -262,6 +224,10 @@ class Gateway:
             self._streams[call.call_id] = _Stream(journey)
         if journey.kept is not None:
             reply = journey.kept.watching(reply)
+        if call.request.dialect == ResponsesFace.name:
+            reply = pinning(
+                reply, journey.passage, call.plan, call.request, self.sign_for(call.key)
+            )
         journal = partial(self._journal, journey.segment, call.call_id)
         relayed = self._relay.run(journey.passage, call.request, call.plan, reply, journal)
         return self._when_durable(relayed) if self._waits_for_disk else relayed
@@ -295,7 +261,9 @@ class Gateway:
         now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
         for call_id, stream in list(self._streams.items()):
             passage = stream.journey.passage
-            attempt = passage.attempts[-1]
+            attempt = passage.attempts[-1]  # of a hedge, that of whoever answered first
+            if attempt.number != stream.attempt:
+                stream.attempt, stream.chunks, stream.output_bytes = attempt.number, 0, 0
             if attempt.output_bytes != stream.output_bytes:
                 stream.output_bytes = attempt.output_bytes
                 stream.read_at_s = now_s
@@ -340,16 +308,22 @@ class Gateway:
     def _ceiling(self, call: Call) -> int:
         request = call.request
         output_tokens = request.output_tokens_max or self._limits.reserve_output_tokens
-        amount = ceiling(
-            call.plan.candidates,
-            len(request.body),
-            0 if request.operation is Operation.EMBEDDING else output_tokens,
-            request.choices,
-            call.inbound.received_at_us,
-            call.conclusions.book,
-            attachments=request.attachments,
-            file_tokens=self._limits.reserve_file_tokens if request.has_files else 0,
-        )
+        candidates, at_us = call.plan.candidates, call.inbound.received_at_us
+        size, book = len(request.body), call.conclusions.book
+        if request.operation in MADE:
+            bounds = Bounds(request.operation, request.demand, size, request.attachments)
+            amount = made_ceiling(candidates, bounds, at_us, book)
+        else:
+            amount = ceiling(
+                candidates,
+                size,
+                output_tokens if CATEGORY_OF[request.operation] is Category.TEXT else 0,
+                request.choices,
+                at_us,
+                book,
+                attachments=request.attachments,
+                file_tokens=self._limits.reserve_file_tokens if request.has_files else 0,
+            )
         if amount is None:
             raise UnpricedModelError(
                 f"nothing is known of the price of {call.plan.label!r}, and a money limit applies",
@@ -381,6 +355,7 @@ class Gateway:
             tags=inbound.tags,
             holds=holds,
             attempt=attempt,
+            demand=request.demand,
         )
 
     def _bucket(self, operation: Operation, vendor: str | None) -> Bucket:

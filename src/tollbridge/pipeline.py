@@ -13,7 +13,8 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.call import Ending
 from tollbridge.core.errors import BudgetExceededError, TollbridgeError, UnpricedModelError
 from tollbridge.core.evidence import CallEvidence
-from tollbridge.gateway import Gateway, Inbound
+from tollbridge.gateway import Gateway
+from tollbridge.journey import Inbound
 from tollbridge.providers.passage import Reply
 
 
@@ -23,7 +24,9 @@ async def serve(inbound: Inbound, reply: Reply, gateway: Gateway) -> None:
     Raises TollbridgeError where the caller is to be answered with an error and has got nothing.
     """
     key = gateway.authenticate(inbound)
-    request = gateway.check(inbound, await inbound.body())
+    request = gateway.check(inbound, key, await inbound.body())
+    if request.addresses:
+        await gateway.check_addresses(request)
     plan = gateway.plan(request)
     call = gateway.begin(inbound, key, request, plan)
     reply.call_id = call.call_id

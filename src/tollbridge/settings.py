@@ -148,6 +148,56 @@ class Settings(BaseSettings):
         default=5, ge=1, description="Failures in a row that open an endpoint's breaker."
     )
     breaker_open_s: float = Field(default=30.0, gt=0, description="Time a breaker stays open.")
+    probe_interval_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Time between two looks, by GET /models, whether endpoints with an open "
+        "breaker answer again, a second at least; 0: only calls find that out.",
+    )
+    provider_key_cooldown_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time that one of several keys of an endpoint rests after a rate limit for "
+        "which the provider names no time.",
+    )
+    provider_key_out_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Time that one of several keys rests after it was refused or had no money "
+        "left, if it is not changed before.",
+    )
+
+    # Media jobs
+    job_timeout_s: float = Field(
+        default=3600.0, gt=0, description="Time for a media job in all, fallback included."
+    )
+    job_attempt_timeout_s: float = Field(
+        default=1800.0, gt=0, description="Time for one provider's work on a media job."
+    )
+    job_poll_first_s: float = Field(
+        default=1.0, gt=0, description="Wait before the second look at a task; it grows from there."
+    )
+    job_poll_max_s: float = Field(
+        default=15.0, gt=0, description="Longest wait between two looks at a task."
+    )
+    jobs_max: int = Field(default=1000, ge=1, description="Media jobs of one office at once.")
+    job_keep_days: float = Field(
+        default=30.0, ge=0, description="Time that a finished media job can be asked after."
+    )
+    generate_wait_s: float = Field(
+        default=300.0,
+        ge=0,
+        description="Time that /api/v1/generate waits for a film before it answers with its job.",
+    )
+    video_content: Literal["proxy", "redirect"] = Field(
+        default="proxy",
+        description="Whether a film is passed through, or its caller is sent to where it lies.",
+    )
+    fetch_private_hosts: str = Field(
+        default="",
+        description="Hosts, or HOST:PORT, separated by blanks, that may be fetched from and called "
+        "back although their addresses are private.",
+    )
 
     # Limits
     reserve_output_tokens: int = Field(

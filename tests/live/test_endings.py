@@ -259,7 +259,10 @@ class GivenInbound:
     """A request that is here already."""
 
     method = "POST"
-    path = "/v1/chat/completions"
+    path = address = "/v1/chat/completions"
+    face = "openai"
+    content_type = b"application/json"
+    passed = ()
     operation = Operation.CHAT_COMPLETION
     credential = KEY
     customer = None

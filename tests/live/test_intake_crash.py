@@ -1,7 +1,6 @@
 """kill -9 of the office, or a database that goes away, while another gateway reports."""
 
 import asyncio
-import contextlib
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.books import discrepancies
+from tests.support.gateways import ADDRESS, PER_BATCH, Gateway, all_count_once
 from tests.support.node import KEY
 from tests.support.postgres import PostgresServer
 from tests.support.processes import ServedNode, served_node
-from tollbridge.storage.unit import Database
 
 CONFIG = """
 [[key]]
@@ -23,69 +21,7 @@ key_env = "CI_KEY"
 user = "gw"
 scopes = ["intake", "read"]
 """
-PER_BATCH = 20
 AWAY_S = 4.0
-ADDRESS = "/v2/usage/gateway-metrics"
-
-
-class Gateway:
-    """Another gateway: it reports, and reports again what it got no answer for."""
-
-    def __init__(self, node: ServedNode) -> None:
-        self._node = node
-        self.sent: set[str] = set()
-        self.accepted: set[str] = set()
-        self.answers: dict[int, int] = {}
-
-    async def report(self, until: asyncio.Event, name: str) -> None:
-        """Report batches until told to stop; then until the last one is accepted."""
-        number = 0
-        headers = {"authorization": f"Bearer {KEY}"}
-        async with httpx.AsyncClient(
-            base_url=self._node.url, headers=headers, timeout=15
-        ) as client:
-            while not until.is_set():
-                number += 1
-                ids = [f"{name}-{number}-{place}" for place in range(PER_BATCH)]
-                self.sent.update(ids)
-                records = [
-                    {"id": one, "model": "gpt-4o-mini", "input_token": 7, "completed": True}
-                    for one in ids
-                ]
-                await self._until_taken(client, records)
-                self.accepted.update(ids)
-
-    async def _until_taken(self, client: httpx.AsyncClient, records: list[Any]) -> None:
-        async with asyncio.timeout(30):
-            while True:
-                with contextlib.suppress(httpx.TransportError):
-                    answer = await client.post(ADDRESS, json=records)
-                    self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
-                    if answer.status_code == 200:
-                        told = answer.json()
-                        assert told["rejected"] == []
-                        assert told["accepted"] + told["duplicates"] == len(records)
-                        return
-                    assert answer.status_code == 503
-                await asyncio.sleep(0.1)
-
-
-async def all_count_once(node: ServedNode, gateway: Gateway) -> None:
-    """Assert that each accepted record is in the books, once, and that the books agree."""
-    await node.drained()
-    database = Database.open(node.database_url)
-    try:
-        async with database.read() as unit:
-            found = await unit.connection.exec_driver_sql(
-                "SELECT r.record_id FROM intake_records AS r "
-                "JOIN call_details AS d ON d.call_id = r.call_id"
-            )
-            ids = [row[0] for row in found]
-    finally:
-        await database.close()
-    assert len(ids) == len(set(ids))
-    assert set(ids) == gateway.accepted == gateway.sent
-    assert await discrepancies(node.database_url) == []
 
 
 async def gateways_under(node: ServedNode, seconds: float, what: Any = None) -> Gateway:

@@ -24,8 +24,8 @@ from tollbridge.processes.secrets import load_secrets
 from tollbridge.rating.store import apply_file_prices
 from tollbridge.recording.records import RecordCodec
 from tollbridge.routing.builtin import load_known
+from tollbridge.routing.change_store import put_endpoint, put_route
 from tollbridge.routing.part import CandidateEntry, DeclaredEndpoint, RouteEntry
-from tollbridge.routing.store import put_endpoint, put_route
 from tollbridge.settings import Settings
 from tollbridge.storage.unit import Database, Unit
 

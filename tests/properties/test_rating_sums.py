@@ -1,5 +1,6 @@
 """What must hold of every rating, whatever the counts and prices."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given, settings
@@ -7,11 +8,12 @@ from hypothesis import strategies as st
 
 from tests.support.evidence import a_book
 from tollbridge.core.account import CostOrigin
-from tollbridge.core.money import NANO
+from tollbridge.core.money import NANO, to_nanousd, to_usd
 from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.core.usage import PARENTS_OF, Unit, Usage, UsageSource
 from tollbridge.metering.extract import extract, merge_usage
 from tollbridge.rating.ceiling import ATTACHMENT_TOKENS_MAX, ceiling
+from tollbridge.rating.prices import read_rate
 from tollbridge.rating.rate import rate
 from tollbridge.rating.tariff import ANCESTORS
 from tollbridge.rating.unit_names import TOKENS
@@ -43,6 +45,25 @@ def test_components_and_rounding_are_the_cost_exactly(
     for component in rated.components:
         product = component.quantity * Fraction(component.rate_usd) / component.per
         assert Fraction(component.amount_usd) == product
+
+
+@given(counts=COUNTS, rates=RATES)
+@settings(deadline=None, max_examples=400)
+def test_whole_numbers_say_digit_by_digit_what_decimals_say(
+    counts: dict[str, int], rates: dict[str, str]
+) -> None:
+    """Each line, the sum, its rounding and what that added: as Decimal multiplies, adds, rounds."""
+    rated = rate(Usage(counts, UsageSource.REPORTED), "p", ("m",), 5, a_book("p", "m", rates))
+    if rated.cost_nanousd is None:
+        return
+    exact = Decimal(0)
+    for line in rated.components:
+        each = read_rate("rate", line.rate_usd).scaleb(1 - len(str(line.per)))
+        assert line.amount_usd == f"{each * line.quantity:f}"
+        exact += each * line.quantity
+    assert rated.cost_nanousd == to_nanousd(exact)
+    rounding = to_usd(rated.cost_nanousd) - exact
+    assert rated.rounding_usd == (f"{rounding:f}" if rounding else "0")
 
 
 @given(

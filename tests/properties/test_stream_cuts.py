@@ -18,7 +18,7 @@ from tollbridge.metering.estimate import EstimateRules
 from tollbridge.metering.extract import merge_usage
 from tollbridge.metering.meter import meter
 from tollbridge.providers.attempt import AttemptFailedError, AttemptLimits, Attempts
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.dialects.registry import FACES, wires
 from tollbridge.providers.passage import HeaderLines, Passage
 from tollbridge.providers.relay import new_attempt
 from tollbridge.providers.request import Request
@@ -147,7 +147,7 @@ async def attempted(
 ) -> tuple[AttemptEvidence, Passage, Heard]:
     transport = cast("Transport", CutTransport(pieces, content_type))
     limits = AttemptLimits(frame_max_bytes=4096)
-    attempts = Attempts(transport, {"openai": OpenAI()}, limits, SystemClock(), merge_usage)
+    attempts = Attempts(transport, wires(), FACES, limits, SystemClock(), merge_usage)
     attempt = new_attempt(1, CANDIDATE, NOW_US)
     passage = Passage("call", attempt, math.inf, None)
     heard = Heard()
@@ -183,9 +183,7 @@ def unstreamed(usage: dict[str, Any]) -> tuple[dict[str, int], int | None]:
 
     async def run() -> AttemptEvidence:
         transport = _whole(body)
-        attempts = Attempts(
-            transport, {"openai": OpenAI()}, AttemptLimits(), SystemClock(), merge_usage
-        )
+        attempts = Attempts(transport, wires(), FACES, AttemptLimits(), SystemClock(), merge_usage)
         attempt = new_attempt(1, CANDIDATE, NOW_US)
         heard = Heard()
         await attempts.run(

@@ -3,6 +3,7 @@
 from datetime import UTC
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from tests.support.drained import rows
 from tests.support.recorded import NOON_US, CallSpec
@@ -259,6 +260,27 @@ async def test_what_prices_depend_on_is_kept_with_the_attempt(database: Database
     assert call.attempts[0].usage.facts == {"service_tier": "flex"}
 
 
+TRIGGERS = {
+    "sqlite": ("adjustments_no_update", "adjustments_no_delete"),
+    "postgresql": ("adjustments_no_change ON adjustments",),
+}
+
+
+@pytest.mark.parametrize("change", ["UPDATE {} SET posted_at_us = 5", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["adjustments", "budget_adjustments"])
+async def test_the_database_itself_refuses_to_change_an_adjustment(
+    database: Database, table: str, change: str
+) -> None:
+    await add_budget(database, 10**9)
+    if table == "adjustments":
+        change = change.replace("posted_at_us", "recorded_at_us")
+    await put(database, [CallSpec(hold_nanousd=5)])
+    await run(database, dearer(1000))
+    with pytest.raises(DBAPIError, match="are never changed"):
+        async with database.write() as unit:
+            await unit.connection.exec_driver_sql(change.format(table))
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
@@ -276,5 +298,7 @@ async def test_a_wrong_adjustment_is_found(database: Database, change: str, kind
     await put(database, [CallSpec()])
     await run(database, dearer(1000))
     async with database.write() as unit:
+        for trigger in TRIGGERS[database.dialect]:
+            await unit.connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
         await unit.connection.exec_driver_sql(change)
     assert kind in {getattr(one, "kind", "") for one in await disagreements(database)}

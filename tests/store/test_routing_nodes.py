@@ -11,7 +11,7 @@ from tollbridge.processes.broadcast import Broadcast
 from tollbridge.processes.prepare import prepare
 from tollbridge.processes.secrets import Secrets
 from tollbridge.processes.snapshot import PartName
-from tollbridge.routing import store
+from tollbridge.routing import change_store
 from tollbridge.routing.builtin import builtin_here
 from tollbridge.routing.part import RoutingPart
 from tollbridge.routing.tables import provider_keys
@@ -78,11 +78,11 @@ async def test_a_built_in_endpoint_that_was_switched_off_stays_so_whoever_starts
     first, second = Node(database, tmp_path, OPENAI), Node(database, tmp_path, OPENAI)
     await first.start()
     async with database.write() as unit:
-        await store.enable_endpoint(unit, "openai", enabled=False)
+        await change_store.enable_endpoint(unit, "openai", enabled=False)
     await second.start()
     assert (await first.keys(), await second.keys()) == ({}, {})
     async with database.write() as unit:
-        await store.enable_endpoint(unit, "openai", enabled=True)
+        await change_store.enable_endpoint(unit, "openai", enabled=True)
     assert await first.keys() == await second.keys() == {"openai": "sk-first"}
 
 

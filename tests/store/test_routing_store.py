@@ -7,7 +7,7 @@ from tollbridge.core.call import Category, OnCallerLeft
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import ConfigurationError, ConflictError, NotFoundError
 from tollbridge.core.plan import Endpoint
-from tollbridge.routing import store
+from tollbridge.routing import change_store, key_store, store
 from tollbridge.routing.health import Health
 from tollbridge.routing.part import (
     CandidateEntry,
@@ -169,13 +169,13 @@ async def test_a_key_of_another_master_leaves_its_endpoint_out_and_says_so(
 async def test_rotating_the_master_keeps_every_key_and_can_be_repeated(database: Database) -> None:
     await apply(database, [declared("a", "one"), declared("b", "two")])
     async with database.write() as unit:
-        assert await store.rotate_master(unit, MASTER, OTHER) == 2
-        assert await store.rotate_master(unit, MASTER, OTHER) == 0
+        assert await key_store.rotate_master(unit, MASTER, OTHER) == 2
+        assert await key_store.rotate_master(unit, MASTER, OTHER) == 0
     assert [one.api_key for one in (await load(database, OTHER)).endpoints] == ["one", "two"]
     assert (await load(database)).unreadable == ("a", "b")
     async with database.write() as unit:
         with pytest.raises(ConfigurationError, match="encrypted with the master key"):
-            await store.rotate_master(unit, MASTER, b"o" * 32)
+            await key_store.rotate_master(unit, MASTER, b"o" * 32)
 
 
 async def test_the_file_takes_a_built_in_endpoint_over_and_gives_it_back(
@@ -197,8 +197,8 @@ async def test_the_file_takes_a_built_in_endpoint_over_and_gives_it_back(
 
 async def test_the_file_leaves_alone_what_the_api_made(database: Database) -> None:
     async with database.write() as unit:
-        await store.put_endpoint(unit, declared("a"), MASTER)
-        await store.put_route(unit, route("m", "a"))
+        await change_store.put_endpoint(unit, declared("a"), MASTER)
+        await change_store.put_route(unit, route("m", "a"))
     applied = await apply(database, [declared("a", priority=1)], [route("m")])
     assert applied == RoutingApplied(left_alone=("a", "m (text)"))
     assert (await load(database)).endpoints == [declared("a").endpoint]
@@ -209,17 +209,17 @@ async def test_what_the_file_declares_is_read_only_until_detached(database: Data
     await apply(database, [declared("a")], [route("m", "a")])
     async with database.write() as unit:
         with pytest.raises(ConflictError, match="configuration file"):
-            await store.enable_endpoint(unit, "a", enabled=False)
+            await change_store.enable_endpoint(unit, "a", enabled=False)
         with pytest.raises(ConflictError, match="configuration file"):
-            await store.put_endpoint(unit, declared("a"), MASTER)
+            await change_store.put_endpoint(unit, declared("a"), MASTER)
         with pytest.raises(ConflictError, match="configuration file"):
-            await store.put_route(unit, route("m", "a"))
+            await change_store.put_route(unit, route("m", "a"))
         with pytest.raises(ConflictError, match="configuration file"):
-            await store.enable_route(unit, ("m", "text"), enabled=False)
-        await store.detach_endpoint(unit, "a")
-        await store.detach_route(unit, ("m", "text"))
-        await store.enable_endpoint(unit, "a", enabled=False)
-        await store.enable_route(unit, ("m", "text"), enabled=False)
+            await change_store.enable_route(unit, ("m", "text"), enabled=False)
+        await change_store.detach_endpoint(unit, "a")
+        await change_store.detach_route(unit, ("m", "text"))
+        await change_store.enable_endpoint(unit, "a", enabled=False)
+        await change_store.enable_route(unit, ("m", "text"), enabled=False)
     part = await load(database)
     assert not part.endpoints[0].enabled
     assert part.endpoints[0].api_key == "sk-secret"
@@ -229,9 +229,9 @@ async def test_what_the_file_declares_is_read_only_until_detached(database: Data
 async def test_changing_what_is_not_there_is_said(database: Database) -> None:
     async with database.write() as unit:
         with pytest.raises(NotFoundError, match="no endpoint named 'a'"):
-            await store.enable_endpoint(unit, "a", enabled=True)
+            await change_store.enable_endpoint(unit, "a", enabled=True)
         with pytest.raises(NotFoundError, match="no route named 'm'"):
-            await store.detach_route(unit, ("m", "text"))
+            await change_store.detach_route(unit, ("m", "text"))
 
 
 async def test_a_candidate_on_an_unknown_endpoint_is_refused_and_names_near_ones(
@@ -255,10 +255,10 @@ async def test_offered_models_are_routes_until_one_is_written_even_if_switched_o
     assert {(one.model, one.category) for one in part.routes} == {("m", "text"), ("e", "embedding")}
     assert {one.candidates[0].priority for one in part.routes} == {2, 3}
     async with database.write() as unit:
-        await store.put_route(unit, route("m", "b"))
+        await change_store.put_route(unit, route("m", "b"))
     assert route("m", "b") in (await load(database, here=endpoints)).routes
     async with database.write() as unit:
-        await store.enable_route(unit, ("m", "text"), enabled=False)
+        await change_store.enable_route(unit, ("m", "text"), enabled=False)
     assert [one.model for one in (await load(database, here=endpoints)).routes] == ["e"]
 
 

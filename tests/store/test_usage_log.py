@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from tests.support.recorded import NOON_US, UTC_DAY_US, CallSpec, record
 from tests.support.rerated import a_run, dearer, put, tools
@@ -58,6 +58,16 @@ async def count(
     async with database.read() as unit:
         total = await count_log(unit, wanted, UTC, bounds)
     return total.calls, total.is_exact
+
+
+async def archive(database: Database, chosen: ColumnElement[bool]) -> None:
+    """Move the rows of some calls to the archive."""
+    names = [column.name for column in call_details.c]
+    async with database.write() as unit:
+        await unit.connection.execute(
+            insert(call_details_archive).from_select(names, select(call_details).where(chosen))
+        )
+        await unit.connection.execute(delete(call_details).where(chosen))
 
 
 def spread(every_us: int, calls: int, rare: Sequence[int]) -> list[CallSpec]:
@@ -123,6 +133,24 @@ async def test_offsets_and_cursors_give_the_same_pages(
         page = await read(database, wanted, LogStart(offset=offset), ScanBounds())
         by_offset += [row.call_id for row in page.rows]
     assert by_offset == expected[::-1] == await read_all(database, wanted)
+
+
+@pytest.mark.parametrize("every_us", [SECOND_US, 0])
+@pytest.mark.parametrize("archived", [0, 4])
+async def test_an_offset_that_is_leapt_over_gives_the_same_pages(
+    database: Database, every_us: int, archived: int
+) -> None:
+    """With three calls at each instant, or all at one; the newest of all may be archived."""
+    specs = [CallSpec(at_us=NOON_US + place // 3 * every_us) for place in range(24)]
+    made = await record(database, specs)
+    if archived:
+        await archive(database, call_details.c.call_id.in_(made[-archived:]))
+    expected = await read_all(database, CallFilter())
+    assert len(expected) == 24
+    leaping = ScanBounds(leap_min=4, ties_max=4)
+    for offset in range(4, 24, 3):
+        page = await read(database, CallFilter(), LogStart(offset=offset), leaping)
+        assert [row.call_id for row in page.rows] == expected[offset : offset + 3]
 
 
 async def test_calls_of_one_instant_are_more_than_a_look_and_still_all_found(
@@ -195,13 +223,7 @@ async def test_the_parts_of_a_cost_follow_its_corrections(database: Database) ->
 
 async def test_archived_calls_are_listed_counted_and_shown(database: Database) -> None:
     made = await record(database, spread(UTC_DAY_US, 8, [2]))
-    async with database.write() as unit:
-        old = call_details.c.accounted_at_us < NOON_US + 5 * UTC_DAY_US
-        names = [column.name for column in call_details.c]
-        await unit.connection.execute(
-            insert(call_details_archive).from_select(names, select(call_details).where(old))
-        )
-        await unit.connection.execute(delete(call_details).where(old))
+    await archive(database, call_details.c.accounted_at_us < NOON_US + 5 * UTC_DAY_US)
     assert await read_all(database, CallFilter()) == made[::-1]
     assert await read_all(database, CallFilter(user="bob")) == [made[2]]
     assert await count(database, CallFilter()) == (8, True)

@@ -15,12 +15,12 @@ from tollbridge.storage.unit import Database
 ROWS = """
 SELECT call_id, status, ending, input_tokens, output_tokens, usage_source, cost_nanousd,
        charge_nanousd, attempt_count, flags
-FROM call_details
+FROM call_details WHERE coalesce(dialect, '') <> 'intake'
 """
 
 
 async def rows_of(url: str) -> list[Any]:
-    """Return all detail rows."""
+    """Return the detail rows of calls that we carried."""
     database = Database.open(url)
     try:
         async with database.read() as unit:

@@ -18,6 +18,7 @@ from tollbridge.recording.intake import Intake
 from tollbridge.storage.unit import Database
 
 PEPPER = b"p" * 32
+MASTER = b"m" * 32
 PASSWORD = "correct horse"
 FIGURES = OfficeFigures(
     database_is_up=True,
@@ -61,6 +62,7 @@ async def control_plane(database: Database, intake: Intake | None = None) -> Asy
             clock=clock,
             token_secret=b"s" * 32,
             pepper=PEPPER,
+            master=MASTER,
             figures=lambda: planes[0].figures,
             on_fault=lambda _action, error: faults.append(error),
             body_bytes_max=64 * 1024,

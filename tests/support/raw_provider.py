@@ -53,9 +53,12 @@ class RawProvider:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next(
-                    int(line.partition(b":")[2])
-                    for line in head.lower().split(b"\r\n")
-                    if line.startswith(b"content-length:")
+                    (
+                        int(line.partition(b":")[2])
+                        for line in head.lower().split(b"\r\n")
+                        if line.startswith(b"content-length:")
+                    ),
+                    0,
                 )
                 self.received.append(head + await reader.readexactly(length))
                 name = head.split(b" ")[1].split(b"/")[1].decode()

@@ -14,10 +14,11 @@ from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.metering.estimate import EstimateRules
+from tollbridge.processes.reports import holds_of_reports
 from tollbridge.recording.audit import books
-from tollbridge.recording.drain import Drain, DrainSettings
+from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
 from tollbridge.recording.intake import Intake, IntakeHooks, IntakeLimits, Receipt, Reporter
-from tollbridge.recording.intake_registry import RegisteredName
+from tollbridge.recording.intake_registry import RegisteredName, SourceTerms
 from tollbridge.recording.intake_registry_store import put_names, put_source
 from tollbridge.recording.intake_store import BatchStanding, find_batch
 from tollbridge.recording.rebuild import rebuild_rollups
@@ -78,12 +79,15 @@ class Reported:
 
     def drain(self, **settings: Any) -> Drain:
         """Return a drain of this node's spool."""
-        return drained.make_drain(
+        return Drain(
             self.database,
             self.folder,
-            self.clock,
+            self._close,
+            drained.SpyLedger(),
+            node=drained.NODE,
             settings=DrainSettings(zone=self.zone, **settings),
-            close=self._close,
+            hooks=DrainHooks(holds_of=holds_of_reports(self.zone)),
+            clock=self.clock,
         )
 
     async def take(
@@ -118,7 +122,7 @@ class Reported:
     async def register(self, *names: RegisteredName) -> None:
         """Register names of SOURCE."""
         async with self.database.write() as unit:
-            await put_source(unit, SOURCE, [], actor="test", now_us=self.clock.now_us())
+            await put_source(unit, SOURCE, SourceTerms(), actor="test", now_us=self.clock.now_us())
             await put_names(unit, SOURCE, names, actor="test")
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -22,6 +22,7 @@ HOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cronsim": ("core/schedule.py",),
         "sqlalchemy": SQL,
         "sqlite3": SQL,
+        "dbos": ("jobs/engine.py",),
         "fastapi": ("api/*",),
         "starlette": ("api/*",),
         "uvicorn": SERVER,

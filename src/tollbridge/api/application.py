@@ -14,6 +14,7 @@ from tollbridge.api.control import (
     contents,
     endpoints,
     gateway_usage,
+    generate,
     health,
     intake,
     intake_sources,
@@ -22,10 +23,12 @@ from tollbridge.api.control import (
     price_faults,
     prices,
     reattribution,
+    rerating,
     routes,
     sessions,
     usage,
     usage_logs,
+    videos,
 )
 from tollbridge.api.deps import Control, ControlServices, KeyRings
 from tollbridge.api.errors import ErrorEnvelope, add_handlers
@@ -70,7 +73,10 @@ def create_application(services: ControlServices) -> FastAPI:
     )
     add_handlers(application, services.on_fault)
     application.add_middleware(
-        Identify, clock=services.clock, body_bytes_max=services.body_bytes_max
+        Identify,
+        clock=services.clock,
+        body_bytes_max=services.body_bytes_max,
+        larger=dict.fromkeys(("/v1/videos", "/api/v1/generate"), services.request_bytes_max),
     )
     resources = APIRouter(prefix="/api/v1")
     for resource in (
@@ -84,16 +90,20 @@ def create_application(services: ControlServices) -> FastAPI:
         models,
         prices,
         price_faults,
+        rerating,
         budgets,
         attribution,
         reattribution,
     ):
         resources.include_router(resource.router)
+    resources.include_router(generate.router)
     resources.include_router(intake.refusals)
     resources.include_router(intake_sources.router)
     resources.include_router(aliases.router)
     application.include_router(resources)
     application.include_router(aliases.subscription, prefix="/api")
+    application.include_router(videos.router)
+    application.include_router(generate.hooks)
     application.include_router(intake.router)
     application.include_router(gateway_usage.router)
     application.include_router(health.router)

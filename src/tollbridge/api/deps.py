@@ -4,7 +4,7 @@ A caller is a user with a sign-in token, or a key with the scope `read` or `admi
 admin sees what belongs to their own user, and changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, tzinfo
 from typing import Annotated
 
@@ -21,8 +21,10 @@ from tollbridge.api.figures import OfficeFigures
 from tollbridge.api.sign_in import SignIn
 from tollbridge.attribution.store import RuleBook
 from tollbridge.core.clock import Clock
-from tollbridge.core.errors import AuthenticationError, PermissionDeniedError
+from tollbridge.core.errors import AuthenticationError, OverloadedError, PermissionDeniedError
 from tollbridge.core.provider_names import ProviderNames
+from tollbridge.jobs.contents import Contents
+from tollbridge.jobs.service import MediaJobs
 from tollbridge.rating.model_costs import PriceBooks
 from tollbridge.recording.intake import Intake
 from tollbridge.storage.unit import Database, Unit
@@ -31,6 +33,12 @@ from tollbridge.storage.versions import read_versions
 ACCESS = "access"
 # How a JSON object begins in base64: the head of every JWT, and of no key of ours.
 JWT_HEAD = "eyJ"
+
+
+async def _no_webhook(url: str, key_id: str) -> str:
+    """Refuse: nobody is called back from here."""
+    del url, key_id
+    raise OverloadedError("nobody is called back from here")
 
 
 class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +55,24 @@ class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
     on_fault: Callable[[str, BaseException], None]
     """Records an error of ours: (action, error)."""
     billing_zone: tzinfo = UTC
-    builtin_here: frozenset[str] = frozenset()
-    """The built-in endpoints that this node's environment has what they need for."""
+    master: bytes = b""
+    """Under which provider keys are encrypted; b"" where none can be stored."""
+    builtin_here: Mapping[str, tuple[str, ...]] = {}
+    """The built-in endpoints that this node's environment has what they need for, each with the
+    names of its keys."""
     token_lifetime_s: int = 12 * 3600
     body_bytes_max: int = 1024 * 1024
     intake: Intake | None = None
     """Takes what other gateways report; None where there is no spool."""
+    jobs: MediaJobs | None = None
+    """Makes films, and what else takes its time; None where there is no office."""
+    contents: Contents | None = None
+    """Passes on what jobs have made."""
+    check_webhook: Callable[[str, str], Awaitable[str]] = _no_webhook
+    """Gives the secret of a key's webhooks: (address, key id); refuses what must not be called."""
+    generate_wait_s: float = 300.0
+    request_bytes_max: int = 32 * 1024 * 1024
+    """Of a request for a film, which may bring a picture."""
 
     def __repr__(self) -> str:
         """Show no secret."""

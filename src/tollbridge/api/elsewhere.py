@@ -63,7 +63,7 @@ class Elsewhere:
         intake = Intake(self._room, self._body_bytes_max)
         try:
             body = await intake.body(exchange, None)
-            await self._pass_on(exchange, method, body)
+            await self.pass_on(exchange, method, body)
         except InvalidRequestError as error:
             if not isinstance(error, BodyTooLargeError):
                 return  # the caller left before the body's end
@@ -73,7 +73,8 @@ class Elsewhere:
         finally:
             intake.release()
 
-    async def _pass_on(self, exchange: Exchange, method: bytes, body: bytes) -> None:
+    async def pass_on(self, exchange: Exchange, method: bytes, body: bytes) -> None:
+        """Pass on one request whose body was taken in already."""
         try:
             head = self._head(exchange, method, len(body))
         except ValueError:

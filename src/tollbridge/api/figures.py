@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+from tollbridge.providers.keys import KeyReport
+from tollbridge.routing.health import BreakerReport
+
 DRAIN_LAG_S_MAX = 10.0
 
 
@@ -26,6 +29,10 @@ class WorkerFigures(msgspec.Struct, frozen=True, kw_only=True):
     spool_has_room: bool = True
     breakers: dict[str, str] = {}
     """Endpoint → open or half_open; closed ones may be left out."""
+    breaker_reports: tuple[BreakerReport, ...] = ()
+    """The breakers of endpoints that failed since they last served."""
+    key_reports: tuple[KeyReport, ...] = ()
+    """The provider keys that rest."""
 
 
 class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):

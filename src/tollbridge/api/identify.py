@@ -4,7 +4,7 @@ Plain ASGI around the control plane: it names each request, says so in a header,
 body that no address of the control plane could want.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,10 +20,18 @@ REQUEST_ID_HEADER = "x-request-id"
 class Identify:
     """Gives every request an id, and bounds its body."""
 
-    def __init__(self, application: ASGIApp, clock: Clock, body_bytes_max: int) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        clock: Clock,
+        body_bytes_max: int,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
+        """`larger` has the bounds of addresses that take more than `body_bytes_max`."""
         self._application = application
         self._clock = clock
         self._body_bytes_max = body_bytes_max
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,13 +49,14 @@ class Identify:
             await send(message)
 
         taken = 0
+        bytes_max = self._larger.get(scope["path"], self._body_bytes_max)
 
         async def receive_bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._body_bytes_max:
-                raise BodyTooLargeError(f"a body here has at most {self._body_bytes_max} bytes")
+            if taken > bytes_max:
+                raise BodyTooLargeError(f"a body here has at most {bytes_max} bytes")
             return message
 
         await self._application(scope, receive_bounded, send_named)

@@ -5,17 +5,21 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from tollbridge.api.addresses import Address
 from tollbridge.api.exchange import Exchange
-from tollbridge.core.call import Operation
 from tollbridge.core.errors import BodyTooLargeError, InvalidRequestError, OverloadedError
+from tollbridge.providers.wire import JSON
 
 TAGS_MAX = 8
 LABEL_CHARACTERS_MAX = 128
 ACTED_ON = frozenset(
     {
+        b"anthropic-beta",
         b"authorization",
         b"content-encoding",
         b"content-length",
+        b"content-type",
+        b"openai-beta",
         b"x-api-key",
         b"x-goog-api-key",
         b"x-tollbridge-customer",
@@ -23,6 +27,8 @@ ACTED_ON = frozenset(
     }
 )
 """The headers that mean something to us."""
+PASSED = frozenset({b"anthropic-beta", b"openai-beta"})
+"""Of these, what a provider of the caller's own wire format gets too."""
 
 
 class BodyLimits(msgspec.Struct, frozen=True):
@@ -96,17 +102,21 @@ class CallInbound:
         "_content_length",
         "_exchange",
         "_intake",
+        "address",
+        "content_type",
         "credential",
         "customer",
+        "face",
         "method",
         "operation",
+        "passed",
         "path",
         "received_at_us",
         "tags",
     )
 
     def __init__(
-        self, exchange: Exchange, operation: Operation, received_at_us: int, intake: Intake
+        self, exchange: Exchange, address: Address, received_at_us: int, intake: Intake
     ) -> None:
         """Take what is acted on out of the request; the rest goes nowhere.
 
@@ -114,7 +124,11 @@ class CallInbound:
         """
         self.method = exchange.method
         self.path = exchange.path
-        self.operation = operation
+        self.address = exchange.path + address.query if address.query else exchange.path
+        self.operation = address.operation
+        self.face = address.face
+        self.content_type = JSON
+        self.passed: tuple[tuple[bytes, bytes], ...] = ()
         self.received_at_us = received_at_us
         self.credential: str | None = None
         self.customer: str | None = None
@@ -139,17 +153,25 @@ class CallInbound:
         if name == b"authorization":
             if value[:7].lower() == b"bearer ":
                 self.credential = value[7:].strip().decode("latin-1")
+        elif name == b"content-type":
+            self.content_type = JSON if value == JSON else value
         elif name == b"content-length":
             self._content_length = int(value)
-        elif name == b"x-tollbridge-customer":
-            self.customer = value.decode("utf-8", "replace")[:LABEL_CHARACTERS_MAX] or None
-        elif name == b"x-tollbridge-tags":
-            self.tags = _tags(value)
         elif name == b"content-encoding":
             if value != b"identity":
                 raise InvalidRequestError("encoded request bodies are not carried")
+        elif name in PASSED:
+            self.passed = (*self.passed, (name, value))
+        elif name.startswith(b"x-tollbridge-"):
+            self._act_on_ours(name, value)
         else:
             self.credential = self.credential or value.decode("latin-1")
+
+    def _act_on_ours(self, name: bytes, value: bytes) -> None:
+        if name == b"x-tollbridge-tags":
+            self.tags = _tags(value)
+        else:
+            self.customer = value.decode("utf-8", "replace")[:LABEL_CHARACTERS_MAX] or None
 
 
 def _tags(value: bytes) -> tuple[str, ...]:

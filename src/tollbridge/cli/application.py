@@ -18,6 +18,7 @@ from tollbridge.cli import (
     database,
     detect,
     doctor,
+    endpoints,
     imports,
     intake,
     keys,
@@ -26,6 +27,7 @@ from tollbridge.cli import (
     price_sources,
     prices,
     replay,
+    routes,
     rules,
     serve,
     usage_show,
@@ -55,6 +57,8 @@ application.command("doctor")(doctor.doctor)
 application.command("backup")(backup.backup)
 application.add_typer(archive.commands, name="archive")
 application.add_typer(database.commands, name="db")
+application.add_typer(endpoints.commands, name="endpoints")
+application.add_typer(routes.commands, name="routes")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(ledger.commands, name="ledger")
 application.add_typer(models.commands, name="models")

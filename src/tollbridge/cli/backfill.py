@@ -20,7 +20,8 @@ from tollbridge.cli.output import (
 )
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import InvalidRequestError
-from tollbridge.insight.reattribution_queries import RunRow, list_runs
+from tollbridge.insight.changes import RunRow
+from tollbridge.insight.reattribution_queries import list_runs
 from tollbridge.providers.names import load_names
 from tollbridge.reattribution import keep, make_detector, make_tools
 from tollbridge.recording.reassign import Findings

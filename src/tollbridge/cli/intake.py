@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from tollbridge.cli.reports import DirectBooks
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.report import Refusal, Via
-from tollbridge.recording.intake_registry import RegisteredName
+from tollbridge.recording.intake_registry import UNREGISTERED, RegisteredName
 from tollbridge.recording.intake_registry_store import (
     SourceRow,
     list_sources,
@@ -67,12 +68,20 @@ def sources(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """List the registered sources."""
     rows = asyncio.run(_sources(load_settings(data_dir=data_dir)))
     if as_json:
-        print_json([msgspec.to_builtins(row) for row in rows])
+        print_json([_document(row) for row in rows])
         return
     print_table(
-        ("source", "keys", "changed", "by"),
+        ("source", "keys", "charges", "from", "state", "changed", "by"),
         [
-            (row.source, ",".join(row.keys), time_text(row.updated_at_us), row.updated_by)
+            (
+                row.source,
+                ",".join(row.terms.keys),
+                "yes" if row.terms.charges else "no",
+                row.origin,
+                "enabled" if row.terms.enabled else "disabled",
+                time_text(row.updated_at_us),
+                row.updated_by,
+            )
             for row in rows
         ],
     )
@@ -94,11 +103,22 @@ def register(
         list[str] | None,
         typer.Option(help="An API key that may report for it; again for more.", show_default=False),
     ] = None,
+    charges: Annotated[
+        bool | None,
+        typer.Option(
+            "--charges/--no-charges",
+            help="Whether the budgets of the caller that a report names pay for it.",
+            show_default="as it was, else not",
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Register a source, and the names that its reports are checked by."""
     settings = load_settings(data_dir=data_dir)
-    count = asyncio.run(_register(settings, source, _names(path), key))
+    changes: dict[str, object] = {} if key is None else {"keys": tuple(key)}
+    if charges is not None:
+        changes["charges"] = charges
+    count = asyncio.run(_register(settings, source, _names(path), changes))
     print_line(f"{source} is registered, with {count} names of this file")
 
 
@@ -158,13 +178,16 @@ async def _sources(settings: Settings) -> list[SourceRow]:
 
 
 async def _register(
-    settings: Settings, source: str, names: list[RegisteredName], keys: list[str] | None
+    settings: Settings,
+    source: str,
+    names: list[RegisteredName],
+    changes: Mapping[str, object],
 ) -> int:
     now_us = SystemClock().now_us()
     async with opened(settings) as database, database.write() as unit:
-        known = {row.source: row.keys for row in await list_sources(unit)}
-        kept = known.get(source, ()) if keys is None else tuple(keys)
-        await put_source(unit, source, kept, actor=actor(), now_us=now_us)
+        known = {row.source: row.terms for row in await list_sources(unit)}
+        terms = msgspec.structs.replace(known.get(source, UNREGISTERED), **changes)
+        await put_source(unit, source, terms, actor=actor(), now_us=now_us)
         return await put_names(unit, source, names, actor=actor()) if names else 0
 
 
@@ -182,3 +205,11 @@ def _names(path: Path | None) -> list[RegisteredName]:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InvalidRequestError(f"{path}, line {number}: {error}") from error
     return found
+
+
+def _document(row: SourceRow) -> dict[str, object]:
+    """Return a source with what is agreed with it beside its name, as the API shows it."""
+    document: dict[str, object] = msgspec.structs.asdict(row)
+    terms = msgspec.structs.asdict(row.terms)
+    del document["terms"]
+    return {**document, **terms}

@@ -20,6 +20,7 @@ from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import return_remainder
 from tollbridge.pipeline import Books, close
 from tollbridge.processes.conclusions import make_conclusions
+from tollbridge.processes.reports import holds_of_reports
 from tollbridge.providers.names import load_names
 from tollbridge.rating.store import load_part
 from tollbridge.recording.closing import Closer
@@ -121,6 +122,6 @@ async def make_closer(database: Database, settings: Settings) -> Closer:
     async def into_books(batch: Sequence[CallEvidence], books: Books) -> Sequence[CallAccount]:
         return await close(batch, books, conclusions)
 
-    days = Days(ZoneInfo(settings.billing_time_zone))
-    shelf = Shelf(RecordingStore(database.dialect), days, DIMENSIONS_CACHED_MAX)
-    return Closer(shelf, into_books, DirectLedger())
+    zone = ZoneInfo(settings.billing_time_zone)
+    shelf = Shelf(RecordingStore(database.dialect), Days(zone), DIMENSIONS_CACHED_MAX)
+    return Closer(shelf, into_books, DirectLedger(), holds_of_reports(zone))

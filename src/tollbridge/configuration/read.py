@@ -10,15 +10,17 @@ import msgspec
 from tollbridge.access.keys import DeclaredKey
 from tollbridge.configuration.budgets import FileBudget, read_budget
 from tollbridge.configuration.endpoints import read_endpoint
+from tollbridge.configuration.intake_sources import read_intake_source
 from tollbridge.configuration.keys import read_key
 from tollbridge.configuration.routes import read_route
 from tollbridge.configuration.table import TableReader, near, type_name
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.rating.prices import FilePrice, read_file_prices
+from tollbridge.recording.intake_registry import SourceNames
 from tollbridge.routing.builtin import Known
 from tollbridge.routing.part import DeclaredEndpoint, RouteEntry, Skipped
 
-TABLES = ("endpoint", "route", "key", "price", "budget")
+TABLES = ("endpoint", "route", "key", "price", "budget", "intake_source")
 FILE_BYTES_MAX = 4 * 1024 * 1024
 ENTRIES_MAX = 100_000
 PRICE_FIELDS = frozenset({"provider", "model", "rates"})
@@ -32,6 +34,7 @@ class Configuration(msgspec.Struct, frozen=True):
     keys: tuple[DeclaredKey, ...] = ()
     prices: tuple[FilePrice, ...] = ()
     budgets: tuple[FileBudget, ...] = ()
+    intake_sources: tuple[SourceNames, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     endpoint_names: frozenset[str] = frozenset()
     """Every [[endpoint]] by name, skipped ones too: they replace the built-in ones."""
@@ -81,6 +84,8 @@ def read(
     _unique(file, "key", [one.name if isinstance(one, Skipped) else one.terms.name for one in keys])
     _unique(file, "route", [f"{one.model} ({one.category})" for one in routes])
     _unique(file, "budget", [one.name for one in budgets])
+    sources = [read_intake_source(one) for one in tables["intake_source"]]
+    _unique(file, "intake_source", [one.source for one in sources])
     _one_name_per_key(file, keys)
     return Configuration(
         endpoints=tuple(one for one in endpoints if not isinstance(one, Skipped)),
@@ -88,6 +93,7 @@ def read(
         keys=tuple(one for one in keys if not isinstance(one, Skipped)),
         prices=_prices(file, tables["price"]),
         budgets=tuple(budgets),
+        intake_sources=tuple(sources),
         skipped=tuple(one for one in (*endpoints, *keys) if isinstance(one, Skipped)),
         endpoint_names=frozenset(endpoint_names),
     )

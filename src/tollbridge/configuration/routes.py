@@ -4,13 +4,13 @@ from tollbridge.configuration.table import TableReader
 from tollbridge.core.call import Category
 from tollbridge.routing.part import CandidateEntry, Order, RouteEntry
 
-FIELDS = frozenset({"model", "category", "order", "candidates", "keep_content"})
+FIELDS = frozenset({"model", "category", "order", "candidates", "keep_content", "hedge_after_ms"})
 NOT_BUILT = frozenset({"bucket", "on_content_filtered"})
 CANDIDATE_FIELDS = frozenset({"endpoint", "model", "priority", "weight"})
-CATEGORIES_BUILT = frozenset({Category.TEXT, Category.EMBEDDING})
-ORDERS_NOT_BUILT = frozenset({"cheapest", "fastest"})
-
+CATEGORIES = tuple(one.value for one in Category if one is not Category.SEARCH)
+"""Search comes by intake only."""
 CANDIDATES_MAX = 50
+HEDGE_AFTER_MS_MAX = 600_000
 PRIORITY_MAX = 1_000_000
 WEIGHT_MAX = 1_000_000
 MODEL_LENGTH_MAX = 256
@@ -20,16 +20,8 @@ def read_route(table: TableReader) -> RouteEntry:
     """Return what one [[route]] declares. A candidate's priority is its place, if not given."""
     table.only(FIELDS, NOT_BUILT)
     model = table.text("model", length_max=MODEL_LENGTH_MAX)
-    category = table.choice("category", [one.value for one in Category], Category.TEXT.value)
-    if category not in CATEGORIES_BUILT:
-        raise table.error(f"category {category!r} is not built yet")
-    order = table.choice(
-        "order",
-        [*(one.value for one in Order), *ORDERS_NOT_BUILT],
-        Order.PRIORITY.value,
-    )
-    if order in ORDERS_NOT_BUILT:
-        raise table.error(f"order {order!r} is not built yet")
+    category = table.choice("category", CATEGORIES, Category.TEXT.value)
+    order = table.choice("order", [one.value for one in Order], Order.PRIORITY.value)
     candidates = table.tables("candidates")
     if len(candidates) > CANDIDATES_MAX:
         raise table.error(f"a route has at most {CANDIDATES_MAX} candidates")
@@ -42,6 +34,7 @@ def read_route(table: TableReader) -> RouteEntry:
             for place, values in enumerate(candidates, 1)
         ),
         keep_content=table.flag("keep_content", default=False),
+        hedge_after_ms=table.whole("hedge_after_ms", 1, HEDGE_AFTER_MS_MAX),
     )
 
 

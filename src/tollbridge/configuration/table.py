@@ -129,13 +129,15 @@ class TableReader:
 
         return self._by_category(field, read)
 
-    def text_by_category(self, field: str, length_max: int = 256) -> dict[str, str]:
-        """Return a text per category."""
+    def text_by_category(
+        self, field: str, length_max: int = 256, more: Collection[str] = ()
+    ) -> dict[str, str]:
+        """Return a text per category; `more` are names that may stand beside the categories."""
 
         def read(where: str, value: object) -> str:
             return self._text(where, value, length_max)
 
-        return self._by_category(field, read)
+        return self._by_category(field, read, more)
 
     def texts_by_category(self, field: str, length_max: int = 256) -> dict[str, tuple[str, ...]]:
         """Return a list of texts per category."""
@@ -145,11 +147,13 @@ class TableReader:
 
         return self._by_category(field, read)
 
-    def _by_category(self, field: str, read: Callable[[str, object], T]) -> dict[str, T]:
+    def _by_category(
+        self, field: str, read: Callable[[str, object], T], more: Collection[str] = ()
+    ) -> dict[str, T]:
         value = self._values.get(field, {})
         if not isinstance(value, dict):
             raise self._wrong(field, value, "a table of categories")
-        categories = [category.value for category in Category]
+        categories = [*(category.value for category in Category), *more]
         found: dict[str, T] = {}
         for name, one in cast("dict[str, object]", value).items():
             self.one_of(field, name, categories)

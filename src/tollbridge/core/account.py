@@ -8,6 +8,11 @@ from tollbridge.core.call import Status
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
 from tollbridge.core.usage import Usage
 
+OVERRUN = "overrun"
+"""The flag of what cost more than was free for it."""
+CHARGED = "charged"
+"""The flag of what somebody else carried and our budgets pay for."""
+
 
 class Confidence(StrEnum):
     """How sure we are of who served, strongest first."""

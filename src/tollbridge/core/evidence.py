@@ -19,6 +19,7 @@ from tollbridge.core.call import (
     OnCallerLeft,
     Operation,
 )
+from tollbridge.core.demand import NO_DEMAND, Demand
 from tollbridge.core.report import Report
 
 
@@ -55,6 +56,12 @@ class AttemptEvidence(msgspec.Struct, omit_defaults=True):
     """Frames with content seen in a stream."""
     output_bytes: int = 0
     usage: dict[str, Any] | None = None
+    key: str | None = None
+    """The name of the provider key that was used, where the endpoint has several."""
+    counts: dict[str, int] = {}
+    """Unit → what the relay counted itself: images of the answer, characters, milliseconds."""
+    facts: dict[str, str] = {}
+    """What a price may depend on and no usage object says: size, quality, resolution …"""
 
 
 class Opened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="opened"):
@@ -84,6 +91,8 @@ class Opened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     """The first attempt; None for a call that was refused before any."""
     report: Report | None = None
     """What somebody else reported, where we did not carry the call ourselves."""
+    demand: Demand = NO_DEMAND
+    """What of media was asked for: what an attempt used whose answer nobody saw."""
 
 
 class AttemptStarted(

@@ -1,8 +1,33 @@
 """Which providers may serve a call, in which order, and why?"""
 
+from enum import StrEnum
+
 import msgspec
 
 from tollbridge.core.call import OnCallerLeft
+
+
+class Auth(StrEnum):
+    """In which header a provider wants its key."""
+
+    BEARER = "bearer"  # authorization: Bearer …
+    KEY = "key"  # authorization: Key …
+    X_API_KEY = "x-api-key"
+    X_GOOG_API_KEY = "x-goog-api-key"
+    API_KEY = "api-key"
+    XI_API_KEY = "xi-api-key"
+    NONE = "none"
+
+
+class ProviderKey(msgspec.Struct, frozen=True):
+    """One of an endpoint's keys, and the name that people know it by."""
+
+    name: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Show its name alone."""
+        return f"ProviderKey(name={self.name!r})"
 
 
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -24,6 +49,13 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     on_caller_left: OnCallerLeft = OnCallerLeft.DRAIN
     quirks: tuple[str, ...] = ()
     """Deviations from the dialect, each explained in endpoints.toml: no_stream_options …"""
+    auth: str = Auth.BEARER
+    """One of `Auth`."""
+    keys: tuple[ProviderKey, ...] = ()
+    """All keys where they have names; the first is `api_key`. With two or more they take turns."""
+    planning_price: dict[str, str] = {}
+    """Category → about what it costs, in USD as decimal text: 1,000 tokens, an image, 5 s of video,
+    1,000 characters. It decides an order where no price is known, and never a cost."""
 
     def __repr__(self) -> str:
         """Show which endpoint it is; a key must not reach a log or an error by accident."""
@@ -56,3 +88,5 @@ class Plan(msgspec.Struct, frozen=True):
     """The author of the labelled model, where known: decides the bucket."""
     keep_content: bool = False
     """Whether the route wants what is asked and answered to be kept."""
+    hedge_after_s: float | None = None
+    """After so long without a first byte the second candidate is asked beside the first."""

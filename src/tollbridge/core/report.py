@@ -63,6 +63,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     cost_usd: str | None = None
     """What the reporter says the provider charged, decimal text."""
     caller: Caller
+    charges: bool = False
+    """Whether the budgets of `caller` pay for it: its source says so."""
     names: dict[str, str] = {}
     """The reported ids and the names that they had, where nothing above says them."""
 

@@ -92,6 +92,8 @@ async def read_log(
         span = await scan.next()
         if span is None:
             break
+        if left >= bounds.leap_min and scan.is_plain and after is None:
+            span, left = await _leap(unit, scan, span, left, bounds.ties_max)
         here = await _places(unit, scan, span, after, (left, limit + 1 - len(places)))
         places += here
         if left:
@@ -163,6 +165,26 @@ async def _places(
     )
     found = await unit.connection.execute(chosen.offset(offset).limit(limit))
     return [CallPlace(int(row[0]), str(row[1])) for row in found]
+
+
+async def _leap(unit: Unit, scan: Scan, span: Span, offset: int, ties_max: int) -> tuple[Span, int]:
+    """Return the part of a span, and the offset in it, at which the same row stands.
+
+    By one index, without the rows themselves; unchanged where that is not enough to tell.
+    """
+    if len(scan.branches) != len(TIERS):
+        return span, offset
+    hot, *older = scan.branches
+    found = await unit.connection.execute(hot.instants(span, offset - ties_max, ties_max + 1))
+    instants = [int(one) for one in found.scalars()]
+    if len(instants) <= ties_max or instants[0] == instants[-1]:
+        return span, offset
+    for branch in older:
+        newest = (await unit.connection.execute(branch.instants(span, 0, 1))).scalar()
+        if newest is not None and newest >= instants[-1]:
+            return span, offset
+    # Of the last instant some rows may be before the offset: those stay to be passed over.
+    return (span[0], instants[-1] + 1), instants[:-1].count(instants[-1])
 
 
 async def _rows_at(unit: Unit, places: Sequence[CallPlace]) -> tuple[CallRow, ...]:

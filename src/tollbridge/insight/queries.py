@@ -10,6 +10,7 @@ from sqlalchemy import Table, select
 from tollbridge.core.call import Status
 from tollbridge.core.evidence import AttemptEvidence, Opened
 from tollbridge.insight.adjustment_queries import adjustments_of, with_corrections
+from tollbridge.insight.reattribution_queries import changes_of
 from tollbridge.insight.usage import (
     AttemptRow,
     Bill,
@@ -111,6 +112,7 @@ async def find_call(unit: Unit, call_id: str, sees: str | None = None) -> CallWh
         attempts=await _attempts(unit, tier.attempts, call_id),
         bills=await _bills(unit, tier.details, call_id),
         adjustments=await adjustments_of(unit, call_id),
+        changes=await changes_of(unit, call_id),
         planned=None if opened is None else opened.planned,
         holds=None if opened is None else _holds(opened),
         serving=None if raw is None or not raw.closed.attempts else raw.closed.attempts[-1],

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from sqlalchemy import and_, select
 
+from tollbridge.insight.changes import CallChange, ChangeRow, MoveRow, RunRow
 from tollbridge.recording.reattribution_tables import (
     attribution_changes,
     attribution_moves,
@@ -15,57 +15,6 @@ from tollbridge.storage.unit import Unit
 
 MOVES_MAX = 1000
 """Most kinds of changes of one run that are shown."""
-
-
-class RunRow(msgspec.Struct, frozen=True):
-    """One run of re-attribution."""
-
-    run_id: str
-    reverts_run_id: str | None
-    rules_version: str
-    since_us: int | None
-    until_us: int | None
-    actor: str
-    state: str
-    calls: int
-    changed: int
-    reassigned: int
-    marked: int
-    left_alone: int
-    started_at_us: int
-    ended_at_us: int | None
-
-
-class MoveRow(msgspec.Struct, frozen=True):
-    """From what to what a run changed calls. An upstream provider "" is none."""
-
-    old_provider: str
-    old_upstream: str
-    old_rule: str
-    old_confidence: str
-    old_evidence: str
-    new_provider: str
-    new_upstream: str
-    new_rule: str
-    new_confidence: str
-    new_evidence: str
-    calls: int
-
-
-class ChangeRow(msgspec.Struct, frozen=True):
-    """One call that a run changed."""
-
-    call_id: str
-    old_provider: str
-    old_upstream: str
-    old_rule: str
-    old_confidence: str
-    old_evidence: str
-    new_provider: str
-    new_upstream: str
-    new_rule: str
-    new_confidence: str
-    new_evidence: str
 
 
 _RUN = tuple(getattr(reattribution_runs.c, name) for name in RunRow.__struct_fields__)
@@ -118,6 +67,37 @@ async def list_changes(unit: Unit, run_id: str, after: str | None, limit: int) -
     if after is not None:
         query = query.where(changes.call_id > after)
     return [_change(row) for row in await unit.connection.execute(query)]
+
+
+async def changes_of(unit: Unit, call_id: str) -> tuple[CallChange, ...]:
+    """Return how one call was attributed anew, the first time first, at most 1,000 times."""
+    changes, moves, runs = attribution_changes.c, attribution_moves.c, reattribution_runs.c
+    found = await unit.connection.execute(
+        select(
+            changes.run_id,
+            runs.reverts_run_id,
+            runs.rules_version,
+            runs.actor,
+            runs.started_at_us,
+            changes.call_id,
+            *_MOVE[:-1],
+        )
+        .join_from(
+            attribution_changes,
+            attribution_moves,
+            and_(moves.run_id == changes.run_id, moves.move_id == changes.move_id),
+        )
+        .join(reattribution_runs, runs.run_id == changes.run_id)
+        .where(changes.call_id == call_id)
+        .order_by(changes.run_id)
+        .limit(MOVES_MAX)
+    )
+    return tuple(
+        CallChange(
+            str(row[0]), None if row[1] is None else str(row[1]), *row[2:5], _change(row[5:])
+        )
+        for row in found
+    )
 
 
 def _run(row: Any) -> RunRow:

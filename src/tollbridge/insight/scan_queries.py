@@ -52,6 +52,9 @@ def summed(table: Table, found: Matching, *columns: Any, coarse: bool) -> Any:
     query = select(*columns, total)
     conditions = dimension_conditions(found.wanted, coarse=coarse)
     if conditions:
+        if coarse:
+            # These few stand together in an index; all of them are as many as there are keys.
+            conditions += [dimensions.c.user_name == "", dimensions.c.key_id == ""]
         query = query.join_from(
             table, dimensions, dimensions.c.dimension_id == table.c.dimension_id
         ).where(*conditions)
@@ -75,6 +78,10 @@ class ScanBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Up to so many are counted one by one, where no roll-up knows their number."""
     edge_calls_max: int = 100_000
     """Likewise in the quarter hours that a span of time begins and ends in."""
+    leap_min: int = 1_000
+    """An offset from here on is leapt over in the index alone, where that tells the rows …"""
+    ties_max: int = 200
+    """… if no more rows than that share the instant at which it ends; at most `leap_min`."""
 
 
 DEFAULT_BOUNDS = ScanBounds()
@@ -104,6 +111,12 @@ class Branch:
         query = select(at_us.label("at_us")).where(*self._by, *self._within(span))
         part = query.order_by(at_us.desc()).limit(rows).subquery()
         return select(func.count(), func.min(part.c.at_us)).select_from(part)
+
+    def instants(self, span: Span, skipped: int, limit: int) -> Any:
+        """Return the query of when the calls of the index in a span were, newest first."""
+        at_us = self.columns.accounted_at_us
+        query = select(at_us).where(*self._by, *self._within(span)).order_by(at_us.desc())
+        return query.offset(skipped).limit(limit)
 
     def _within(self, span: Span) -> list[ColumnElement[bool]]:
         at_us = self.columns.accounted_at_us
@@ -183,6 +196,11 @@ class Scan:
         if edge_us > EARLIEST_US:
             self._rows = min(self._rows * 4, self._bounds.span_rows_max)
         return edge_us
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether an index alone tells a filter's calls."""
+        return self._is_plain
 
     def _has_other_conditions(self) -> bool:
         """Return whether the index alone does not tell a filter's calls."""

@@ -8,6 +8,7 @@ import msgspec
 from tollbridge.core.account import CostComponent
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.report import Report
+from tollbridge.insight.changes import CallChange
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,6 +219,8 @@ class CallWhole(msgspec.Struct, frozen=True):
     """None once the evidence is purged."""
     serving: AttemptEvidence | None = None
     """The last attempt as it was seen; None where there is none, or once it is purged."""
+    changes: tuple[CallChange, ...] = ()
+    """How it was attributed anew since, the first time first."""
     report: Report | None = None
     """What somebody else reported, where we did not carry the call; None once it is purged."""
 

@@ -3,6 +3,7 @@
 from sqlalchemy import Column, Index, String, Table
 
 from tollbridge.ledger.tables import ID_LENGTH_MAX
+from tollbridge.storage import kept
 from tollbridge.storage.types import CallId, Instant, NanoUsd, metadata
 
 # Beside the postings of the same batch: these are no charges of calls.
@@ -20,3 +21,4 @@ budget_adjustments = Table(
     Column("posted_at_us", Instant, nullable=False),
     Index("ix_budget_adjustments_budget_id_period_start_us", "budget_id", "period_start_us"),
 )
+kept.listen(budget_adjustments)

@@ -14,6 +14,8 @@ CHARGE_PLACES_MAX = 30
 CHARGE_TEXT_MAX = 40
 TICK_USD_PLACES = -10
 """xAI counts money in ticks: 1e10 of them are one dollar."""
+CREDIT_USD = Decimal("0.0000005")
+"""AIMLAPI's credits: 2,000,000 are one dollar."""
 REFUSED = "charge_refused"
 
 
@@ -32,6 +34,8 @@ def reported_charge(provider: str, raw: Mapping[str, Any]) -> tuple[str | None, 
         if type(ticks) is not int:
             return None, REFUSED
         return _checked(Decimal(ticks).scaleb(TICK_USD_PLACES))
+    if provider == "aimlapi":
+        return _aimlapi(raw)
     return None, None
 
 
@@ -51,6 +55,19 @@ def _openrouter(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
         else None
     )
     return (None, "charge_incomplete") if upstream is None else _checked(cost + upstream)
+
+
+def _aimlapi(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Read what AIMLAPI charged: dollars, else its credits, by the name of the answer's age."""
+    said = raw.get("usd_spent")
+    credit_usd = Decimal(1)
+    if said is None:
+        said = raw.get("credits_used", raw.get("tokens_used"))
+        credit_usd = CREDIT_USD
+    if said is None:
+        return None, None
+    amount = _amount(said)
+    return (None, REFUSED) if amount is None else _checked(amount * credit_usd)
 
 
 def _amount(value: object) -> Decimal | None:

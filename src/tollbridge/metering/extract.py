@@ -25,6 +25,14 @@ REASONING = Unit.REASONING.value
 SERVICE_TIER = "service_tier"
 """The tier that really served: Anthropic says it in its usage, OpenAI beside it."""
 FACT_LENGTH_MAX = 100
+_FACTS = (
+    (SERVICE_TIER, SERVICE_TIER),
+    ("serviceTier", SERVICE_TIER),  # Gemini
+    ("speed", "speed"),  # Anthropic: fast answers cost more
+    ("inference_geo", "inference_geo"),  # Anthropic: so may those of one region
+)
+OTHER_MODEL = "other_model"
+"""A flag: the provider ran another model too, whose tokens are not among the counts."""
 
 
 class Paths(msgspec.Struct, frozen=True):
@@ -34,10 +42,20 @@ class Paths(msgspec.Struct, frozen=True):
     """(field, unit) at the top of the object."""
     details: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """(field of a nested object, its (field, unit) pairs)."""
-    cached_details: tuple[str, tuple[tuple[str, str], ...]]
+    cached_details: tuple[str, tuple[tuple[str, str], ...]] = ("", ())
     """Likewise, of an object nested in one of these: which parts of the cached tokens were what."""
-    total: str
-    """The field that says how many tokens there were in all."""
+    total: str = ""
+    """The field that says how many tokens there were in all, where there is one."""
+    added: tuple[tuple[str, str], ...] = ()
+    """(field, whole): what the provider counts beside the whole that contains it with us."""
+    modalities: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """(field of a list that splits a count by modality, its (modality, unit) pairs)."""
+    silent: str = ""
+    """The unit that is left out where there was none of it."""
+    usage: str = "usage"
+    """The field of an answer that has the object."""
+    holders: tuple[str, ...] = ("x_groq", "response")
+    """Fields of an answer or a frame that may hold it instead of the answer itself."""
 
 
 _INPUT_DETAILS = (
@@ -57,27 +75,108 @@ _OUTPUT_DETAILS = (
     ("image_tokens", Unit.IMAGE_OUTPUT.value),
 )
 
+_OPENAI = Paths(
+    counts=(
+        ("prompt_tokens", INPUT),
+        ("input_tokens", INPUT),  # the responses API's names
+        ("completion_tokens", OUTPUT),
+        ("output_tokens", OUTPUT),
+        ("num_cached_tokens", Unit.CACHE_READ.value),  # Mistral
+        ("cached_tokens", Unit.CACHE_READ.value),  # Together
+        ("prompt_cache_hit_tokens", Unit.CACHE_READ.value),  # DeepSeek
+    ),
+    details=(
+        ("prompt_tokens_details", _INPUT_DETAILS),
+        ("input_tokens_details", _INPUT_DETAILS),
+        ("input_token_details", _INPUT_DETAILS),  # of transcripts
+        ("completion_tokens_details", _OUTPUT_DETAILS),
+        ("output_tokens_details", _OUTPUT_DETAILS),
+    ),
+    cached_details=("cached_tokens_details", _CACHED_DETAILS),
+    total="total_tokens",
+)
+# The input is without what the cache took or gave; thoughts are inside the output.
+_ANTHROPIC = Paths(
+    counts=(
+        ("input_tokens", INPUT),
+        ("output_tokens", OUTPUT),
+        ("cache_creation_input_tokens", Unit.CACHE_WRITE.value),
+        ("cache_read_input_tokens", Unit.CACHE_READ.value),
+    ),
+    details=(
+        ("cache_creation", (("ephemeral_1h_input_tokens", Unit.CACHE_WRITE_1H.value),)),
+        ("output_tokens_details", (("thinking_tokens", REASONING),)),
+        ("server_tool_use", (("web_search_requests", Unit.WEB_SEARCH.value),)),
+    ),
+    added=(("cache_creation_input_tokens", INPUT), ("cache_read_input_tokens", INPUT)),
+    holders=("message",),
+)
+_INPUT_MODALITIES = (
+    ("AUDIO", Unit.AUDIO_INPUT.value),
+    ("IMAGE", Unit.IMAGE_INPUT.value),
+    ("VIDEO", Unit.VIDEO_INPUT.value),
+)
+# Thoughts are beside the candidates, what tools put into the prompt is beside the prompt; the
+# candidates are left out where nothing could be seen of them.
+_GEMINI = Paths(
+    counts=(
+        ("promptTokenCount", INPUT),
+        ("candidatesTokenCount", OUTPUT),
+        ("thoughtsTokenCount", REASONING),
+        ("cachedContentTokenCount", Unit.CACHE_READ.value),
+    ),
+    details=(),
+    total="totalTokenCount",
+    added=(("thoughtsTokenCount", OUTPUT), ("toolUsePromptTokenCount", INPUT)),
+    modalities=(
+        ("promptTokensDetails", _INPUT_MODALITIES),
+        ("promptTokenDetails", _INPUT_MODALITIES),  # of embeddings
+        ("toolUsePromptTokensDetails", _INPUT_MODALITIES),
+        (
+            "candidatesTokensDetails",
+            (
+                ("AUDIO", Unit.AUDIO_OUTPUT.value),
+                ("IMAGE", Unit.IMAGE_OUTPUT.value),
+                ("VIDEO", Unit.VIDEO_OUTPUT.value),
+            ),
+        ),
+        (
+            "cacheTokensDetails",
+            (("AUDIO", Unit.CACHE_AUDIO_READ.value), ("IMAGE", Unit.CACHE_IMAGE_READ.value)),
+        ),
+    ),
+    silent=OUTPUT,
+    usage="usageMetadata",
+    holders=(),
+)
+# `tokens` beside `billed_units` counts a preamble that nobody pays for.
+_COHERE = Paths(
+    counts=(),
+    details=(
+        (
+            "billed_units",
+            (
+                ("input_tokens", INPUT),
+                ("output_tokens", OUTPUT),
+                ("search_units", Unit.SEARCH.value),
+            ),
+        ),
+    ),
+    holders=("delta",),
+)
+
 PATHS: Mapping[str, Paths] = MappingProxyType(
     {
-        "openai": Paths(
-            counts=(
-                ("prompt_tokens", INPUT),
-                ("input_tokens", INPUT),  # the responses API's names
-                ("completion_tokens", OUTPUT),
-                ("output_tokens", OUTPUT),
-                ("num_cached_tokens", Unit.CACHE_READ.value),  # Mistral
-                ("cached_tokens", Unit.CACHE_READ.value),  # Together
-                ("prompt_cache_hit_tokens", Unit.CACHE_READ.value),  # DeepSeek
-            ),
-            details=(
-                ("prompt_tokens_details", _INPUT_DETAILS),
-                ("input_tokens_details", _INPUT_DETAILS),
-                ("completion_tokens_details", _OUTPUT_DETAILS),
-                ("output_tokens_details", _OUTPUT_DETAILS),
-            ),
-            cached_details=("cached_tokens_details", _CACHED_DETAILS),
-            total="total_tokens",
-        ),
+        "openai": _OPENAI,
+        "azure": _OPENAI,
+        "xai": _OPENAI,
+        "aimlapi": _OPENAI,
+        "piapi": _OPENAI,
+        "huggingface": _OPENAI,
+        "jina": _OPENAI,
+        "anthropic": _ANTHROPIC,
+        "gemini": _GEMINI,
+        "cohere": _COHERE,
     }
 )
 
@@ -85,17 +184,17 @@ PATHS: Mapping[str, Paths] = MappingProxyType(
 def usage_of_answer(dialect: str, answer: object) -> dict[str, Any] | None:
     """Return the raw usage object of a decoded body or stream frame, None where there is none.
 
-    For the openai dialect: `usage`, else `x_groq.usage` (never both: they are one count said
-    twice), else `response.usage` of a responses event; with the service tier that stands beside
-    it. An unknown dialect has none.
+    Of several (Groq says it twice) only the first is taken; with the service tier that stands
+    beside it. An unknown dialect has none.
     """
-    if dialect not in PATHS or not isinstance(answer, dict):
+    paths = PATHS.get(dialect)
+    if paths is None or not isinstance(answer, dict):
         return None
     body = cast("dict[str, Any]", answer)
-    for holder in (body, body.get("x_groq"), body.get("response")):
+    for holder in (body, *[body.get(name) for name in paths.holders]):
         if isinstance(holder, dict):
             inner = cast("dict[str, Any]", holder)
-            usage = inner.get("usage")
+            usage = inner.get(paths.usage)
             if isinstance(usage, dict):
                 said = inner.get(SERVICE_TIER, body.get(SERVICE_TIER))
                 return _with_tier(cast("dict[str, Any]", usage), said)
@@ -111,10 +210,12 @@ def _with_tier(usage: dict[str, Any], tier: object) -> dict[str, Any]:
 
 def facts_of(raw: Mapping[str, Any]) -> dict[str, str]:
     """Return what else the answer says that a price may depend on."""
-    tier = raw.get(SERVICE_TIER)
-    if not isinstance(tier, str) or not 0 < len(tier) <= FACT_LENGTH_MAX:
-        return {}
-    return {SERVICE_TIER: tier}
+    facts: dict[str, str] = {}
+    for field, name in _FACTS:
+        said = raw.get(field)
+        if isinstance(said, str) and 0 < len(said) <= FACT_LENGTH_MAX and name not in facts:
+            facts[name] = said.lower()
+    return facts
 
 
 def merge_usage(previous: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
@@ -155,16 +256,12 @@ def extract(
     paths = PATHS.get(dialect)
     if paths is None:
         return counts, ["dialect_unknown"]
-    # Details first: their cached_tokens outrank the vendors' own names at the top.
-    for holder, fields in paths.details:
-        inner = raw.get(holder)
-        if isinstance(inner, dict):
-            details = cast("dict[str, Any]", inner)
-            _read(details, fields, counts, flags)
-            cached = details.get(paths.cached_details[0])
-            if isinstance(cached, dict):
-                _read(cast("dict[str, Any]", cached), paths.cached_details[1], counts, flags)
-    _read(raw, paths.counts, counts, flags)
+    _read_all(paths, raw, counts, flags)
+    if paths.silent and has_output and INPUT in counts:
+        counts.setdefault(paths.silent, 0)
+    _add_apart(paths, raw, counts)
+    if _names_other_model(raw):
+        flags.append(OTHER_MODEL)
     total = raw.get(paths.total)
     if total is not None and _refused(total):
         flags.append(f"count_refused:{paths.total}")
@@ -176,6 +273,73 @@ def extract(
         counts[OUTPUT] += counts[REASONING]
         flags.append("reasoning_outside")
     return counts, flags
+
+
+def _read_all(
+    paths: Paths, raw: Mapping[str, Any], counts: dict[str, int], flags: list[str]
+) -> None:
+    """Read every count as the provider says it."""
+    # Details first: their cached_tokens outrank the vendors' own names at the top.
+    for holder, fields in paths.details:
+        inner = raw.get(holder)
+        if isinstance(inner, dict):
+            details = cast("dict[str, Any]", inner)
+            _read(details, fields, counts, flags)
+            cached = details.get(paths.cached_details[0])
+            if isinstance(cached, dict):
+                _read(cast("dict[str, Any]", cached), paths.cached_details[1], counts, flags)
+    _read(raw, paths.counts, counts, flags)
+    for field, parts in paths.modalities:
+        _read_modalities(raw.get(field), field, parts, counts, flags)
+
+
+def _add_apart(paths: Paths, raw: Mapping[str, Any], counts: dict[str, int]) -> None:
+    """Add to its whole what the provider counts beside it."""
+    for field, whole in paths.added:
+        value = raw.get(field)
+        if value is not None and whole in counts and not _refused(value):
+            counts[whole] += value
+
+
+def _names_other_model(raw: Mapping[str, Any]) -> bool:
+    """Return whether an iteration of Anthropic's ran on a model whose tokens are counted nowhere.
+
+    The counts at the top are those of the iterations of the type `message` alone.
+    """
+    iterations = raw.get("iterations")
+    if not isinstance(iterations, list):
+        return False
+    for iteration in cast("list[Any]", iterations):
+        if isinstance(iteration, dict):
+            said = cast("dict[str, Any]", iteration)
+            if said.get("model") is not None and said.get("type") != "message":
+                return True
+    return False
+
+
+def _read_modalities(
+    details: object,
+    field: str,
+    parts: tuple[tuple[str, str], ...],
+    counts: dict[str, int],
+    flags: list[str],
+) -> None:
+    """Add up what a list of {modality, tokenCount} says."""
+    if not isinstance(details, list):
+        return
+    units = dict(parts)
+    for detail in cast("list[Any]", details):
+        if not isinstance(detail, dict):
+            continue
+        said = cast("dict[str, Any]", detail)
+        unit = units.get(str(said.get("modality")))
+        value = said.get("tokenCount")
+        if unit is None or value is None:
+            continue
+        if _refused(value):
+            flags.append(f"count_refused:{field}")
+        else:
+            counts[unit] = counts.get(unit, 0) + value
 
 
 def _refused(value: object) -> bool:

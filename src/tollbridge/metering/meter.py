@@ -8,7 +8,11 @@ from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
 from tollbridge.metering.charge import reported_charge
 from tollbridge.metering.estimate import EstimateRules, estimate_input, estimate_output
-from tollbridge.metering.extract import INPUT, OUTPUT, extract, facts_of
+from tollbridge.metering.extract import INPUT, OUTPUT, PATHS, extract, facts_of
+from tollbridge.metering.measured import MEASURED, add_counted, asked_for, split_output
+
+Reported = tuple[dict[str, int], list[str], dict[str, str], str | None]
+"""Counts, flags, facts and the charge in US dollars that an attempt's answer says."""
 
 
 def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: EstimateRules) -> Usage:
@@ -20,27 +24,63 @@ def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: Estim
     """
     if attempt.outcome is AttemptOutcome.FAILED:
         return NO_USAGE
+    if opened.operation in MEASURED:
+        return _meter_made(attempt, opened, closed, rules)
     has_output = (
         opened.operation is Operation.CHAT_COMPLETION or opened.operation is Operation.COMPLETION
     )
+    counts, flags, facts, charge = _reported(attempt, has_output=has_output)
+    if INPUT not in counts or (has_output and OUTPUT not in counts):
+        if may_have_been_written(attempt, closed):
+            _fill(counts, flags, attempt, opened, rules, has_output=has_output)
+            return Usage(counts, UsageSource.ESTIMATED, tuple(flags), charge, facts)
+        if not counts:
+            return Usage({}, UsageSource.NONE, tuple(flags), charge, facts)
+    return _as_said(attempt, closed, (counts, flags, facts, charge))
+
+
+def _meter_made(
+    attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: EstimateRules
+) -> Usage:
+    """Return what was used of what is counted by what was made."""
+    counts, flags, said, charge = _reported(attempt, has_output=False)
+    facts = {**opened.demand.facts, **said}
+    if counts:
+        split_output(opened, counts, flags)
+        return _as_said(attempt, closed, (counts, flags, facts, charge))
+    if not may_have_been_written(attempt, closed):
+        return Usage({}, UsageSource.NONE, tuple(flags), charge, facts)
+    counts = asked_for(opened, rules)
+    if not attempt.written:
+        flags.append("write_unknown")
+    source = UsageSource.ESTIMATED if counts else UsageSource.NONE
+    return Usage(counts, source, tuple(flags), charge, facts)
+
+
+def _reported(attempt: AttemptEvidence, *, has_output: bool) -> Reported:
+    """Return what the answer says, and what the relay counted of it."""
     counts: dict[str, int] = {}
     flags: list[str] = []
     facts: dict[str, str] = {}
     charge: str | None = None
     if attempt.usage:
         facts = facts_of(attempt.usage)
-        counts, flags = extract(attempt.dialect, attempt.usage, has_output=has_output)
-        if not counts:
-            flags.append("usage_unreadable")
+        if not attempt.counts or attempt.dialect in PATHS:
+            counts, flags = extract(attempt.dialect, attempt.usage, has_output=has_output)
+            if not counts and not attempt.counts:
+                flags.append("usage_unreadable")
         charge, refused = reported_charge(attempt.provider, attempt.usage)
         if refused is not None:
             flags.append(refused)
-    if INPUT not in counts or (has_output and OUTPUT not in counts):
-        if _may_have_been_written(attempt, closed):
-            _fill(counts, flags, attempt, opened, rules, has_output=has_output)
-            return Usage(counts, UsageSource.ESTIMATED, tuple(flags), charge, facts)
-        if not counts:
-            return Usage({}, UsageSource.NONE, tuple(flags), charge, facts)
+    if attempt.counts:
+        add_counted(attempt, counts)
+    if attempt.facts:
+        facts = {**attempt.facts, **facts}
+    return counts, flags, facts, charge
+
+
+def _as_said(attempt: AttemptEvidence, closed: Closed, reported: Reported) -> Usage:
+    counts, flags, facts, charge = reported
     if closed.drained:
         return Usage(counts, UsageSource.DRAINED, tuple(flags), charge, facts)
     if attempt.outcome is not AttemptOutcome.SUCCEEDED:
@@ -52,10 +92,10 @@ def owes_nothing(attempt: AttemptEvidence, closed: Closed) -> bool:
     """Return whether the provider cannot bill this attempt: refused, or never written."""
     if attempt.outcome is AttemptOutcome.FAILED:
         return True
-    return not attempt.usage and not _may_have_been_written(attempt, closed)
+    return not attempt.usage and not may_have_been_written(attempt, closed)
 
 
-def _may_have_been_written(attempt: AttemptEvidence, closed: Closed) -> bool:
+def may_have_been_written(attempt: AttemptEvidence, closed: Closed) -> bool:
     """Return whether the provider may have got the request.
 
     Of a call whose process died, the journal still says what stood before the first byte left:

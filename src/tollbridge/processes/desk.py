@@ -80,6 +80,8 @@ class Desk:
                 not_carried=pulse.not_carried,
                 spool_has_room=pulse.spool_has_room,
                 breakers=pulse.breakers,
+                breaker_reports=pulse.breaker_reports,
+                key_reports=pulse.key_reports,
             )
             for worker, hello in self._hellos.items()
         )

@@ -19,6 +19,8 @@ from tollbridge.core.limits import (
     Limit,
     PurseState,
 )
+from tollbridge.providers.keys import KeyReport
+from tollbridge.routing.health import BreakerReport
 
 FRAME_BYTES_MAX = 512 * 1024 * 1024
 _LENGTH_BYTES = 4
@@ -42,6 +44,8 @@ class Pulse(msgspec.Struct, frozen=True, tag="pulse"):
     not_carried: int
     spool_has_room: bool
     breakers: dict[str, str] = {}
+    breaker_reports: tuple[BreakerReport, ...] = ()
+    key_reports: tuple[KeyReport, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, tag="part"):

@@ -10,6 +10,8 @@ from traceback import walk_tb
 
 import structlog
 
+from tollbridge.core.errors import TollbridgeError
+
 FRAMES_MAX = 20
 
 
@@ -39,6 +41,24 @@ def places_of(error: BaseException) -> list[str]:
         for frame, line in walk_tb(error.__traceback__)
     ]
     return frames[-FRAMES_MAX:]
+
+
+def why(error: BaseException) -> str:
+    """Return what a person should know of an error that ended a process.
+
+    Words of our own errors and of the operating system; of any other error its kind alone.
+    """
+    words: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(words) < FRAMES_MAX:
+        if isinstance(current, TollbridgeError):
+            words.append(current.message)
+        elif isinstance(current, OSError) and current.strerror:
+            words.append(f"{type(current).__name__}: {current.strerror}")
+        else:
+            words.append(type(current).__name__)
+        current = current.__cause__ or current.__context__
+    return " < ".join(dict.fromkeys(words))
 
 
 def cause_of(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from tollbridge.core.errors import ConfigurationError, OverloadedError
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.schedule import Schedule
 from tollbridge.ledger import store as ledger_store
-from tollbridge.ledger.grants import Granter, GranterSettings
+from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
 from tollbridge.pipeline import Books, close
 from tollbridge.processes.archiving import make_archiver
 from tollbridge.processes.broadcast import Broadcast
@@ -41,11 +41,12 @@ from tollbridge.processes.drain_ledger import DrainLedger
 from tollbridge.processes.environment import environment
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
-from tollbridge.processes.logs import cause_of, places_of, set_up_logs
+from tollbridge.processes.logs import cause_of, places_of, set_up_logs, why
+from tollbridge.processes.media import Hands, World, make_media_desk
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
 from tollbridge.processes.pruning import prune_leases_forever
-from tollbridge.processes.reports import make_intake
+from tollbridge.processes.reports import holds_of_reports, make_intake
 from tollbridge.processes.secrets import Secrets, load_secrets
 from tollbridge.processes.snapshot import PartName
 from tollbridge.processes.supervisor import EXIT_CONFIGURATION, FIRST
@@ -53,7 +54,8 @@ from tollbridge.processes.welcome import welcome
 from tollbridge.rating.prices import PricePart
 from tollbridge.recording.archive import archive_forever
 from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
-from tollbridge.routing.builtin import builtin_here
+from tollbridge.routing.builtin import builtin_here, key_names
+from tollbridge.routing.part import DeclaredEndpoint
 from tollbridge.settings import ARCHIVE_CRON, Settings
 from tollbridge.storage import migrate
 from tollbridge.storage.engine import EngineSettings
@@ -85,8 +87,7 @@ class Office:
         self._database = database
         self._faults = 0
         self._database_is_up = True
-        self._told = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._told, self._changed = asyncio.Event(), asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
         self._broadcast = Broadcast(database, installation, self._on_part, here)
@@ -95,7 +96,7 @@ class Office:
         self._granter = Granter(
             ledger_store.DatabaseLedger(database, settings.node, zone),
             self._clock,
-            self._desk.send,
+            self._send,
             GranterSettings(
                 workers=settings.workers,
                 recall_poll_us=SECOND_US // 4 if database.dialect == "postgresql" else 0,
@@ -110,17 +111,21 @@ class Office:
             self._reach,
         )
         self._archiver = make_archiver(settings, database, self._clock, self._reach)
-        self._services = ControlServices(
-            database=database,
-            clock=self._clock,
-            token_secret=installation.signing,
-            pepper=installation.pepper,
-            figures=self._figures,
-            on_fault=self._on_fault,
-            billing_zone=zone,
-            builtin_here=frozenset(here),
-            intake=self._intake,
+        self._media = make_media_desk(
+            settings,
+            database,
+            self._clock,
+            self._granter,
+            World(self._broadcast, lambda: self._conclusions),
+            self._close,
+            Hands(
+                signing_key=installation.signing,
+                zone=zone,
+                reach=self._reach,
+                on_fault=self._on_fault,
+            ),
         )
+        self._services = self._make_services(installation, zone, here)
 
     async def run(self, prepared: Prepared, alive: int | None) -> None:
         """Work until told to end."""
@@ -141,6 +146,7 @@ class Office:
             asyncio.create_task(self._granter.run()),
             asyncio.create_task(self._prune_forever()),
             asyncio.create_task(self._archive_forever()),
+            asyncio.create_task(self._media.run()),
         ]
         if self._database.dialect == "postgresql":
             listening = listen_for_versions(self._database, self._changed.set)
@@ -164,6 +170,7 @@ class Office:
                 task.cancel()
             await asyncio.gather(told, welcoming, serving, *work, return_exceptions=True)
             self._intake.close()
+            await self._media.close()
 
     def end(self) -> None:
         """End when what the workers have journaled is in the books."""
@@ -173,6 +180,11 @@ class Office:
         # The supervisor holds the other end of this pipe.
         loop.remove_reader(alive)
         self.end()
+
+    def _send(self, worker: str, message: ToWorker) -> None:
+        """Hand on what the granter says: to a job, else to a worker."""
+        if not self._media.holds.on_message(worker, message):
+            self._desk.send(worker, message)
 
     async def _end_drain(self, draining: asyncio.Task[None]) -> None:
         """Let the drain finish what is there, as long as that does not take too long."""
@@ -286,9 +298,32 @@ class Office:
                 on_correction=self._desk.send_all,
                 call_logger=lines if lines is not None and lines.is_plain else None,
                 call_lines=None if lines is None or lines.is_plain else lines.take,
+                holds_of=holds_of_reports(zone),
                 reach=self._reach,
             ),
             clock=self._clock,
+        )
+
+    def _make_services(
+        self, installation: Secrets, zone: ZoneInfo, here: Mapping[str, DeclaredEndpoint]
+    ) -> ControlServices:
+        settings = self._settings
+        return ControlServices(
+            database=self._database,
+            clock=self._clock,
+            token_secret=installation.signing,
+            pepper=installation.pepper,
+            figures=self._figures,
+            on_fault=self._on_fault,
+            billing_zone=zone,
+            master=installation.master,
+            builtin_here=key_names(here),
+            intake=self._intake,
+            jobs=self._media.jobs,
+            contents=self._media.contents,
+            check_webhook=self._media.notifier.check,
+            generate_wait_s=settings.generate_wait_s,
+            request_bytes_max=settings.body_bytes_max,
         )
 
     def _make_server(self) -> uvicorn.Server:
@@ -356,6 +391,7 @@ def main() -> None:
         sys.exit(EXIT_CONFIGURATION)
     except Exception as error:  # noqa: BLE001  # process edge: its words may hold secrets
         where = places_of(error)
+        sys.stderr.write(f"tollbridge: the office ended, and is started again: {why(error)}\n")
         log.critical("office_ended", action="run", kind=cause_of(error), places=where)
         sys.exit(1)
 

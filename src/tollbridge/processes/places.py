@@ -14,6 +14,7 @@ class Places:
         self.secrets = self.data_dir / "secrets"
         self.master_key = self.data_dir / "master.key"
         self.database = self.data_dir / "tollbridge.db"
+        self.jobs_database = self.data_dir / "jobs.db"
         self.link_socket = self._socket("link.sock")
         self.office_socket = self._socket("office.sock")
 

@@ -5,7 +5,7 @@ environment has keys for. All of it may be done again: twice is once.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,14 +20,16 @@ from tollbridge.processes.secrets import Secrets
 from tollbridge.providers.names import load_names
 from tollbridge.rating import store as rating_store
 from tollbridge.rating.sources.media import seed_with_media
+from tollbridge.recording import intake_registry_store
 from tollbridge.routing import store as routing_store
-from tollbridge.routing.builtin import builtin_endpoints, load_known
-from tollbridge.routing.part import Skipped, Source
+from tollbridge.routing.builtin import Known, builtin_endpoints, load_known
+from tollbridge.routing.part import DeclaredEndpoint, Skipped, Source
 from tollbridge.settings import Settings
-from tollbridge.storage.unit import Database
+from tollbridge.storage.unit import Database, Unit
 
 ADMIN = "admin"
 START_KEY = "start"
+FILE_ACTOR = "configuration file"
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -62,21 +64,7 @@ async def prepare(
     now_us = clock.now_us()
     async with database.write() as unit:
         await rating_store.seed(unit, now_us, seed_with_media(load_names().resolve))
-        await routing_store.apply(
-            unit,
-            configuration.endpoints,
-            configuration.routes,
-            installation.master,
-            absent=known.endpoints.keys() | configuration.endpoint_names,
-        )
-        await routing_store.apply(
-            unit,
-            builtin,
-            (),
-            installation.master,
-            source=Source.BUILTIN,
-            absent=known.endpoints.keys(),
-        )
+        off = await _apply_routing(unit, configuration, known, builtin, installation.master)
         keys = await access_store.apply(unit, configuration.keys, installation.pepper)
         await rating_store.apply_file_prices(unit, configuration.prices, now_us)
         await ledger_store.apply(
@@ -85,6 +73,9 @@ async def prepare(
                 BudgetTerms(one.name, one.subject, one.limit_nanousd, one.period)
                 for one in configuration.budgets
             ],
+        )
+        await intake_registry_store.apply(
+            unit, configuration.intake_sources, actor=FILE_ACTOR, now_us=now_us
         )
         start_key = None
         if settings.sandbox:
@@ -96,10 +87,40 @@ async def prepare(
             made = secrets.token_urlsafe(18) if given is None else None
             password = made if given is None else given.get_secret_value()
             await access_store.create_user(unit, ADMIN, Role.ADMIN, hash_password(password or ""))
+    declared = [one.endpoint.name for one in (*configuration.endpoints, *builtin)]
     return Prepared(
-        skipped=(*configuration.skipped, *skipped),
-        live=tuple(one.endpoint.name for one in (*configuration.endpoints, *builtin)),
+        skipped=(
+            *configuration.skipped,
+            *skipped,
+            *(Skipped(name, "it is switched off") for name in declared if name in off),
+        ),
+        live=tuple(name for name in declared if name not in off),
         minted=keys.minted,
         start_key=start_key,
         admin_password=made,
     )
+
+
+async def _apply_routing(
+    unit: Unit,
+    configuration: Configuration,
+    known: Known,
+    builtin: Sequence[DeclaredEndpoint],
+    master: bytes,
+) -> set[str]:
+    """Apply what file and environment say of endpoints and routes.
+
+    Return the endpoints that are off, whoever switched them off.
+    """
+    await routing_store.apply(
+        unit,
+        configuration.endpoints,
+        configuration.routes,
+        master,
+        absent=known.endpoints.keys() | configuration.endpoint_names,
+    )
+    await routing_store.apply(
+        unit, builtin, (), master, source=Source.BUILTIN, absent=known.endpoints.keys()
+    )
+    rows = [one.declared.endpoint for one in await routing_store.list_endpoints(unit)]
+    return {one.name for one in rows if not one.enabled}

@@ -1,14 +1,19 @@
-"""How does a node take what other gateways report?"""
+"""How does a node take what other gateways report, and which of our budgets pay for it?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 
+from tollbridge.core.call import Caller, Hold
 from tollbridge.core.clock import Clock
+from tollbridge.ledger.reported_store import soft_holds
+from tollbridge.processes.broadcast import subjects_of
 from tollbridge.processes.places import Places
+from tollbridge.recording.closing import HoldsOf
 from tollbridge.recording.intake import Intake, IntakeHooks, IntakeLimits
 from tollbridge.recording.spool import Reach, SpoolLimits
 from tollbridge.routing.vendor import vendor_of
 from tollbridge.settings import MIB, Settings
-from tollbridge.storage.unit import Database
+from tollbridge.storage.unit import Database, Unit
 
 
 def make_intake(
@@ -35,3 +40,18 @@ def make_intake(
             future_max_s=settings.intake_future_max_s,
         ),
     )
+
+
+def holds_of_reports(zone: tzinfo) -> HoldsOf:
+    """Return how the budgets are found that pay for reports; `zone` is the billing time zone."""
+
+    async def holds_of(unit: Unit, callers: Sequence[Caller]) -> Mapping[Caller, tuple[Hold, ...]]:
+        subjects = {one: subjects_of(one) for one in callers}
+        every = {subject for each in subjects.values() for subject in each}
+        holds = await soft_holds(unit, every, zone)
+        return {
+            caller: tuple(hold for subject in each for hold in holds.get(subject, ()))
+            for caller, each in subjects.items()
+        }
+
+    return holds_of

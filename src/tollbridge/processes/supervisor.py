@@ -33,6 +33,12 @@ STEADY_S = 30.0
 EXIT_CONFIGURATION = 78
 """What a child ends with when starting it again would not help (EX_CONFIG)."""
 OFFICE_END_S = 30.0
+SLOW_START_S = 3.0
+"""After so long without an office the person who waits is told what for."""
+SLOW_START = (
+    "tollbridge: the office is not ready yet: it connects to the database, brings it up to date, "
+    "or waits for another process that has it locked\n"
+)
 OPEN_FILES_MAX = 65_536
 """What a node's processes may open at most, where the system allows it: each caller is a file."""
 FIRST = "first"
@@ -171,9 +177,14 @@ class Supervisor:
         self._told.set()
 
     async def _office_is_there(self) -> bool:
+        clock = SystemClock()
+        began_s, told = clock.monotonic_s(), False
         while not self._told.is_set():
             if self._places.link_socket.exists():
                 return True
+            if not told and clock.monotonic_s() - began_s > SLOW_START_S:
+                told = True
+                sys.stderr.write(SLOW_START)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._told.wait(), 0.02)
         return False

@@ -9,15 +9,21 @@ import uvicorn
 from tollbridge.api.protocol import ConnectionLimits, Serve, protocol_with
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import BugError
-from tollbridge.gateway import GatewayLimits
+from tollbridge.journey import GatewayLimits
 from tollbridge.metering.extract import merge_usage
 from tollbridge.processes.crash import crash_points
-from tollbridge.providers.attempt import AttemptLimits, Attempts
+from tollbridge.providers.ask import Asking
+from tollbridge.providers.attempt import AttemptLimits, Attempts, MediaTools
 from tollbridge.providers.connect import client_ssl_context
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.delivery import Delivery
+from tollbridge.providers.dialects.registry import FACES, task_wires, wires
+from tollbridge.providers.fetch import Fetcher, FetchLimits
+from tollbridge.providers.keys import KeyRing, KeySettings
 from tollbridge.providers.limits import TransportLimits
 from tollbridge.providers.proxy import ProxySettings
 from tollbridge.providers.relay import Health, Relay, RelayLimits
+from tollbridge.providers.resolver import CachingResolver
+from tollbridge.providers.tasks import Tasks
 from tollbridge.providers.transport import Transport
 from tollbridge.recording.spool import Spool, SpoolLimits
 from tollbridge.settings import MIB, Settings
@@ -61,11 +67,43 @@ def make_transport(settings: Settings, clock: Clock) -> Transport:
     )
 
 
-def make_relay(settings: Settings, transport: Transport, health: Health, clock: Clock) -> Relay:
+def make_asking(settings: Settings, transport: Transport, clock: Clock) -> Asking:
+    """Return what carries requests that are no attempts of a call."""
+    return Asking(transport, clock, settings.answer_bytes_max)
+
+
+def make_fetcher(settings: Settings, clock: Clock) -> Fetcher:
+    """Return what fetches addresses that others give, and none of our own network."""
+    limits = TransportLimits(connect_timeout_s=settings.connect_timeout_s)
+    bounds = FetchLimits(
+        bytes_max=settings.answer_bytes_max,
+        private_hosts=tuple(settings.fetch_private_hosts.split()),
+    )
+    return Fetcher(CachingResolver(limits, clock), bounds)
+
+
+def make_key_ring(settings: Settings, clock: Clock) -> KeyRing:
+    """Return what says whose turn it is of an endpoint's keys."""
+    return KeyRing(
+        clock,
+        KeySettings(cooldown_s=settings.provider_key_cooldown_s, out_s=settings.provider_key_out_s),
+    )
+
+
+def make_relay(
+    settings: Settings,
+    transport: Transport,
+    fetcher: Fetcher,
+    health: Health,
+    clock: Clock,
+    keys: KeyRing,
+) -> Relay:
     """Return what carries calls to providers."""
+    ask = make_asking(settings, transport, clock)
     attempts = Attempts(
         transport,
-        {OpenAI.name: OpenAI()},
+        wires(),
+        FACES,
         AttemptLimits(
             first_byte_timeout_s=settings.first_byte_timeout_s,
             frame_max_bytes=settings.frame_max_bytes,
@@ -73,6 +111,7 @@ def make_relay(settings: Settings, transport: Transport, health: Health, clock: 
         ),
         clock,
         merge_usage,
+        MediaTools(Tasks(ask, clock), task_wires(), Delivery(ask, fetcher)),
     )
     limits = RelayLimits(
         drain_timeout_s=settings.drain_timeout_s,
@@ -82,7 +121,7 @@ def make_relay(settings: Settings, transport: Transport, health: Health, clock: 
         retry_wait_max_s=settings.retry_wait_max_s,
         retry_backoff_s=settings.retry_backoff_s,
     )
-    return Relay(attempts, health, limits, clock)
+    return Relay(attempts, health, limits, clock, keys)
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:

@@ -27,7 +27,8 @@ from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal, Limit
 from tollbridge.core.models import ModelPart
-from tollbridge.gateway import Gateway, Known
+from tollbridge.gateway import Gateway, Outside
+from tollbridge.journey import Known
 from tollbridge.ledger.reserve import Purses, PurseSettings, ToOffice
 from tollbridge.processes.conclusions import make_conclusions
 from tollbridge.processes.link import (
@@ -45,11 +46,17 @@ from tollbridge.processes.snapshot import AccessSnapshot, PartName
 from tollbridge.processes.tools import (
     gateway_limits,
     listen,
+    make_asking,
+    make_fetcher,
+    make_key_ring,
     make_relay,
     make_server,
     make_spool,
     make_transport,
 )
+from tollbridge.providers.dialects.registry import FACES
+from tollbridge.providers.probe import Prober
+from tollbridge.rating.nominal import prices_at
 from tollbridge.rating.prices import PricePart
 from tollbridge.routing.health import BreakerSettings, Health
 from tollbridge.routing.part import RoutingPart
@@ -57,6 +64,8 @@ from tollbridge.routing.plan import RouteTable
 from tollbridge.settings import Settings
 
 TICK_S = 1.0
+PRICES_HOLD_S = 60.0
+"""So long the order of a route by price stays as it is, where no price was changed."""
 RECONNECT_S = 0.1
 PURSE_IDLE_US = 30_000_000
 
@@ -77,6 +86,7 @@ class Worker:
         self._known = asyncio.Event()
         self._parts: dict[str, Any] = {}
         self._routes: RouteTable | None = None
+        self._routes_made_at_s = 0.0
         self._health = Health(
             self._clock,
             BreakerSettings(
@@ -91,12 +101,24 @@ class Worker:
         )
         self._spool = make_spool(settings, self._places.spool, self.worker_id, self._clock)
         self._transport = make_transport(settings, self._clock)
-        self._relay = make_relay(settings, self._transport, self._health, self._clock)
+        self._fetcher = make_fetcher(settings, self._clock)
+        self._keys = make_key_ring(settings, self._clock)
+        self._prober = Prober(self._transport, self._health, self._clock, new_id)
+        self._probing: asyncio.Task[None] | None = None
+        self._probe_at_s = 0.0
+        self._relay = make_relay(
+            settings, self._transport, self._fetcher, self._health, self._clock, self._keys
+        )
         self.gateway = Gateway(
             clock=self._clock,
             spool=self._spool,
             purses=self._purses,
-            relay=self._relay,
+            outside=Outside(
+                self._relay,
+                FACES,
+                make_asking(settings, self._transport, self._clock),
+                self._fetcher.check_urls,
+            ),
             health=self._health,
             draw=random.random,
             limits=gateway_limits(settings),
@@ -125,10 +147,13 @@ class Worker:
             await server.serve(sockets=[listening])
         finally:
             tick.cancel()
+            if self._probing is not None:
+                self._probing.cancel()
             await self._return_leases()
             link.cancel()
             self._spool.close()
             await self._transport.aclose()
+            await self._fetcher.aclose()
 
     @property
     def serves(self) -> bool:
@@ -194,6 +219,7 @@ class Worker:
         elif part.name == PartName.PRICES:
             prices = decode(part.content, type=PricePart)
             self._parts[part.name] = make_conclusions(self._settings, prices)
+            self._forget_prices(0.0)
         elif part.name == PartName.LIMITS:
             limits = decode(part.content, type=LimitsPart).limits
             self._parts[part.name] = MappingProxyType(limits)
@@ -206,7 +232,13 @@ class Worker:
             return
         limits: Mapping[str, tuple[Limit, ...]] = parts[PartName.LIMITS]
         if self._routes is None:
-            self._routes = RouteTable(parts[PartName.ROUTING], parts[PartName.MODELS])
+            book = parts[PartName.PRICES].book
+            self._routes = RouteTable(
+                parts[PartName.ROUTING],
+                parts[PartName.MODELS],
+                prices_at(book, self._clock.now_us()),
+            )
+            self._routes_made_at_s = self._clock.monotonic_s()
         self.gateway.known = Known(
             keys=parts[PartName.ACCESS],
             limits=limits,
@@ -214,6 +246,27 @@ class Worker:
             conclusions=parts[PartName.PRICES],
         )
         self._known.set()
+
+    def _forget_prices(self, held_s: float) -> None:
+        """Let routes that are ordered by price be made anew, if they are as old as that."""
+        routes = self._routes
+        age_s = self._clock.monotonic_s() - self._routes_made_at_s
+        if routes is not None and routes.orders_by_price and age_s >= held_s:
+            self._routes = None
+
+    def _probe(self) -> None:
+        """Look, from time to time, whether endpoints with an open breaker answer again."""
+        interval_s, now_s = self._settings.probe_interval_s, self._clock.monotonic_s()
+        if not interval_s or now_s < self._probe_at_s:
+            return
+        if self._probing is not None:
+            if not self._probing.done():
+                return
+            self._probing.result()  # raises what went wrong on our side
+        part: RoutingPart | None = self._parts.get(PartName.ROUTING)
+        self._probe_at_s = now_s + interval_s
+        look = self._prober.look(() if part is None else part.endpoints)
+        self._probing = asyncio.create_task(look)
 
     async def _tick_forever(self) -> None:
         while True:
@@ -228,6 +281,10 @@ class Worker:
         self._spool.check_room()
         self._purses.return_idle(PURSE_IDLE_US)
         self._purses.restock()
+        self._probe()
+        self._forget_prices(PRICES_HOLD_S)
+        if self._routes is None:
+            self._renew_known()  # a dated price may have come into force
         sweep_all(self._server.server_state.connections, asyncio.get_running_loop().time())
         away_s = self._clock.monotonic_s() - self._linked_at_s
         if self._wire is not None:
@@ -237,6 +294,7 @@ class Worker:
             self.gateway.known = None
 
     def _pulse(self) -> Pulse:
+        breakers = self._health.report()
         return Pulse(
             worker=self.worker_id,
             calls_under_way=len(self._server.server_state.tasks),
@@ -244,7 +302,9 @@ class Worker:
             faults=self._faults,
             not_carried=self._data_plane.not_carried,
             spool_has_room=self._spool.has_room,
-            breakers={report.endpoint: report.state.value for report in self._health.report()},
+            breakers={report.endpoint: report.state.value for report in breakers},
+            breaker_reports=tuple(breakers),
+            key_reports=tuple(self._keys.report()),
         )
 
     async def _return_leases(self) -> None:

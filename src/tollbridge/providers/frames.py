@@ -4,9 +4,35 @@ A provider's bytes arrive in any cuts. Whatever is concluded from them must not 
 so only whole frames are looked at; the unfinished rest waits for the next read.
 """
 
+from typing import Protocol
+
 
 class FrameTooLongError(ValueError):
     """A frame grew over `frame_max_bytes` without an end."""
+
+
+class Cutter(Protocol):
+    """Decides how much of what has come is passed on."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what can be passed on now."""
+        ...
+
+    def end(self) -> bytes:
+        """Return what is left at the end of the stream."""
+        ...
+
+
+class Uncut:
+    """Passes on every byte as it comes: of sound there are no frames."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return it all."""
+        return data
+
+    def end(self) -> bytes:
+        """Return nothing."""
+        return b""
 
 
 class FrameCutter:

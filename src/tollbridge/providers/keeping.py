@@ -4,14 +4,13 @@ The reply of such a call is wrapped, so that no other call pays for it. Of a str
 kept, put together from its frames as they pass; never more of it than is kept in the end.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from tollbridge.core.content import Content, ContentKind, ContentPart, clipped
 from tollbridge.providers.frames import data_of, split_frames
-from tollbridge.providers.passage import HeaderLines, Reply
+from tollbridge.providers.passage import HeaderLines, Reply, WrappedReply
 
 Place = tuple[int, str]
 """A choice, and what of it: "" is its content."""
@@ -140,62 +139,23 @@ class KeptContent:
         self._stream.take(frames)
 
 
-class _HeardReply:
+class _HeardReply(WrappedReply):
     """A reply whose content is heard on its way."""
 
-    __slots__ = ("_kept", "_reply", "call_id")
+    __slots__ = ("_kept",)
 
     def __init__(self, reply: Reply, kept: KeptContent) -> None:
-        self._reply = reply
+        super().__init__(reply)
         self._kept = kept
-        self.call_id: str | None = reply.call_id
-
-    @property
-    def gone(self) -> bool:
-        return self._reply.gone
-
-    @property
-    def stalled(self) -> bool:
-        return self._reply.stalled
-
-    @property
-    def cut_off(self) -> bool:
-        return self._reply.cut_off
-
-    @property
-    def is_full(self) -> bool:
-        return self._reply.is_full
-
-    @property
-    def started(self) -> bool:
-        return self._reply.started
-
-    def watch(self, on_gone: Callable[[], None] | None) -> None:
-        self._reply.watch(on_gone)
-
-    def watch_room(self, on_room: Callable[[], None] | None) -> None:
-        self._reply.watch_room(on_room)
 
     async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
         self._kept.take_whole(body)
-        await self._reply.whole(status, headers, body)
-
-    async def start(self, status: int, headers: HeaderLines) -> None:
-        await self._reply.start(status, headers)
+        await super().whole(status, headers, body)
 
     async def send(self, data: bytes) -> None:
         self._kept.take_frames(data)
-        await self._reply.send(data)
+        await super().send(data)
 
     def push(self, data: bytes) -> None:
         self._kept.take_frames(data)
-        self._reply.push(data)
-
-    async def drain(self) -> None:
-        await self._reply.drain()
-
-    async def finish(self) -> None:
-        await self._reply.finish()
-
-    async def break_off(self, last: bytes) -> None:
-        await self._reply.break_off(last)
+        super().push(data)

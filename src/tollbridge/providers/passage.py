@@ -13,8 +13,13 @@ HeaderLines = bytes
 class Reply(Protocol):
     """The way back to the caller."""
 
-    call_id: str | None
-    """Told to the caller with whatever answer it gets, once the call has it."""
+    @property
+    def call_id(self) -> str | None:
+        """Told to the caller with whatever answer it gets, once the call has it."""
+        ...
+
+    @call_id.setter
+    def call_id(self, call_id: str | None) -> None: ...
 
     @property
     def gone(self) -> bool:
@@ -76,6 +81,85 @@ class Reply(Protocol):
     async def break_off(self, last: bytes) -> None:
         """End the stream so that the caller sees that it is not whole, after a last frame."""
         ...
+
+
+class WrappedReply:
+    """A reply that passes everything on to another one; what is done on the way is a subclass's."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    @property
+    def call_id(self) -> str | None:
+        """Told to the caller with whatever answer it gets, once the call has it."""
+        return self._reply.call_id
+
+    @call_id.setter
+    def call_id(self, call_id: str | None) -> None:
+        self._reply.call_id = call_id
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._reply.gone
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the caller was dropped because it stopped reading."""
+        return self._reply.stalled
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the caller went while it still had to take a part of what was sent."""
+        return self._reply.cut_off
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what was sent waits for the caller to read it."""
+        return self._reply.is_full
+
+    @property
+    def started(self) -> bool:
+        """Whether status and headers have gone out."""
+        return self._reply.started
+
+    def watch(self, on_gone: Callable[[], None] | None) -> None:
+        """Call back once when the caller leaves, at once if it has left."""
+        self._reply.watch(on_gone)
+
+    def watch_room(self, on_room: Callable[[], None] | None) -> None:
+        """Call back each time when the caller has read what made it full, or is gone."""
+        self._reply.watch_room(on_room)
+
+    async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
+        """Send a whole answer."""
+        await self._reply.whole(status, headers, body)
+
+    async def start(self, status: int, headers: HeaderLines) -> None:
+        """Send status and headers of a stream."""
+        await self._reply.start(status, headers)
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of a stream; waits while the caller does not read."""
+        await self._reply.send(data)
+
+    def push(self, data: bytes) -> None:
+        """Send a part of a stream now, to a caller who is not gone; mind `is_full`."""
+        self._reply.push(data)
+
+    async def drain(self) -> None:
+        """Wait while the caller does not read."""
+        await self._reply.drain()
+
+    async def finish(self) -> None:
+        """End the stream cleanly."""
+        await self._reply.finish()
+
+    async def break_off(self, last: bytes) -> None:
+        """End the stream so that the caller sees that it is not whole, after a last frame."""
+        await self._reply.break_off(last)
 
 
 class Passage:

@@ -5,10 +5,11 @@ slower than the provider writes, the provider's socket is left unread.
 """
 
 from tollbridge.core.evidence import AttemptEvidence
-from tollbridge.providers.dialects.openai_stream import OpenAIStream, StreamFailedError
-from tollbridge.providers.frames import FrameCutter
+from tollbridge.providers.dialects.openai_stream import StreamFailedError
+from tollbridge.providers.frames import Cutter
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.response import Response
+from tollbridge.providers.wire import StreamReader
 
 
 class Pump:
@@ -22,8 +23,8 @@ class Pump:
         attempt: AttemptEvidence,
         reply: Reply,
         response: Response,
-        cutter: FrameCutter,
-        reader: OpenAIStream,
+        cutter: Cutter,
+        reader: StreamReader,
     ) -> None:
         self._passage = passage
         self._attempt = attempt

@@ -1,11 +1,11 @@
 """Why did a provider refuse, and may another try? By the body before the status.
 
-A 429 is not proof of a rate limit: an empty account answers so too. Source: the error tables of
-OpenAI, xAI, ElevenLabs, AIMLAPI and DeepSeek.
+A 429 is not proof of a rate limit: an empty account answers so too. What the words mean is data
+(`refusal_rules`); here it is read out of whatever shape an error has.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
@@ -14,79 +14,121 @@ import msgspec
 from tollbridge.core.call import ErrorClass
 from tollbridge.core.clock import SECOND_US, to_us
 from tollbridge.providers.redact import redact
+from tollbridge.providers.refusal_rules import class_of
 from tollbridge.providers.request import Refusal
 from tollbridge.providers.response import Response
 
 UNREADABLE_BYTES_MAX = 8 * 1024
 """What is looked at of an error that is no JSON."""
+DEPTH_MAX = 6
+LISTED_MAX = 5
+"""Items of a list that are looked at: several complaints of one body."""
+BROKEN_INSIDE = 502
+"""The status that an error inside a 200 stands for, where it does not say."""
 
-# Tried in order; the first whose words stand in the error's code, type or message decides.
-_BY_CODE: tuple[tuple[ErrorClass, tuple[str, ...]], ...] = (
-    (ErrorClass.CONTEXT_LENGTH, ("context_length_exceeded", "string_above_max_length")),
-    (
-        ErrorClass.INSUFFICIENT_FUNDS,
-        ("insufficient_quota", "quota_exceeded", "insufficient_funds", "billing_hard_limit"),
-    ),
-    (
-        ErrorClass.CONTENT_FILTERED,
-        ("content_policy_violation", "content_filter", "content_moderation"),
-    ),
-    (
-        ErrorClass.UNSUPPORTED_PARAMETER,
-        ("unsupported_parameter", "unsupported_value", "unknown_parameter"),
-    ),
-    (ErrorClass.NOT_FOUND, ("model_not_found",)),
-    (ErrorClass.RATE_LIMITED, ("rate_limit_exceeded", "rate_limited")),
-    (ErrorClass.AUTHENTICATION, ("invalid_api_key", "authentication_error")),
-    (ErrorClass.OVERLOADED, ("overloaded",)),
-)
-_BY_WORDS: tuple[tuple[ErrorClass, tuple[str, ...]], ...] = (
-    (
-        ErrorClass.INSUFFICIENT_FUNDS,
-        ("exceeded your current quota", "out of credits", "used all available credits"),
-    ),
-    (ErrorClass.CONTEXT_LENGTH, ("maximum context length",)),
-)
-_BY_STATUS: Mapping[int, ErrorClass] = {
-    400: ErrorClass.INVALID_REQUEST,
-    401: ErrorClass.AUTHENTICATION,
-    402: ErrorClass.INSUFFICIENT_FUNDS,
-    403: ErrorClass.PERMISSION,
-    404: ErrorClass.NOT_FOUND,
-    408: ErrorClass.TIMEOUT,
-    413: ErrorClass.INVALID_REQUEST,
-    422: ErrorClass.INVALID_REQUEST,
-    429: ErrorClass.RATE_LIMITED,
-    498: ErrorClass.OVERLOADED,
-    503: ErrorClass.OVERLOADED,
-    504: ErrorClass.TIMEOUT,
-    524: ErrorClass.TIMEOUT,
-    529: ErrorClass.OVERLOADED,
-}
-_STATUS_CODE = re.compile(r"[45]\d\d")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS_OF: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_ASKED_IN_WORDS = re.compile(
+    r"(?:try again in|retry after|retry in|resets in) ~?"
+    r"(?:((?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+)(?![a-z])|(\d+(?:\.\d+)?) seconds?)",
+    re.IGNORECASE,
+)
+# Under these names errors say what they are, in a word or as a status.
+_WORDS = (
+    "code",
+    "type",
+    "status",
+    "name",
+    "title",
+    "reason",
+    "error_type",
+    "error_code",
+    "statusCode",
+    "status_code",
+    "quotaId",
+)
+# And under these what is wrong: text, or more of the error.
+_INSIDE = (
+    "error",
+    "errors",
+    "detail",
+    "details",
+    "innererror",
+    "metadata",
+    "violations",
+    "message",
+    "msg",
+)
 
 
-def understand(body: bytes, *, status: int | None = None, wait_s: float | None = None) -> Refusal:
+class _Said:
+    """What was found of an error."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.messages: list[str] = []
+        self.status: int | None = None
+        self.code: str | None = None
+        self.parameter: str | None = None
+        self.delay: str | None = None
+
+    def look(self, value: object, depth: int = 0) -> None:
+        """Take what a value says; what is deeper is said more exactly, and goes first."""
+        if isinstance(value, str):
+            self.messages.append(value)
+        elif isinstance(value, list) and depth < DEPTH_MAX:
+            for one in cast("list[object]", value)[:LISTED_MAX]:
+                self.look(one, depth + 1)
+        elif isinstance(value, dict) and depth < DEPTH_MAX:
+            self._look_into(cast("dict[str, object]", value), depth)
+
+    def _look_into(self, fields: Mapping[str, object], depth: int) -> None:
+        for name in _INSIDE:
+            self.look(fields.get(name), depth + 1)
+        self._take_words(fields.get(name) for name in _WORDS)
+        parameter = fields.get("param") or fields.get("parameter")
+        if self.parameter is None and isinstance(parameter, str):
+            self.parameter = parameter
+        delay = fields.get("retryDelay")
+        if isinstance(delay, str):
+            self.delay = delay
+
+    def _take_words(self, values: Iterable[object]) -> None:
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, str | int) or not value:
+                continue
+            text = str(value)
+            self.words.append(text.lower())
+            if self.code is None:
+                self.code = text
+            if self.status is None and text.isdigit() and 400 <= int(text) <= 599:
+                self.status = int(text)
+
+
+def understand(
+    body: bytes, *, status: int | None = None, wait_s: float | None = None, dialect: str = ""
+) -> Refusal:
     """Return what an error answer says, whatever its shape; `wait_s` is what its headers ask.
 
     `status` is None for an error inside a 200: its code may then be the status it stands for
-    (OpenRouter writes errors so).
+    (OpenRouter writes errors so). `dialect` is the endpoint's wire format: a few words mean
+    something of their own in one.
     """
-    error = _error_of(body)
-    code = str(error.get("code") or "")
+    said = _said(body)
     if status is None:
-        status = int(code) if _STATUS_CODE.fullmatch(code) else 502
-    words = f"{code} {error.get('type') or ''}".lower()
-    message = redact(str(error.get("message") or ""))
-    parameter = error.get("param")
+        status = said.status or BROKEN_INSIDE
+    message = redact("; ".join(dict.fromkeys(one for one in said.messages if one)))
+    error_class = class_of(dialect, status, " ".join(said.words), message.lower())
+    if wait_s is None:
+        wait_s = _wait_in_body(said, message)
+    if error_class is ErrorClass.INSUFFICIENT_FUNDS:
+        wait_s = None  # no money comes by waiting
     return Refusal(
-        error_class=_classify(status, words, message.lower()),
+        error_class=error_class,
         message=message or f"HTTP {status}",
         retry_after_s=wait_s,
-        code=code or None,
-        parameter=parameter if isinstance(parameter, str) else None,
+        code=said.code,
+        parameter=said.parameter,
     )
 
 
@@ -116,8 +158,8 @@ def parse_wait_s(text: str, now_us: int) -> float | None:
     text = text.strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
         return float(text)
-    if re.fullmatch(f"(?:{_DURATION.pattern})+", text):
-        return sum(float(count) * _SECONDS_OF[unit] for count, unit in _DURATION.findall(text))
+    if (duration_s := _seconds(text)) is not None:
+        return duration_s
     try:
         moment = parsedate_to_datetime(text)
         return max(0.0, (to_us(moment) - now_us) / SECOND_US)
@@ -125,32 +167,30 @@ def parse_wait_s(text: str, now_us: int) -> float | None:
         return None
 
 
-def _classify(status: int, words: str, message: str) -> ErrorClass:
-    for error_class, codes in _BY_CODE:
-        if any(code in words for code in codes):
-            return error_class
-    for error_class, phrases in _BY_WORDS:
-        if any(phrase in message for phrase in phrases):
-            return error_class
-    return _BY_STATUS.get(
-        status, ErrorClass.INVALID_REQUEST if 400 <= status < 500 else ErrorClass.UPSTREAM_ERROR
-    )
-
-
-def _error_of(body: bytes) -> dict[str, Any]:
-    """Return the error object of a body: nested, listed, a plain string, or a `detail`."""
+def _said(body: bytes) -> _Said:
+    said = _Said()
     try:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {"message": body[:UNREADABLE_BYTES_MAX].decode("utf-8", "replace")}
-    for _ in range(3):
-        if isinstance(found, list):
-            listed = cast("list[Any]", found)
-            found = listed[0] if listed else {}
-        if not isinstance(found, dict):
-            break
-        fields = cast("dict[str, Any]", found)
-        found = fields.get("error") or fields.get("detail")
-        if found is None:
-            return fields
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {"message": str(found)}
+        said.look(body[:UNREADABLE_BYTES_MAX].decode("utf-8", "replace"))
+        return said
+    said.look(found)
+    return said
+
+
+def _wait_in_body(said: _Said, message: str) -> float | None:
+    """Return the wait that an error asks for in its own words."""
+    if said.delay is not None:
+        return _seconds(said.delay)
+    asked = _ASKED_IN_WORDS.search(message)
+    if asked is None:
+        return None
+    return _seconds(asked[1]) if asked[1] else float(asked[2])
+
+
+def _seconds(text: str) -> float | None:
+    """Return the seconds of a duration such as 34.4s or 6m0s, None where it is none."""
+    found = _DURATION.findall(text)
+    if not found or "".join(count + unit for count, unit in found) != text:
+        return None
+    return sum(float(count) * _SECONDS_OF[unit] for count, unit in found)

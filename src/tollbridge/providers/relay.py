@@ -12,11 +12,14 @@ from typing import Protocol
 
 import msgspec
 
-from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass, OnCallerLeft
+from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
 from tollbridge.core.clock import SECOND_US, Clock
 from tollbridge.core.evidence import AttemptEvidence
-from tollbridge.core.plan import Candidate, Plan
-from tollbridge.providers.attempt import AttemptFailedError, Attempts
+from tollbridge.core.plan import Candidate, Endpoint, Plan
+from tollbridge.providers.failed import AttemptFailedError
+from tollbridge.providers.guard import Drains, Guard
+from tollbridge.providers.hedge import Race
+from tollbridge.providers.keys import KEY_FAULTS, KeyRing
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.request import Request
 from tollbridge.providers.verdict import FINAL, RETRYABLE, conclude
@@ -41,6 +44,29 @@ class Health(Protocol):
         """Note that an endpoint failed, and why."""
         ...
 
+    def took(self, endpoint: str, model: str, first_byte_s: float) -> None:
+        """Note how long a model of an endpoint took to its first byte."""
+        ...
+
+
+class Tries(Protocol):
+    """What makes single attempts."""
+
+    async def run(
+        self,
+        passage: Passage,
+        attempt: AttemptEvidence,
+        candidate: Candidate,
+        request: Request,
+        reply: Reply,
+    ) -> None:
+        """Try one candidate; raises AttemptFailedError while the caller has got nothing."""
+        ...
+
+    def last_words(self, face: str) -> bytes:
+        """Return the frame that ends a caller's stream which was broken off."""
+        ...
+
 
 class RelayLimits(msgspec.Struct, frozen=True):
     """How often a call is tried, and how long a caller who left is answered."""
@@ -57,13 +83,19 @@ class Relay:
     """Carries calls to providers; one per worker."""
 
     def __init__(
-        self, attempts: Attempts, health: Health, limits: RelayLimits, clock: Clock
+        self,
+        attempts: Tries,
+        health: Health,
+        limits: RelayLimits,
+        clock: Clock,
+        keys: KeyRing | None = None,
     ) -> None:
         self._attempts = attempts
         self._health = health
+        self._keys = keys or KeyRing(clock)
         self._limits = limits
         self._clock = clock
-        self._drains = Drains(limits)
+        self._drains = Drains(limits.drain_timeout_s, limits.drains_max)
 
     @property
     def drains_under_way(self) -> int:
@@ -82,14 +114,20 @@ class Relay:
         if reply.gone:
             _never_began(passage, self._clock.now_us())
             return
-        guard = _Guard(passage, reply, self._drains, streaming=request.stream)
+        guard = Guard(passage, reply, self._drains, streaming=request.stream)
+        candidates = plan.candidates
         try:
-            for candidate in plan.candidates:
-                if not self._may_go_on(passage, reply):
-                    break
-                attempt = self._next_attempt(passage, candidate, journal)
-                if await self._try(passage, attempt, candidate, request, reply):
+            if plan.hedge_after_s is not None and len(candidates) > 1:
+                if await self._hedged(passage, request, plan, reply, journal):
                     return
+                candidates = _not_asked(passage, candidates)
+            for candidate in candidates:
+                asks = True
+                while asks and self._may_go_on(passage, reply):
+                    attempt = self._next_attempt(passage, candidate, journal)
+                    if await self._try(passage, attempt, candidate, request, reply):
+                        return
+                    asks = self._has_another_key(candidate.endpoint, attempt)
             await self._after_all_failed(passage, request, plan, reply, journal)
         except asyncio.CancelledError:
             if not guard.cancelled_by_us():
@@ -98,9 +136,39 @@ class Relay:
             if not reply.gone:
                 attempt = passage.attempts[-1]
                 self._health.failed(attempt.endpoint, ErrorClass.TIMEOUT)
-                await reply.break_off(self._attempts.last_words(attempt.dialect))
+                await reply.break_off(self._attempts.last_words(request.dialect))
         finally:
             guard.release()
+
+    def _has_another_key(self, endpoint: Endpoint, attempt: AttemptEvidence) -> bool:
+        return (
+            attempt.key is not None
+            and attempt.error_class in KEY_FAULTS
+            and self._keys.ready_in_s(endpoint) <= 0
+        )
+
+    async def _hedged(
+        self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
+    ) -> bool:
+        """Ask the first candidate and, where it takes long to begin, the second beside it."""
+        first, second = plan.candidates[:2]
+        race = Race(passage, self._clock)
+
+        def enter(candidate: Candidate, attempt: AttemptEvidence) -> None:
+            lane = race.lane(reply, attempt)
+            race.enter(lane, self._try(passage, attempt, candidate, request, lane))
+
+        try:
+            enter(first, self._next_attempt(passage, first, journal))
+            await race.wait(plan.hedge_after_s)
+            if race.is_open and not reply.gone and self._limits.attempts_max > 1:
+                attempt = new_attempt(2, second, self._clock.now_us())
+                passage.attempts.append(attempt)
+                journal(tuple(passage.attempts))
+                enter(second, attempt)
+            return await race.finished()
+        finally:
+            await race.end()
 
     async def _after_all_failed(
         self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
@@ -148,8 +216,11 @@ class Relay:
         reply: Reply,
     ) -> bool:
         """Make one attempt; return whether the call has been answered (even if it then broke)."""
-        passage.policy = candidate.endpoint.on_caller_left
-        self._health.began(candidate.endpoint.name)
+        endpoint = candidate.endpoint
+        passage.policy = endpoint.on_caller_left
+        self._health.began(endpoint.name)
+        if len(endpoint.keys) > 1:
+            attempt.key, _ = self._keys.choose(endpoint)
         try:
             await self._attempts.run(passage, attempt, candidate, request, reply)
         except AttemptFailedError as failure:
@@ -157,15 +228,40 @@ class Relay:
             attempt.error_class = failure.error_class
             attempt.message = failure.message
             attempt.retry_after_s = failure.retry_after_s
-            self._health.failed(candidate.endpoint.name, failure.error_class, failure.retry_after_s)
+            self._note_failure(endpoint, attempt)
             return False
         finally:
             attempt.ended_at_us = self._clock.now_us()
         if attempt.outcome is AttemptOutcome.SUCCEEDED:
-            self._health.succeeded(candidate.endpoint.name)
+            self._note_success(endpoint, attempt)
         else:
-            self._health.failed(candidate.endpoint.name, ErrorClass.STREAM_ERROR)
+            self._health.failed(endpoint.name, ErrorClass.STREAM_ERROR)
         return True
+
+    def _note_success(self, endpoint: Endpoint, attempt: AttemptEvidence) -> None:
+        self._health.succeeded(endpoint.name)
+        first_byte_at_us = attempt.first_byte_at_us
+        if first_byte_at_us is not None:
+            took_us = first_byte_at_us - attempt.started_at_us
+            self._health.took(endpoint.name, attempt.model, took_us / SECOND_US)
+        if attempt.key is not None:
+            self._keys.succeeded(endpoint, attempt.key)
+
+    def _note_failure(self, endpoint: Endpoint, attempt: AttemptEvidence) -> None:
+        """Tell of a failure whom it is about: one of several keys, or the endpoint as a whole."""
+        error_class, wait_s = attempt.error_class, attempt.retry_after_s
+        if error_class is None:
+            return
+        if error_class is ErrorClass.TIMEOUT:
+            # Else the slowest of all would seem as fast as when it last answered.
+            took_us = self._clock.now_us() - attempt.started_at_us
+            self._health.took(endpoint.name, attempt.model, took_us / SECOND_US)
+        if attempt.key is not None and error_class in KEY_FAULTS:
+            if self._keys.failed(endpoint, attempt.key, error_class, wait_s):
+                return
+            # All of them rest: it is worth another look when the first is ready.
+            wait_s = self._keys.ready_in_s(endpoint)
+        self._health.failed(endpoint.name, error_class, wait_s)
 
     def _next_attempt(
         self, passage: Passage, candidate: Candidate, journal: Journal
@@ -189,107 +285,10 @@ class Relay:
         )
 
 
-class Drains:
-    """Counts the calls of a worker whose answer is read on though their caller has left."""
-
-    def __init__(self, limits: RelayLimits) -> None:
-        self.under_way = 0
-        self.timeout_s = limits.drain_timeout_s
-        self._count_max = limits.drains_max
-
-    def has_room(self) -> bool:
-        """Return whether one more may begin."""
-        return self.under_way < self._count_max
-
-
-class _Guard:
-    """Watches the caller during one call, and stops the work where nobody waits for it."""
-
-    __slots__ = (
-        "_draining",
-        "_drains",
-        "_ours",
-        "_passage",
-        "_reply",
-        "_streaming",
-        "_task",
-        "_timer",
-    )
-
-    def __init__(self, passage: Passage, reply: Reply, drains: Drains, *, streaming: bool) -> None:
-        self._passage = passage
-        self._streaming = streaming
-        self._reply = reply
-        self._drains = drains
-        self._task = asyncio.current_task()
-        self._timer: asyncio.TimerHandle | None = None
-        self._draining = False
-        self._ours = False
-        passage.stop = self._stop
-        reply.watch(self._on_gone)
-
-    def cancelled_by_us(self) -> bool:
-        """Return whether the task was cancelled here; takes the cancellation back then."""
-        if self._ours and self._task is not None:
-            self._task.uncancel()
-        return self._ours
-
-    def conclude(self, now_us: int) -> None:
-        """Note how the stopped attempt ends; one that had ended already stays as it is."""
-        passage = self._passage
-        attempt = passage.attempts[-1]
-        gone = self._reply.gone
-        if attempt.outcome is AttemptOutcome.CUT_SHORT:
-            attempt.ended_at_us = now_us
-            attempt.message = passage.stop_reason
-            if not attempt.written:
-                attempt.outcome = AttemptOutcome.FAILED
-            elif attempt.first_byte_at_us is None:
-                attempt.outcome = AttemptOutcome.UNKNOWN
-            else:
-                attempt.outcome = AttemptOutcome.ABANDONED if gone else AttemptOutcome.BROKE
-        if gone:
-            passage.note_caller_left(self._reply)
-        else:
-            passage.ending = Ending.PROVIDER_BROKE
-            attempt.error_class = ErrorClass.TIMEOUT
-            passage.error = passage.stop_reason
-
-    def release(self) -> None:
-        """Stop watching."""
-        self._reply.watch(None)
-        self._passage.stop = None
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._draining:
-            self._draining = False
-            self._drains.under_way -= 1
-
-    def _on_gone(self) -> None:
-        passage = self._passage
-        outcome = passage.attempts[-1].outcome
-        if outcome is AttemptOutcome.SUCCEEDED:
-            return  # the answer is here; whoever sends it sees that nobody takes it
-        if (
-            passage.policy is OnCallerLeft.DRAIN
-            and outcome is AttemptOutcome.CUT_SHORT  # else it waits for a retry: nothing to drain
-            and self._drains.has_room()
-        ):
-            self._draining = True
-            self._drains.under_way += 1
-            if self._streaming:
-                self._timer = asyncio.get_running_loop().call_later(
-                    self._drains.timeout_s, self._stop, "the drain took too long"
-                )
-            return
-        passage.policy = OnCallerLeft.CANCEL
-        self._stop("the caller left")
-
-    def _stop(self, reason: str) -> None:
-        if not self._ours and self._task is not None:
-            self._ours = True
-            self._passage.stop_reason = reason
-            self._task.cancel()
+def _not_asked(passage: Passage, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return those of a plan that no attempt was made of."""
+    asked = {(attempt.endpoint, attempt.model) for attempt in passage.attempts}
+    return tuple(one for one in candidates if (one.endpoint.name, one.model) not in asked)
 
 
 def new_attempt(number: int, candidate: Candidate, now_us: int) -> AttemptEvidence:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from tollbridge.core.call import ErrorClass, Operation
+from tollbridge.core.demand import NO_DEMAND, Demand
 
 LABEL_CHARACTERS_MAX = 200
 UNNAMED = ""
@@ -27,6 +28,24 @@ class Request(msgspec.Struct, frozen=True):
     """Images and sounds in the request, at least: each may bill more than its bytes say."""
     has_files: bool = False
     """Whether files are attached, in whatever way: their pages bill as text and as images."""
+    dialect: str = "openai"
+    """The wire format that the caller spoke, and is answered in."""
+    content_type: bytes = b"application/json"
+    """Of the body: media come as forms too."""
+    demand: Demand = NO_DEMAND
+    """What of media is asked for."""
+    addresses: tuple[str, ...] = ()
+    """Images that the caller named by an address instead of sending them: to be checked first."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """The caller's headers that mean something to a provider of the same wire format."""
+    state_id: str | None = None
+    """What the provider keeps and the request goes on from: a previous response."""
+    endpoint: str | None = None
+    """The only endpoint that can serve it: it has what `state_id` names."""
+    variant: str = ""
+    """What the address asks for beside the operation: `count_tokens`; "" as usual."""
+    received_at_us: int = 0
+    """When it came, where its answer must say so because the provider's does not; 0 is unknown."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -63,6 +63,7 @@ class PriceBook:
         # For each name that was asked for: the models it may be, sharpest first; of those that
         # stand together only one may have a price.
         self._found: dict[ModelKey, tuple[tuple[Timeline, ...], ...]] = {}
+        self._ways: dict[tuple[str, tuple[str, ...]], tuple[Timeline, ...] | None] = {}
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -77,17 +78,29 @@ class PriceBook:
         if ranks is None:
             ranks = self._look_up(provider, model)
         for timelines in ranks:
-            if len(timelines) == 1:
-                (timeline,) = timelines
+            tariffs = [one for timeline in timelines if (one := timeline.at(at_us)) is not None]
+            if tariffs:
+                return tariffs[0] if len(tariffs) == 1 else None
+        return None
+
+    def find_first(self, provider: str, models: tuple[str, ...], at_us: int) -> Tariff | None:
+        """Return the prices of the first of these names that has any at that instant."""
+        try:
+            way = self._ways[provider, models]
+        except KeyError:
+            way = self._way(provider, models)
+        if way is not None:
+            for timeline in way:
                 # As `Timeline.at`, without the call: this is on each call's way.
                 place = bisect_right(timeline.starts, at_us)
                 tariff = timeline.tariffs[place - 1] if place else None
                 if tariff is not None:
                     return tariff
-                continue
-            tariffs = [one for timeline in timelines if (one := timeline.at(at_us)) is not None]
-            if tariffs:
-                return tariffs[0] if len(tariffs) == 1 else None
+            return None
+        for model in models:
+            tariff = self.find(provider, model, at_us)
+            if tariff is not None:
+                return tariff
         return None
 
     def is_ambiguous(self, provider: str, model: str, at_us: int) -> bool:
@@ -109,6 +122,17 @@ class PriceBook:
                 if self._timeline(key).at(at_us) is wanted:
                     return _effective(self._rows(key), at_us)
         return []
+
+    def _way(self, provider: str, models: tuple[str, ...]) -> tuple[Timeline, ...] | None:
+        """Return what names may be, one after the other; None where two may stand together."""
+        ranks = [rank for model in models for rank in self._look_up(provider, model)]
+        way = None
+        if all(len(timelines) == 1 for timelines in ranks):
+            way = tuple(timelines[0] for timelines in ranks)
+        if len(self._ways) >= NAMES_MAX:
+            self._ways.clear()
+        self._ways[provider, models] = way
+        return way
 
     def _look_up(self, provider: str, model: str) -> tuple[tuple[Timeline, ...], ...]:
         if len(self._found) >= NAMES_MAX:

@@ -14,7 +14,7 @@ from tollbridge.rating.unit_names import PIECES, TOKENS
 MEASURED = frozenset(
     unit.value
     for unit in PIECES
-    if unit not in {Unit.REQUEST, Unit.WEB_SEARCH, Unit.STORAGE_SEARCH, Unit.SEARCH}
+    if unit not in {Unit.REQUEST, Unit.WEB_SEARCH, Unit.STORAGE_SEARCH}
 )
 """Units of which one may stand for another; where none occurs there is nothing to choose."""
 OUTPUT_TOKENS = frozenset(
@@ -28,10 +28,14 @@ OUTPUT_TOKENS = frozenset(
     }
 )
 COMPUTE_MS = Unit.COMPUTE_MS.value
+REQUEST = Unit.REQUEST.value
+SEARCH = Unit.SEARCH.value
+INPUT = Unit.INPUT.value
 OTHERWISE_BILLED = (
     Unit.CHARACTER.value,
     Unit.AUDIO_MS.value,
     Unit.MESSAGE.value,
+    SEARCH,
     COMPUTE_MS,
 )
 """Measures that need no price of their own where the call is billed by another one."""
@@ -64,7 +68,9 @@ def chosen(counts: Mapping[str, int], prices: Prices) -> dict[str, int]:
     billed = [product for product in PRODUCTS if _bill_once(product, kept, prices)]
     if billed:
         kept.pop(COMPUTE_MS, None)
-    is_billed = Unit.REQUEST.value in units or any(
+    if kept.get(SEARCH) and SEARCH in units and INPUT not in units:
+        kept.pop(INPUT, None)  # scores are billed by searches or by tokens
+    is_billed = REQUEST in units or any(
         quantity and unit in units for unit, quantity in kept.items()
     )
     if is_billed:
@@ -83,7 +89,8 @@ def _bill_once(product: Product, counts: dict[str, int], prices: Prices) -> bool
     best = None
     if not any(counts.get(unit) and unit in units for unit in product.tokens):
         best = next((measure for measure in counted if measure in units), None)
-        if best is None and not (counts.get(COMPUTE_MS) and COMPUTE_MS in units):
+        by_time = counts.get(COMPUTE_MS) and COMPUTE_MS in units
+        if best is None and not by_time and REQUEST not in units:
             return False  # nothing stands for it
         _forget_tokens(counts, prices)
     for measure in counted:
@@ -100,5 +107,5 @@ def _forget_tokens(counts: dict[str, int], prices: Prices) -> None:
     """
     by_tokens = not OUTPUT_TOKENS.isdisjoint(prices.units)
     for unit in TOKENS.intersection(counts):
-        if unit in OUTPUT_TOKENS or by_tokens or Unit.INPUT.value not in prices.units:
+        if unit in OUTPUT_TOKENS or by_tokens or INPUT not in prices.units:
             del counts[unit]

@@ -1,12 +1,13 @@
 """What does an attempt cost, line by line?
 
-Pure and exact: Decimal throughout, one rounding at the end, and what that rounding added or took
-is a line of its own. Where a price or a count is missing the cost is None, with the reason.
+Pure and exact, one rounding at the end, and what that rounding added or took is a line of its own.
+Where a price or a count is missing the cost is None, with the reason.
 
-Why plain operators are exact here: every price is a multiple of 1e-18 USD (prices.py), so that
-any sum below 1e10 USD has at most the 28 digits of Decimal's own context. What would be more is
-refused. A rate for a number that divides into no decimal (3,600,000 ms of an hour) is multiplied
-first, and its line rounded half-even to 1e-18 USD.
+Every price is a multiple of 1e-18 USD (prices.py). A plain bill is summed in whole numbers of
+that: they are exact, and half as dear as Decimal. Where there is more to a line (brackets, a least
+quantity, an odd divisor), it is Decimal: any sum below 1e10 USD has at most the 28 digits of
+Decimal's own context, and what would be more is refused. A rate for a number that divides into no
+decimal (3,600,000 ms of an hour) is multiplied first, and its line rounded half-even to 1e-18 USD.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from tollbridge.rating.prices import COST_USD_MAX
 from tollbridge.rating.tariff import (
     AMOUNT_USD_STEP,
     ANCESTORS,
+    ATTO_PLACES,
     DATABASE,
     EXACT,
     INPUT,
@@ -37,7 +39,18 @@ REPORTED_DIFFERENCE = "reported_difference"
 """The line that leads from what our prices give to what the provider says it charged."""
 ZERO = Decimal(0)
 
-Bill = tuple[list[CostComponent], Decimal]
+NANO_PLACES = 9
+NANO_ATTO = 10 ** (ATTO_PLACES - NANO_PLACES)
+HALF_NANO_ATTO = NANO_ATTO // 2
+COST_ATTO_MAX = int(COST_USD_MAX) * 10**ATTO_PLACES
+TOO_MUCH = f"absurd cost: over {COST_USD_MAX} USD"
+ONLY_WHOLE: Mapping[str, str] = {
+    unit: wholes[0] for unit, wholes in ANCESTORS.items() if len(wholes) == 1
+}
+"""Of units that are counted in just one other: that one."""
+
+Bill = tuple[list[CostComponent], int, str]
+"""Lines, their sum in nano-USD, and what the rounding added, as decimal text in USD."""
 
 
 def rate(
@@ -68,11 +81,8 @@ def _compute(
 ) -> Rated:
     if usage.source is UsageSource.NONE:
         return NO_USAGE
-    for model in models:
-        tariff = book.find(provider, model, at_us)
-        if tariff is not None:
-            break
-    else:
+    tariff = book.find_first(provider, models, at_us)
+    if tariff is None:
         return _unpriced(_why_none(provider, models, at_us, book))
     counts = usage.counts
     prices = tariff.plain
@@ -80,30 +90,78 @@ def _compute(
         prices = tariff.of(usage.facts, counts.get(INPUT, 0), at_us)
     if not MEASURED.isdisjoint(counts):
         counts = chosen(counts, prices)
-    lines = _lines(counts, prices)
-    if isinstance(lines, str):
-        return _unpriced(f"{lines} ({provider}/{model})")
-    components, exact = lines
-    nanousd = to_nanousd(exact)
-    rounding = to_usd(nanousd) - exact
+    bill = _bill(counts, prices)
+    if isinstance(bill, str):
+        model = next(one for one in models if book.find(provider, one, at_us) is not None)
+        return _unpriced(f"{bill} ({provider}/{model})")
+    components, nanousd, rounding = bill
     return Rated(
         nanousd,
         CostOrigin.COMPUTED,
         nanousd,
         None,
         tuple(components),
-        _text(rounding) if rounding else "0",
+        rounding,
         None,
         prices.origin or _origin(components, prices),
     )
 
 
-def _lines(counts: dict[str, int], prices: Prices) -> Bill | str:
-    """Return the lines of the bill and their exact sum, or why there is none."""
+def _bill(counts: dict[str, int], prices: Prices) -> Bill | str:
+    """Return the lines of the bill, their rounded sum and the rounding, or why there is none."""
     billable = _billable(counts, prices)
     if isinstance(billable, str):
         return billable
-    units, simple = prices.units, prices.simple
+    if not prices.whole:
+        return _odd_bill(billable, counts, prices)
+    components: list[CostComponent] = []
+    total_atto = _add_lines(components, billable, counts, prices)
+    if isinstance(total_atto, str):
+        return total_atto
+    if total_atto > COST_ATTO_MAX:
+        return TOO_MUCH
+    nanousd, rest = divmod(total_atto, NANO_ATTO)
+    if not rest:
+        return components, nanousd, "0"
+    if rest > HALF_NANO_ATTO or (rest == HALF_NANO_ATTO and nanousd & 1):
+        nanousd += 1
+    return components, nanousd, _rounding(nanousd * NANO_ATTO - total_atto, components)
+
+
+def _add_lines(
+    components: list[CostComponent],
+    billable: Mapping[str, int],
+    counts: Mapping[str, int],
+    prices: Prices,
+) -> int | str:
+    """Add the lines of a plain bill; return their sum in atto-USD, or why there is none."""
+    total_atto = 0
+    for unit, quantity in billable.items():
+        if not quantity:
+            continue
+        price = prices.whole.get(unit)
+        if price is None or quantity < 0:
+            if quantity > 0 and ONLY_WHOLE.get(unit) in counts:
+                continue
+            reason = _why_unbilled(unit, quantity, counts, prices.units)
+            if reason is None:
+                continue
+            return reason
+        each, places, step_atto, rate_usd, per, version_id = price
+        amount = each * quantity
+        total_atto += amount * step_atto
+        digits = str(amount)
+        if len(digits) <= places:
+            digits = "0." + digits.zfill(places)
+        elif places:
+            digits = f"{digits[:-places]}.{digits[-places:]}"
+        components.append(CostComponent(unit, quantity, rate_usd, per, digits, version_id))
+    return total_atto
+
+
+def _odd_bill(billable: dict[str, int], counts: dict[str, int], prices: Prices) -> Bill | str:
+    """Return the bill where a line is more than quantity times rate."""
+    units = prices.units
     components: list[CostComponent] = []
     exact = ZERO
     for unit, quantity in billable.items():
@@ -115,23 +173,23 @@ def _lines(counts: dict[str, int], prices: Prices) -> Bill | str:
             if reason is None:
                 continue
             return reason
-        if simple:
-            amount = price.usd_each * quantity
-            exact += amount
-            components.append(
-                CostComponent(
-                    unit, quantity, price.rate_usd, price.per, _text(amount), price.version_id
-                )
-            )
-            continue
         lines = _odd_lines(unit, quantity, price, prices)
         if isinstance(lines, str):
             return lines
         components += lines
         exact += sum([Decimal(line.amount_usd) for line in lines])
     if exact > COST_USD_MAX:
-        return f"absurd cost: over {COST_USD_MAX} USD"
-    return components, exact
+        return TOO_MUCH
+    nanousd = to_nanousd(exact)
+    rounding = to_usd(nanousd) - exact
+    return components, nanousd, _text(rounding) if rounding else "0"
+
+
+def _rounding(rounding_atto: int, components: list[CostComponent]) -> str:
+    """Return what the rounding added or took, with the places of the finest line."""
+    places = max([NANO_PLACES, *[len(one.amount_usd.partition(".")[2]) for one in components]])
+    digits = str(abs(rounding_atto) // 10 ** (ATTO_PLACES - places)).zfill(places)
+    return f"-0.{digits}" if rounding_atto < 0 else f"0.{digits}"
 
 
 def _billable(counts: dict[str, int], prices: Prices) -> dict[str, int] | str:

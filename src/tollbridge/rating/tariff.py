@@ -31,6 +31,8 @@ EXACT = Context(prec=80, traps=[DivisionByZero, Inexact, InvalidOperation, Overf
 WIDE = Context(prec=80, traps=[DivisionByZero, InvalidOperation, Overflow])
 AMOUNT_USD_STEP = Decimal("1e-18")
 """What a line is rounded to where its rate cannot be divided exactly."""
+ATTO_PLACES = 18
+"""Whole numbers of 1e-18 USD (atto-USD) are exact for each price and each sum of prices."""
 
 INPUT = Unit.INPUT.value
 OUTPUT = Unit.OUTPUT.value
@@ -76,20 +78,27 @@ class UnitPrice(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_simple(self) -> bool:
-        """Whether a line is just quantity times `usd_each`."""
-        return not (self.divisor or self.quantity_min or self.quantity_step)
+        """Whether a line is just quantity times `usd_each`, in at most 18 decimal places."""
+        odd = self.divisor or self.quantity_min or self.quantity_step
+        return not odd and places_of(self.usd_each) <= ATTO_PLACES
+
+
+WholePrice = tuple[int, int, int, str, int, str]
+"""A price in whole numbers: what a unit costs is the first of them with so many decimal places as
+the second says, and each of its last place is the third in atto-USD; then the rate as text, what
+it is per, and the version's id."""
 
 
 class Prices(msgspec.Struct, frozen=True, gc=False):
     """The prices that hold for one call: one of each unit."""
 
     units: dict[str, UnitPrice]
+    whole: dict[str, WholePrice]
+    """Likewise, ready for whole numbers; empty where that is not all: then `units` has more."""
     pairs: tuple[tuple[str, str], ...]
     """(part, whole) for each priced unit and all it is counted in, innermost wholes first."""
     brackets: dict[str, tuple[UnitPrice, ...]]
     """Of units that are priced by brackets: all of them, lowest first."""
-    simple: bool
-    """Whether every line is quantity times rate."""
     origin: str | None
     """seed or database; None where it depends on the lines."""
 
@@ -114,6 +123,8 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
     """The numbers of input tokens beyond which another price holds."""
     hours: tuple[tuple[tuple[int, int], str], ...]
     """The windows of the day with their zones."""
+    is_by_tier: bool
+    """Whether the number of input tokens decides alone."""
     input_usd_max: Decimal | None
     """The dearest that one input token can be; None where plain input has no price."""
     output_usd_max: Decimal | None
@@ -132,12 +143,17 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         """Return the prices for a call with these facts at that instant."""
         if self.plain is not None:
             return self.plain
-        known = tuple(
-            [value if (value := facts.get(key)) in values else None for key, values in self.facts]
-        )
-        tier = bisect_left(self.tiers, input_tokens)
-        now = tuple([in_hours(one, minute_of(at_us, zone)) for one, zone in self.hours])
-        place = (known, tier, now)
+        place: object = bisect_left(self.tiers, input_tokens)
+        now: tuple[bool, ...] = ()
+        if not self.is_by_tier:
+            known = tuple(
+                [
+                    value if (value := facts.get(key)) in values else None
+                    for key, values in self.facts
+                ]
+            )
+            now = tuple([in_hours(one, minute_of(at_us, zone)) for one, zone in self.hours])
+            place = (known, place, now)
         found = self.chosen.get(place)
         if found is None:
             if len(self.chosen) >= CHOICES_MAX:
@@ -153,6 +169,12 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
             if (chosen := _choose(options, facts, input_tokens, holding))
         }
         return prices_of(found)
+
+
+def places_of(amount: Decimal) -> int:
+    """Return how many decimal places an amount is written with: 8 of 0.00037770."""
+    exponent = amount.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def minute_of(at_us: int, zone: str) -> int:
@@ -214,13 +236,21 @@ def prices_of(found: Mapping[str, Sequence[UnitPrice]]) -> Prices:
         unit: tuple(prices) for unit, prices in found.items() if len(prices) > 1 or prices[0].above
     }
     seeds = {price.is_seed for prices in found.values() for price in prices}
+    whole = {unit: _whole(price) for unit, price in units.items() if price.is_simple}
     return Prices(
         units=units,
+        whole={} if brackets or len(whole) < len(units) else whole,
         pairs=_pairs(units),
         brackets=brackets,
-        simple=not brackets and all(price.is_simple for price in units.values()),
         origin=None if len(seeds) > 1 else SEED if seeds == {True} else DATABASE,
     )
+
+
+def _whole(price: UnitPrice) -> WholePrice:
+    places = places_of(price.usd_each)
+    each = int(EXACT.scaleb(price.usd_each, places))
+    step_atto = 10 ** (ATTO_PLACES - places)
+    return each, places, step_atto, price.rate_usd, price.per, price.version_id
 
 
 def _pairs(units: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -280,6 +310,7 @@ class TariffBuilder:
             facts=tuple((key, frozenset(found)) for key, found in sorted(values.items())),
             tiers=tuple(sorted(tiers)),
             hours=tuple(sorted(hours)),
+            is_by_tier=not (values or hours),
             input_usd_max=_dearest(options, INPUT),
             output_usd_max=_dearest(options, OUTPUT),
             request_usd=_besides(options),

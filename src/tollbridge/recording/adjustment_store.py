@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, and_, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from tollbridge.core.account import CHARGED
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import ConflictError
 from tollbridge.core.report import Via
@@ -56,6 +57,7 @@ _CALL = (
     "usage_source",
     "dialect",
     "request_count",
+    "flags",
 )
 REPORTED = frozenset(Via)
 Sums = dict[tuple[int, int], list[int]]
@@ -293,7 +295,7 @@ def _call(row: Any, attempts: Sequence[Any], last: Mapping[tuple[str, int], Any]
         dimension=dimension(row, row.actual_provider_name, row.requested_model),
         attempts=tuple(stored),
         request_count=row.request_count,
-        is_charged=row.dialect not in REPORTED,
+        is_charged=row.dialect not in REPORTED or CHARGED in (row.flags or ()),
     )
 
 

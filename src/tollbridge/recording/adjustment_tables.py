@@ -6,6 +6,7 @@ The rows in tables.py stay as they were written: what changed stands here, besid
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, false
 
 from tollbridge.recording.tables import NAME_LENGTH_MAX, PROVIDER_LENGTH_MAX
+from tollbridge.storage import kept
 from tollbridge.storage.types import CallId, Instant, Json, NanoUsd, metadata
 
 REASON_LENGTH_MAX = 500
@@ -73,3 +74,5 @@ adjustments = Table(
     Index("ux_adjustments_attempt", "call_id", "attempt", "sequence", unique=True),
     Index("ix_adjustments_accounted_at_us", "accounted_at_us"),
 )
+# The database itself refuses to change what was corrected.
+kept.listen(adjustments)

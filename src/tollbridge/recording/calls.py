@@ -112,7 +112,8 @@ class OpenCall:
         if self.progress is None:
             return known
         current = self.progress.attempt
-        return (*(one for one in known if one.number < current.number), current)
+        # The winner of a hedge may be the first that was asked: the other one counts as well.
+        return (*(one for one in known if one.number != current.number), current)
 
     def raw(self, closed: bytes | None = None) -> bytes:
         """Return the JSON of the records, one a line."""

@@ -23,7 +23,7 @@ from tollbridge.core.errors import OverloadedError
 from tollbridge.core.limits import LeaseCorrection
 from tollbridge.recording import store
 from tollbridge.recording.calls import Unclosable
-from tollbridge.recording.closing import Close, Closer, error_of
+from tollbridge.recording.closing import Close, Closer, HoldsOf, error_of
 from tollbridge.recording.content_store import add_contents, purge_contents
 from tollbridge.recording.intake_store import keep_batches
 from tollbridge.recording.logs import CallLines, CallLogger, log_calls
@@ -95,6 +95,8 @@ class DrainHooks(msgspec.Struct, frozen=True, kw_only=True):
     """Gets the lines of each call; None writes none, and costs nothing."""
     call_lines: Callable[[Sequence[bytes]], None] | None = None
     """Gets them rendered instead, a batch at once: each the members of a JSON object."""
+    holds_of: HoldsOf | None = None
+    """Which budgets pay for reports of others, where their source says so."""
     reach: Reach = nothing_happens
 
 
@@ -136,7 +138,7 @@ class Drain:
         self._store = RecordingStore(database.dialect)
         shelf = Shelf(self._store, Days(self._settings.zone), self._settings.dimensions_cached_max)
         self._ledger = ledger
-        self._closer = Closer(shelf, close, ledger)
+        self._closer = Closer(shelf, close, ledger, self._hooks.holds_of)
         self._reading = SpoolReading(directory, node, self._settings.read)
         self._batch: Batch | None = None
         self._added: list[CallAccount] = []

@@ -15,7 +15,7 @@ import msgspec
 
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import Clock
-from tollbridge.core.errors import InvalidRequestError, OverloadedError
+from tollbridge.core.errors import InvalidRequestError, OverloadedError, PermissionDeniedError
 from tollbridge.core.report import Refusal, Report, ReportBatch, Via
 from tollbridge.recording.intake_check import Arrival, Vendor, check
 from tollbridge.recording.intake_registry import SourceNames, names_of
@@ -123,7 +123,7 @@ class Intake:
         """Accept a batch: one record as JSON, or a list of them.
 
         Raises InvalidRequestError for a body that is neither, OverloadedError where the spool has
-        no room; then nothing of it was taken.
+        no room, PermissionDeniedError for a source that is disabled; then nothing of it was taken.
         """
         raws = split(body, self._limits.records_max)
         if self._pending_bytes() > self._limits.pending_bytes_max:
@@ -131,6 +131,8 @@ class Intake:
                 "too much waits to come into the books", retry_after_s=RETRY_AFTER_S
             )
         names, up = await self._names(reporter.source, ask=ask_database)
+        if not names.terms.enabled:
+            raise PermissionDeniedError(f"the source {reporter.source!r} is disabled")
         now_us = self._clock.now_us()
         arrival = Arrival(
             batch_id=new_id(now_us),

@@ -174,6 +174,7 @@ def _report(given: GivenRecord, index: int, arrival: Arrival) -> Report:
         path=_text("endpoint", given.endpoint, "bad_text"),
         cost_usd=_cost(given.cost_usd),
         caller=_caller(ids, arrival),
+        charges=names.terms.charges,
         names=_snapshot(given, ids, names),
     )
 

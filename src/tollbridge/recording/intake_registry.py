@@ -35,15 +35,30 @@ class RegisteredName(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
     """Of a route: the model that it leads to."""
 
 
+class SourceTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What is agreed with a source."""
+
+    keys: tuple[str, ...] = ()
+    """The API keys, by name, that may report for it, besides the one of its own name."""
+    charges: bool = False
+    """Whether the budgets of the caller that a report names pay for it."""
+    enabled: bool = True
+    """Whether reports are taken from it."""
+
+
 class SourceNames(msgspec.Struct, frozen=True):
     """The registry of one source."""
 
     source: str
-    keys: frozenset[str]
-    """The API keys, by name, that may report for it, besides the one of its own name."""
     of: Mapping[Kind, Mapping[str, RegisteredName]]
     model_names: frozenset[str]
     """Names of its models and of its routes."""
+    terms: SourceTerms = SourceTerms()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The API keys, by name, that may report for it, besides the one of its own name."""
+        return self.terms.keys
 
     def find(self, kind: Kind, reported_id: str | None) -> RegisteredName | None:
         """Return what an id stands for, None where it is not registered."""
@@ -55,14 +70,18 @@ class SourceNames(msgspec.Struct, frozen=True):
 
 
 _NONE: Final[Mapping[str, RegisteredName]] = {}
+UNREGISTERED: Final = SourceTerms()
+"""What holds for a source that is no more than a name."""
 
 
 def names_of(
-    source: str, keys: tuple[str, ...] = (), names: tuple[RegisteredName, ...] = ()
+    source: str,
+    terms: SourceTerms = UNREGISTERED,
+    names: tuple[RegisteredName, ...] = (),
 ) -> SourceNames:
     """Return the registry of a source out of its rows."""
     of: dict[Kind, dict[str, RegisteredName]] = {}
     for one in names:
         of.setdefault(one.kind, {})[one.id] = one
     named = frozenset(one.name for one in names if one.kind in {Kind.MODEL, Kind.ROUTE})
-    return SourceNames(source, frozenset(keys), of, named)
+    return SourceNames(source, of, named, terms)

@@ -3,7 +3,7 @@
 None has a foreign key: a report outlives the registry that it was checked by.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false, true
 
 from tollbridge.recording.tables import NAME_LENGTH_MAX, WORD_LENGTH_MAX
 from tollbridge.storage.types import CallId, Instant, Json, metadata
@@ -71,6 +71,12 @@ intake_sources = Table(
     Column("source", String(NAME_LENGTH_MAX), primary_key=True),
     # The names of the API keys that may report for it, besides the one of its own name.
     Column("keys", Json),
+    # Whether the budgets of the caller that a report names pay for it.
+    Column("charges", Boolean, nullable=False, server_default=false()),
+    # What the configuration file no longer declares is disabled: nothing is taken from it.
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    # file: the configuration file alone changes it. api: the API and the command line do.
+    Column("origin", String(16), nullable=False, server_default="api"),
     Column("created_at_us", Instant, nullable=False),
     Column("updated_at_us", Instant, nullable=False),
     Column("updated_by", String(ACTOR_LENGTH_MAX), nullable=False),

@@ -24,35 +24,20 @@ from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES
 
 # The order of what is selected of a call (reattribution_store) behind its id.
 AT = 1
-SERVED = slice(2, 6)
-SHARED = slice(6, 17)
-FOLDED, ATTEMPT_COUNT, PRICED_AS, COST_ORIGIN, LATENCY = range(17, 22)
-CALL_SUMS = slice(22, 22 + len(CALL_MEASURES))
+SHARED = slice(2, 13)
+FOLDED, ATTEMPT_COUNT, PRICED_AS, COST_ORIGIN, LATENCY = range(13, 18)
+CALL_SUMS = slice(18, 18 + len(CALL_MEASURES))
 ATTEMPT_SUMS = slice(CALL_SUMS.stop, CALL_SUMS.stop + len(ATTEMPT_MEASURES))
 STATUS = 9
 """Of the shared ones: the place of the HTTP status."""
 COST = ATTEMPT_MEASURES.index("cost_nanousd")
 LATENCY_TABLE = "rollup_latency"
 
-Between = tuple[str, str, str, str]
-"""Old provider, old upstream, new provider, new upstream."""
-About = tuple[Between, tuple[Any, ...]]
-"""From whom to whom, and the other values of the dimension."""
-Latencies = list[int | None]
-
-
-class _Part:
-    """What of one kind moves within one quarter hour."""
-
-    __slots__ = ("attempts", "calls", "latencies")
-
-    def __init__(self) -> None:
-        self.calls: list[Measures] = []
-        self.attempts: list[Measures] = []
-        self.latencies: Latencies = []
-
-
+Group = tuple[int, int, tuple[Any, ...]]
+"""Start of the quarter hour, id of the change, and the other values of the dimension."""
 Tables = dict[str, dict[tuple[int, ...], list[Measures]]]
+Ids = tuple[int, int, int, int]
+"""Of the dimensions: old, old without user and key; new, likewise."""
 
 
 class MovedSums:
@@ -60,107 +45,115 @@ class MovedSums:
 
     def __init__(self, days: Days) -> None:
         self._days = days
-        self._parts: dict[About, dict[int, _Part]] = {}
+        self._moves: dict[int, Move] = {}
+        self._calls: dict[Group, list[Measures]] = {}
+        self._attempts: dict[Group, list[Measures]] = {}
+        self._latencies: dict[Group, list[int]] = {}
+        self._ids: dict[tuple[int, tuple[Any, ...]], Ids] = {}
         self.dimensions: dict[int, Dimension] = {}
         """Those that the database may not have yet."""
 
-    def add_call(self, row: Sequence[Any], move: Move) -> None:
+    def add_call(self, row: tuple[Any, ...], move: Move) -> None:
         """Move a call, and its only attempt where its own row says it."""
-        part = self._part(row[AT], move, tuple(row[SHARED]))
-        part.calls.append(tuple(row[CALL_SUMS]))
+        at_us, move_id = row[AT], move.move_id
+        group = at_us - at_us % QUARTER_US, move_id, row[SHARED]
+        rows = self._calls.get(group)
+        if rows is None:
+            rows = self._calls[group] = []
+            self._moves[move_id] = move
+        rows.append(row[CALL_SUMS])
         if row[FOLDED]:
-            part.attempts.append(tuple(row[ATTEMPT_SUMS]))
-            part.latencies.append(row[LATENCY])
+            self._add_attempt(group, row[ATTEMPT_SUMS], row[LATENCY])
 
     def add_attempt(
-        self, call: Sequence[Any], move: Move, of_attempt: tuple[Any, ...], sums: Measures
+        self,
+        call: tuple[Any, ...],
+        move: Move,
+        of_attempt: tuple[Any, ...],
+        sums: Measures,
     ) -> None:
         """Move an attempt that has a row of its own.
 
         `of_attempt`: its model, HTTP status, usage source and latency.
         """
-        shared = call[SHARED]
+        shared, at_us = call[SHARED], call[AT]
         model, http_status, usage_source, latency_ms = of_attempt
         own = (*shared[:3], model, *shared[4:STATUS], http_status, usage_source)
-        part = self._part(call[AT], move, own)
-        part.attempts.append(sums)
-        part.latencies.append(latency_ms)
+        self._moves[move.move_id] = move
+        self._add_attempt((at_us - at_us % QUARTER_US, move.move_id, own), sums, latency_ms)
 
-    def _part(self, at_us: int, move: Move, shared: tuple[Any, ...]) -> _Part:
-        about = (*move.old[:2], *move.new[:2]), shared
-        quarters = self._parts.get(about)
-        if quarters is None:
-            quarters = self._parts[about] = {}
-        quarter_us = at_us - at_us % QUARTER_US
-        part = quarters.get(quarter_us)
-        if part is None:
-            part = quarters[quarter_us] = _Part()
-        return part
+    def _add_attempt(self, group: Group, sums: Measures, latency_ms: int | None) -> None:
+        attempts = self._attempts.get(group)
+        if attempts is None:
+            self._attempts[group] = [sums]
+        else:
+            attempts.append(sums)
+        if latency_ms is not None:
+            self._latencies.setdefault(group, []).append(latency_bucket(latency_ms))
 
     def provider_costs(self) -> dict[str, int]:
         """Return provider → what it bills more or less, in nano-USD; together they are zero."""
         costs: dict[str, int] = {}
-        for ((old, _, new, _), _), quarters in self._parts.items():
-            amount = sum([one[COST] for part in quarters.values() for one in part.attempts])
-            costs[old] = costs.get(old, 0) - amount
-            costs[new] = costs.get(new, 0) + amount
+        for (_, move_id, _), attempts in self._attempts.items():
+            move = self._moves[move_id]
+            amount = sum([one[COST] for one in attempts])
+            for provider, part in ((move.old.provider, -amount), (move.new.provider, amount)):
+                costs[provider] = costs.get(provider, 0) + part
         return {provider: amount for provider, amount in costs.items() if amount}
 
     def rows(self) -> Mapping[str, list[Row]]:
         """Return by table what is added to the sums, in key order and one row for each key."""
-        tables: Tables = {name: {} for name in (*FAMILIES, LATENCY_TABLE)}
-        for about, quarters in self._parts.items():
-            old, old_coarse, new, new_coarse = self._ids(about)
-            for quarter_us, part in quarters.items():
+        tables: Tables = {name: {} for name in FAMILIES}
+        for family, groups in ((FAMILIES[0], self._calls), (FAMILIES[2], self._attempts)):
+            fine, daily = tables[family], tables[f"{family}_daily"]
+            for group, found in groups.items():
+                old, old_coarse, new, new_coarse = self._ids_of(group)
+                quarter_us, sums = group[0], _total(found)
+                less = tuple([-one for one in sums])
                 day_us = self._days.start(quarter_us)
-                for family, found in ((FAMILIES[0], part.calls), (FAMILIES[2], part.attempts)):
-                    if found:
-                        sums = _total(found)
-                        _move(tables[family], quarter_us, (old, new), sums)
-                        daily = tables[f"{family}_daily"]
-                        _move(daily, day_us, (old_coarse, new_coarse), sums)
-                self._move_latencies(
-                    tables[LATENCY_TABLE], quarter_us, (old_coarse, new_coarse), part.latencies
-                )
-        return {
-            name: [(*key, *_total(rows[key])) for key in sorted(rows)]
-            for name, rows in tables.items()
+                for table, start_us, from_id, to_id in (
+                    (fine, quarter_us, old, new),
+                    (daily, day_us, old_coarse, new_coarse),
+                ):
+                    table.setdefault((start_us, from_id), []).append(less)
+                    table.setdefault((start_us, to_id), []).append(sums)
+        rows = {
+            name: [(*key, *_total(table[key])) for key in sorted(table)]
+            for name, table in tables.items()
         }
+        rows[LATENCY_TABLE] = self._latency_rows()
+        return rows
 
-    def _move_latencies(
-        self,
-        table: dict[tuple[int, ...], list[Measures]],
-        quarter_us: int,
-        ids: tuple[int, int],
-        latencies: Latencies,
-    ) -> None:
-        for latency_ms in latencies:
-            if latency_ms is not None:
-                index = latency_bucket(latency_ms)
-                table.setdefault((quarter_us, ids[0], index), []).append((-1,))
-                table.setdefault((quarter_us, ids[1], index), []).append((1,))
+    def _latency_rows(self) -> list[Row]:
+        counts: dict[tuple[int, int, int], int] = {}
+        for group, indexes in self._latencies.items():
+            _, old, _, new = self._ids_of(group)
+            quarter_us = group[0]
+            for index in indexes:
+                less, more = (quarter_us, old, index), (quarter_us, new, index)
+                counts[less] = counts.get(less, 0) - 1
+                counts[more] = counts.get(more, 0) + 1
+        return [(*key, counts[key]) for key in sorted(counts) if counts[key]]
 
-    def _ids(self, about: About) -> tuple[int, ...]:
-        """Return the ids of the dimensions: old, old without user and key; new, likewise."""
-        between, shared = about
-        rest = (*shared[:STATUS], status_class(shared[STATUS]), *shared[STATUS + 1 :])
-        old: Dimension = (*between[:2], *rest)
-        new: Dimension = (*between[2:], *rest)
-        dimensions = old, coarse(old), new, coarse(new)
-        ids = tuple([dimension_id(one) for one in dimensions])
-        self.dimensions[ids[2]], self.dimensions[ids[3]] = dimensions[2:]
+    def _ids_of(self, group: Group) -> Ids:
+        about = group[1:]
+        ids = self._ids.get(about)
+        if ids is None:
+            move_id, shared = about
+            move = self._moves[move_id]
+            status = status_class(shared[STATUS])
+            rest = (*shared[:STATUS], status, *shared[STATUS + 1 :])
+            old: Dimension = (*move.old[:2], *rest)
+            new: Dimension = (*move.new[:2], *rest)
+            ids = (
+                dimension_id(old),
+                dimension_id(coarse(old)),
+                dimension_id(new),
+                dimension_id(coarse(new)),
+            )
+            self._ids[about] = ids
+            self.dimensions[ids[2]], self.dimensions[ids[3]] = new, coarse(new)
         return ids
-
-
-def _move(
-    table: dict[tuple[int, ...], list[Measures]],
-    start_us: int,
-    ids: tuple[int, int],
-    sums: Measures,
-) -> None:
-    """Take sums from under the first of two dimensions, and put them under the second."""
-    table.setdefault((start_us, ids[0]), []).append(tuple([-one for one in sums]))
-    table.setdefault((start_us, ids[1]), []).append(sums)
 
 
 def corrected(sums: Measures, names: Sequence[str], more: Mapping[str, int]) -> Measures:
@@ -168,9 +161,9 @@ def corrected(sums: Measures, names: Sequence[str], more: Mapping[str, int]) -> 
     return tuple([one + more.get(name, 0) for one, name in zip(sums, names, strict=True)])
 
 
-def emptied(rows: Iterable[Row], keys: int) -> list[tuple[int, ...]]:
-    """Return the keys of rows that take something away: nothing may be left there."""
-    return [row[:keys] for row in rows if row[keys] < 0]
+def emptied(rows: Iterable[Row], keys: int) -> list[int]:
+    """Return when the rows begin, in order, that take something away: nothing may be left there."""
+    return [row[0] for row in rows if row[keys] < 0]
 
 
 def _total(rows: Sequence[Measures]) -> Measures:

@@ -67,8 +67,12 @@ async def preview(
     end_us: int,
     on_progress: Progress = nobody_looks,
     batch_calls: int = BATCH_CALLS,
+    calls_max: int | None = None,
 ) -> Findings:
-    """Return what a run would come to from the beginning; nothing is written."""
+    """Return what a run would come to from the beginning; nothing is written.
+
+    Looks no further once it has seen `calls_max` calls.
+    """
     findings = Findings()
     memory = Memory(again)
     run = Run(run_id="", wanted=wanted, end_us=end_us)
@@ -78,6 +82,8 @@ async def preview(
             changes, seen, place = await _look(database, run, tier, place, memory, batch_calls)
             findings.add(count_changes(seen, changes))
             on_progress(seen)
+            if calls_max is not None and findings.calls >= calls_max:
+                return findings
     return findings
 
 

@@ -1,6 +1,7 @@
 """How is it written down that calls were served by another provider, with all their sums?"""
 
 import re
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,13 @@ from tollbridge.recording.audit import (
     CALL_ADJUSTMENTS,
 )
 from tollbridge.recording.moved_sums import (
+    AT,
     ATTEMPT_COUNT,
     ATTEMPT_SUMS,
     CALL_SUMS,
     COST_ORIGIN,
     FOLDED,
     PRICED_AS,
-    SERVED,
     MovedSums,
     corrected,
     emptied,
@@ -55,11 +56,11 @@ def _of_folded(expression: str) -> str:
 
 
 _MOVING = joined(
-    "d.accounted_at_us, d.actual_provider_name, coalesce(d.upstream_provider_name, ''),",
-    "d.attribution_rule, d.attribution_confidence,",
+    "d.accounted_at_us,",
     "d.bucket, d.category, d.operation, coalesce(d.requested_model, ''), d.label, d.project,",
     "d.user_name, d.key_id, d.key_name, d.http_status, d.usage_source,",
-    "CASE WHEN d.attempt_started_at_us IS NULL THEN 0 ELSE 1 END, d.attempt_count, k.provider,",
+    "CASE WHEN d.attempt_started_at_us IS NULL THEN 0 ELSE 1 END, d.attempt_count,",
+    "(SELECT k.provider FROM rerating_marks AS k WHERE k.call_id = d.call_id),",
     "d.cost_origin,",
     _of_folded("a.latency_ms"),
     ",",
@@ -67,18 +68,31 @@ _MOVING = joined(
     ",",
     ", ".join(_of_folded(adds) for adds in ATTEMPT_ADDS.values()),
 )
-_SET_SQLITE = """
-SET actual_provider_name = ?, upstream_provider_name = ?, attribution_rule = ?,
-    attribution_confidence = ?, attribution_evidence = ? WHERE call_id = ?
+# Not by RETURNING: SQLite 3.40 takes columns there for NOT NULL that are not.
+_SELECT_SQLITE = """
+SELECT call_id, {moving} FROM {details} AS d
+WHERE d.call_id IN (SELECT value FROM json_each(?)) AND +d.actual_provider_name = ?
+    AND coalesce(d.upstream_provider_name, '') = ? AND d.attribution_rule = ?
+    AND d.attribution_confidence = ?
 """
-_SET_POSTGRESQL = """
-AS d SET actual_provider_name = m.provider, upstream_provider_name = m.upstream,
+_UPDATE_SQLITE = """
+UPDATE {details} SET actual_provider_name = ?, upstream_provider_name = ?, attribution_rule = ?,
+    attribution_confidence = ?, attribution_evidence = ?
+WHERE call_id IN (SELECT value FROM json_each(?))
+"""
+_UPDATE_POSTGRESQL = """
+UPDATE {details} AS d SET actual_provider_name = m.provider, upstream_provider_name = m.upstream,
     attribution_rule = m.rule, attribution_confidence = m.confidence,
     attribution_evidence = m.evidence
 FROM unnest($1::uuid[], $2::bigint[]) AS n(call_id, move_id)
-JOIN unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-    AS m(move_id, provider, upstream, rule, confidence, evidence) ON m.move_id = n.move_id
-WHERE d.call_id = n.call_id
+JOIN unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[])
+    AS m(move_id, provider, upstream, rule, confidence, evidence, old_provider, old_upstream,
+    old_rule, old_confidence) ON m.move_id = n.move_id
+WHERE d.call_id = n.call_id AND d.actual_provider_name = m.old_provider
+    AND coalesce(d.upstream_provider_name, '') = m.old_upstream
+    AND d.attribution_rule = m.old_rule AND d.attribution_confidence = m.old_confidence
+RETURNING d.call_id::text, {moving}
 """
 _MOVE = """
 INSERT INTO attribution_moves (run_id, move_id, old_provider, old_upstream, old_rule,
@@ -105,29 +119,54 @@ async def apply(
 
     A call that is not there, or says something else than its change expects, is left.
     """
-    among_these = scope(unit, sorted(wanted))
-    sql = joined(
-        f"SELECT {call_id_of(unit)},",
-        _MOVING,
-        f"FROM {tier.details.name} AS d",
-        "LEFT JOIN rerating_marks AS k ON k.call_id = d.call_id",
-        f"WHERE d.call_id {among(unit)}",
-        # Nobody moves, corrects or rates them again meanwhile; in one order, so that no two wait
-        # for each other in a circle.
-        "" if unit.dialect == "sqlite" else "ORDER BY d.call_id FOR UPDATE OF d",
-    )
-    rows = await fetch(unit, sql, (among_these,))
-    moving = {row[0]: row for row in rows if row[SERVED] == wanted[row[0]].old[:4]}
-    changed = {call_id: wanted[call_id] for call_id in moving}
-    if not changed:
+    rows = await _update(unit, tier, wanted)
+    if not rows:
         return Applied({}, {}, 0)
-    reassigned = {call_id: row for call_id, row in moving.items() if wanted[call_id].reassigns}
+    changed = {call_id: wanted[call_id] for call_id in rows}
+    reassigned = {call_id: row for call_id, row in rows.items() if wanted[call_id].reassigns}
     sums = await _sums(unit, tier, reassigned, wanted, days)
-    await _write_rows(unit, tier, moving, wanted)
+    await _write_attempts(unit, tier, reassigned, wanted)
     await _write_changes(unit, run_id, changed)
     marked = await _mark(unit, reassigned, wanted)
     await _move_sums(unit, sums)
     return Applied(changed, sums.provider_costs(), marked)
+
+
+async def _update(unit: Unit, tier: Tier, wanted: Mapping[str, Move]) -> dict[str, tuple[Any, ...]]:
+    """Let rows say who served, where they say what is expected; return what moves by it.
+
+    By call id: _MOVING. From here on nobody else moves, corrects or rates these calls again.
+    """
+    name = tier.details.name
+    if unit.dialect == "sqlite":
+        select = _SELECT_SQLITE.format(details=name, moving=_MOVING)
+        update = _UPDATE_SQLITE.format(details=name)
+        of_move: dict[Move, list[str]] = {}
+        for call_id, move in wanted.items():
+            of_move.setdefault(move, []).append(call_id)
+
+        def run(raw: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
+            moving: dict[str, tuple[Any, ...]] = {}
+            for move, call_ids in of_move.items():
+                found = raw.execute(select, (scope(unit, call_ids), *move.old[:4])).fetchall()
+                moving.update((row[0], row) for row in found)
+                changed = scope(unit, [row[0] for row in found])
+                raw.execute(update, (*_named(move.new), changed)).close()
+            return moving
+
+        return await unit.run_script_sync(run)
+    # In one order everywhere, so that no two runs wait for each other in a circle.
+    call_ids = sorted(wanted)
+    moves = {move.move_id: move for move in wanted.values()}
+    said = [(*_named(move.new), *move.old[:4]) for move in moves.values()]
+    rows = await (await unit.postgres_driver()).fetch(
+        _UPDATE_POSTGRESQL.format(details=name, moving=_MOVING),
+        call_ids,
+        [wanted[call_id].move_id for call_id in call_ids],
+        list(moves),
+        *statements.arrays(said),
+    )
+    return {row[0]: tuple(row) for row in rows}
 
 
 async def _sums(
@@ -141,21 +180,24 @@ async def _sums(
     sums = MovedSums(days)
     if not rows:
         return sums
-    adjusted = await _adjustments(unit, tier, list(rows))
+    adjusted = await _adjustments(unit, tier, rows)
     apart = [call_id for call_id, row in rows.items() if not row[FOLDED]]
     for call_id, row in rows.items():
         corrections = adjusted.get(call_id) if adjusted else None
         sums.add_call(_adjusted(row, corrections) if corrections else row, wanted[call_id])
     if apart:
         sql = joined(
-            f"SELECT {call_id_of(unit)}, a.model, a.http_status, a.usage_source, a.latency_ms,",
+            f"SELECT {call_id_of(unit)}, a.provider, coalesce(a.upstream_provider_name, ''),",
+            "a.model, a.http_status, a.usage_source, a.latency_ms,",
             ", ".join(ATTEMPT_ADDS.values()),
             f"FROM {tier.rows.name} AS a JOIN {tier.details.name} AS d ON d.call_id = a.call_id",
             f"WHERE a.call_id {among(unit)} AND a.number = d.attempt_count",
-            "AND a.provider = d.actual_provider_name",
-            "AND coalesce(a.upstream_provider_name, '') = coalesce(d.upstream_provider_name, '')",
         )
-        for call_id, *of_attempt in await fetch(unit, sql, (scope(unit, apart),)):
+        for call_id, provider, upstream, *of_attempt in await fetch(
+            unit, sql, (scope(unit, apart),)
+        ):
+            if (provider, upstream) != wanted[call_id].old[:2]:
+                continue
             row = rows[call_id]
             measures = tuple(of_attempt[4:])
             for number, _, more in adjusted.get(call_id, ()):
@@ -169,7 +211,13 @@ _Corrections = list[tuple[int, dict[str, int], dict[str, int]]]
 """Attempt, and what its adjustments change of the measures of the call and of the attempt."""
 
 
-async def _adjustments(unit: Unit, tier: Tier, call_ids: Sequence[str]) -> dict[str, _Corrections]:
+async def _adjustments(
+    unit: Unit, tier: Tier, rows: Mapping[str, tuple[Any, ...]]
+) -> dict[str, _Corrections]:
+    instants = [row[AT] for row in rows.values()]
+    sql = "SELECT 1 FROM adjustments WHERE accounted_at_us >= ? AND accounted_at_us <= ? LIMIT 1"
+    if not await fetch(unit, sql, (min(instants), max(instants))):
+        return {}
     # Through their own index first: hardly any call has one.
     sql = joined(
         f"SELECT {call_id_of(unit, 'j')}, j.attempt,",
@@ -179,7 +227,7 @@ async def _adjustments(unit: Unit, tier: Tier, call_ids: Sequence[str]) -> dict[
     )
     found: dict[str, _Corrections] = {}
     of_call = len(CALL_ADJUSTMENTS)
-    for call_id, attempt, *amounts in await fetch(unit, sql, (scope(unit, call_ids),)):
+    for call_id, attempt, *amounts in await fetch(unit, sql, (scope(unit, list(rows)),)):
         whole = [int(amount) for amount in amounts]  # PostgreSQL sums to a decimal
         found.setdefault(call_id, []).append(
             (
@@ -200,45 +248,30 @@ def _adjusted(row: tuple[Any, ...], corrections: _Corrections) -> tuple[Any, ...
     return (*row[: CALL_SUMS.start], *of_call, *of_attempt)
 
 
-async def _write_rows(
+async def _write_attempts(
     unit: Unit, tier: Tier, rows: Mapping[str, tuple[Any, ...]], wanted: Mapping[str, Move]
 ) -> None:
-    """Let the rows say who served; the serving attempt's own too, where it said the same."""
-    apart = [
-        call_id for call_id, row in rows.items() if not row[FOLDED] and wanted[call_id].reassigns
-    ]
-    if apart:
-        sql = joined(
-            "UPDATE",
-            tier.rows.name,
-            "SET provider = ?, upstream_provider_name = ?",
-            f"WHERE call_id = {uuid_place(unit)} AND number = ?",
-            "AND provider = ? AND coalesce(upstream_provider_name, '') = ?",
-        )
-        await put(
-            unit,
-            sql,
-            [
-                (
-                    *_named(wanted[call_id].new)[:2],
-                    call_id,
-                    rows[call_id][ATTEMPT_COUNT],
-                    *wanted[call_id].old[:2],
-                )
-                for call_id in apart
-            ],
-        )
-    if unit.dialect == "sqlite":
-        updates = [(*_named(wanted[call_id].new), call_id) for call_id in rows]
-        await put(unit, joined("UPDATE", tier.details.name, _SET_SQLITE), updates)
-        return
-    moves = {wanted[call_id].move_id: _named(wanted[call_id].new) for call_id in rows}
-    await (await unit.postgres_driver()).execute(
-        joined("UPDATE", tier.details.name, _SET_POSTGRESQL),
-        list(rows),
-        [wanted[call_id].move_id for call_id in rows],
-        list(moves),
-        *statements.arrays(list(moves.values())),
+    """Let a serving attempt's own row say it too, where it said the same as the call's."""
+    sql = joined(
+        "UPDATE",
+        tier.rows.name,
+        "SET provider = ?, upstream_provider_name = ?",
+        f"WHERE call_id = {uuid_place(unit)} AND number = ?",
+        "AND provider = ? AND coalesce(upstream_provider_name, '') = ?",
+    )
+    await put(
+        unit,
+        sql,
+        [
+            (
+                *_named(wanted[call_id].new)[:2],
+                call_id,
+                row[ATTEMPT_COUNT],
+                *wanted[call_id].old[:2],
+            )
+            for call_id, row in rows.items()
+            if not row[FOLDED]
+        ],
     )
 
 
@@ -271,7 +304,7 @@ async def _mark(unit: Unit, rows: Mapping[str, tuple[Any, ...]], wanted: Mapping
         if not needs_rating(move.old, move.new, row[COST_ORIGIN]):
             continue
         if row[PRICED_AS] is None:
-            marks.append((call_id, row[1], move.old.provider))
+            marks.append((call_id, row[AT], move.old.provider))
         elif row[PRICED_AS] == move.new.provider:
             right.append((call_id,))
     sql = f"INSERT INTO rerating_marks (call_id, accounted_at_us, provider) {_values(unit)}"
@@ -300,20 +333,15 @@ async def _move_sums(unit: Unit, sums: MovedSums) -> None:
 async def _remove_empty(unit: Unit, name: str, added: Sequence[Row]) -> None:
     """Remove the rows of which nothing is left, as if there never had been a call."""
     keys = statements.KEYS[name]
-    measures = [column.name for column in ROLLUPS[name].c if column.name not in keys]
-    nothing = " AND ".join(f"r.{measure} = 0" for measure in measures)
-    gone = emptied(added, len(keys))
-    if unit.dialect == "sqlite":
-        here = " AND ".join(f"r.{key} = ?" for key in keys)
-        await put(unit, joined("DELETE FROM", name, "AS r WHERE", here, "AND", nothing), gone)
+    starts = emptied(added, len(keys))
+    if not starts:
         return
-    arrays = ", ".join(f"${place}::bigint[]" for place in range(1, len(keys) + 1))
-    here = " AND ".join(f"r.{key} = k.{key}" for key in keys)
-    using = f"USING unnest({arrays}) AS k({', '.join(keys)})"
-    # A plan that believes such rows to be rare would compare each of them with each key.
-    only = f"CASE WHEN {nothing} THEN TRUE ELSE FALSE END"
-    sql = joined("DELETE FROM", name, "AS r", using, "WHERE", here, "AND", only)
-    await add(unit, sql, gone)
+    measures = [column.name for column in ROLLUPS[name].c if column.name not in keys]
+    nothing = " AND ".join(f"{measure} = 0" for measure in measures)
+    # A page's calls are neighbours in time: one walk instead of a search for each row.
+    here = f"{keys[0]} >= ? AND {keys[0]} <= ?"
+    sql = joined("DELETE FROM", name, "WHERE", here, "AND", nothing)
+    await put(unit, sql, [(starts[0], starts[-1])])
 
 
 def _named(served: Served) -> tuple[Any, ...]:

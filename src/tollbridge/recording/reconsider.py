@@ -44,7 +44,7 @@ class StoredCall(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[StoredAttempt, ...]
     request_count: int = 1
     is_charged: bool = True
-    """Whether budgets pay for it; not for what somebody else carried."""
+    """Whether budgets pay for it; for what somebody else carried, only where its source says so."""
 
     @property
     def place(self) -> Place:

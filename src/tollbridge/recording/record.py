@@ -7,7 +7,9 @@ really added: what is in the books already is passed over.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tollbridge.core.account import CallAccount
+import msgspec
+
+from tollbridge.core.account import OVERRUN, CallAccount
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import LeaseCorrection
 from tollbridge.core.settlement import Settlement
@@ -77,6 +79,7 @@ class UnitBooks:
         self._shaper: Shaper | None = None
         self._fresh: dict[Dimension, Ids] = {}
         self._fresh_shapes: dict[Key, Shape] = {}
+        self._charged: dict[str, int] = {}
         self.added: list[CallAccount] = []
 
     async def record(self, accounts: Sequence[CallAccount]) -> Sequence[CallAccount]:
@@ -90,7 +93,7 @@ class UnitBooks:
                 call_id = account.evidence.opened.call_id
                 if call_id not in known:
                     known.add(call_id)
-                    added.append(account)
+                    added.append(self._within_room(account))
             return self._rows(added, fold, shaper)
 
         call_ids = [account.evidence.opened.call_id for account in accounts]
@@ -121,6 +124,21 @@ class UnitBooks:
         """Note that the unit has ended well."""
         self._shelf.dimensions.committed(self._fresh)
         self._shelf.shapes.committed(self._fresh_shapes)
+
+    def _within_room(self, account: CallAccount) -> CallAccount:
+        """Return an account; a charged report's is flagged where its budgets have no room left.
+
+        Nothing was held for it: those of one unit share the room that there was before.
+        """
+        opened, charge = account.evidence.opened, account.charge_nanousd
+        if opened.report is None or not charge:
+            return account
+        for hold in opened.holds:
+            charged = self._charged.get(hold.budget_id, 0) + charge
+            self._charged[hold.budget_id] = charged
+            if charged > hold.amount_nanousd and OVERRUN not in account.flags:
+                account = msgspec.structs.replace(account, flags=(*account.flags, OVERRUN))
+        return account
 
     def _rows(self, added: Sequence[CallAccount], fold: Fold, shaper: Shaper) -> BookRows:
         rows = BookRows(fold)

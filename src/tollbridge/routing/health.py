@@ -12,6 +12,7 @@ import msgspec
 
 from tollbridge.core.call import ErrorClass
 from tollbridge.core.clock import Clock
+from tollbridge.routing.speeds import Speeds
 
 # The account is at fault, and the next call would meet the same.
 _AT_ONCE = frozenset(
@@ -29,6 +30,20 @@ _ANSWERED = frozenset(
 )
 # The endpoint may say itself when to come back.
 _WITH_HINT = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.OVERLOADED})
+
+
+# Whether these have passed can be seen without a call that costs anything.
+_PROBED = frozenset(
+    {
+        ErrorClass.OVERLOADED,
+        ErrorClass.UPSTREAM_ERROR,
+        ErrorClass.MALFORMED_ANSWER,
+        ErrorClass.STREAM_ERROR,
+        ErrorClass.CONNECT,
+        ErrorClass.TIMEOUT,
+        ErrorClass.BROKEN_CONNECTION,
+    },
+)
 
 
 class Breaker(StrEnum):
@@ -71,13 +86,14 @@ class _Opened(msgspec.Struct):
 class Health:
     """The breakers of one process, with its own view of what serves."""
 
-    __slots__ = ("_clock", "_failures", "_opened", "_settings")
+    __slots__ = ("_clock", "_failures", "_opened", "_settings", "_speeds")
 
     def __init__(self, clock: Clock, settings: BreakerSettings | None = None) -> None:
         self._clock = clock
         self._settings = settings or BreakerSettings()
         self._failures: dict[str, int] = {}
         self._opened: dict[str, _Opened] = {}
+        self._speeds = Speeds()
 
     @property
     def troubled(self) -> AbstractSet[str]:
@@ -137,6 +153,28 @@ class Health:
         ):
             until_s = self._clock.monotonic_s() + open_s
             self._opened[endpoint] = _Opened(until_s, error_class)
+
+    def took(self, endpoint: str, model: str, first_byte_s: float) -> None:
+        """Say how long an attempt took to its first byte, in seconds."""
+        self._speeds.took(endpoint, model, first_byte_s)
+
+    def first_byte_s(self, endpoint: str, model: str) -> float | None:
+        """Return about how long a first byte takes of late, None where nothing is known yet."""
+        return self._speeds.first_byte_s(endpoint, model)
+
+    def to_probe(self) -> list[str]:
+        """Return the endpoints whose breaker is open for a reason that a look may find gone."""
+        return [
+            endpoint
+            for endpoint, opened in self._opened.items()
+            if opened.error_class in _PROBED and self.state(endpoint) is Breaker.OPEN
+        ]
+
+    def answers_again(self, endpoint: str) -> None:
+        """Say that an endpoint was seen to answer: the next call that comes may try it."""
+        opened = self._opened.get(endpoint)
+        if opened is not None:
+            opened.until_s = min(opened.until_s, self._clock.monotonic_s())
 
     def report(self) -> list[BreakerReport]:
         """Return all endpoints that failed since they last served, by name."""

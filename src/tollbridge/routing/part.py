@@ -7,7 +7,25 @@ import msgspec
 from tollbridge.core.plan import Endpoint
 
 # The wire formats that providers can be spoken to in; others may be named, and are skipped.
-BUILT_DIALECTS = frozenset({"openai"})
+BUILT_DIALECTS = frozenset(
+    {
+        "aimlapi",
+        "anthropic",
+        "azure",
+        "cohere",
+        "elevenlabs",
+        "gemini",
+        "huggingface",
+        "jina",
+        "openai",
+        "piapi",
+        "replicate",
+        "runware",
+        "stability",
+        "wavespeed",
+        "xai",
+    }
+)
 
 
 RouteName = tuple[str, str]
@@ -27,6 +45,8 @@ class Order(StrEnum):
 
     PRIORITY = "priority"  # by priority; equal ones by chance, in proportion to their weights
     WEIGHTED = "weighted"  # all by chance, in proportion to their weights
+    CHEAPEST = "cheapest"  # by the catalogue's price of a nominal call, else the planning price
+    FASTEST = "fastest"  # by the worker's own moving estimate of the time to the first byte
 
 
 class CandidateEntry(msgspec.Struct, frozen=True):
@@ -55,6 +75,18 @@ class RouteEntry(msgspec.Struct, frozen=True):
     """Whether nobody wrote it: it follows from what endpoints offer."""
     keep_content: bool = False
     """Whether what its calls ask and are answered is kept."""
+    hedge_after_ms: int | None = None
+    """After so long without a first byte the second candidate is asked too; None never."""
+
+
+class ByHand(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody has switched or moved of an endpoint; what is None or absent was left alone."""
+
+    enabled: bool | None = None
+    categories: dict[str, bool] = {}
+    """Category → whether it is enabled for it."""
+    priority: int | None = None
+    category_priority: dict[str, int] = {}
 
 
 class DeclaredEndpoint(msgspec.Struct, frozen=True):
@@ -87,8 +119,14 @@ class EndpointRow(msgspec.Struct, frozen=True):
 
     declared: DeclaredEndpoint
     source: str
-    has_key: bool
+    keys: tuple[str, ...]
+    """The names of its stored keys, in turn."""
     withdrawn_at_us: int | None
+
+    @property
+    def has_key(self) -> bool:
+        """Return whether any key is stored."""
+        return bool(self.keys)
 
 
 class RouteRow(msgspec.Struct, frozen=True):

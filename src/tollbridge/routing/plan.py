@@ -1,23 +1,29 @@
 """Which candidates does a call get, in which order, and why does each stand where it stands?
 
 All of it is worked out once, when the table is made. A call whose candidates are all well and
-stand in one order gets the ready-made plan; only chance and open breakers need work per call.
+stand in one order gets the ready-made plan; only chance, speed and open breakers need work per
+call (`ordering`).
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
-from tollbridge.core.call import Category
+from tollbridge.core.call import Category, Operation
 from tollbridge.core.errors import InvalidRequestError, ModelInactiveError, ModelNotFoundError
 from tollbridge.core.models import ModelEntry, ModelPart
-from tollbridge.core.plan import Candidate, Endpoint, Plan
-from tollbridge.routing.health import Breaker
+from tollbridge.core.plan import Endpoint, Plan
+from tollbridge.routing.ordering import (
+    OWN_FIRST,
+    HealthView,
+    Placed,
+    PriceOf,
+    Route,
+    deal,
+    make_route,
+    no_price,
+    priority_of,
+)
 from tollbridge.routing.part import CandidateEntry, ModelListing, Order, RouteEntry, RoutingPart
-from tollbridge.routing.vendor import vendor_of
 
 NEAR_NAMES_MAX = 3
 # Above these, looking for near names would cost the worker more than it helps the caller.
@@ -25,57 +31,43 @@ COMPARED_LENGTH_MAX = 128
 COMPARED_NAMES_MAX = 64
 REMEMBERED_MISSES_MAX = 256
 LISTED_NAMES_MAX = 50
-OWN_FIRST = 2**40
-"""Taken from the priority of a model's own provider, so that it stands before all others."""
+APART: Mapping[str, str] = {
+    Operation.AUDIO_TRANSCRIPTION.value: Category.AUDIO.value,
+    Operation.IMAGE_EDIT.value: Category.IMAGE.value,
+}
+"""Operations that other models serve than the rest of their category. An endpoint's default model
+may be given for them too."""
 NO_MODELS = ModelPart()
-
-
-class HealthView(Protocol):
-    """What a plan needs to know of breakers."""
-
-    @property
-    def troubled(self) -> AbstractSet[str]:
-        """The endpoints whose breaker is not closed."""
-        ...
-
-    def state(self, endpoint: str) -> Breaker:
-        """Return where an endpoint's breaker stands."""
-        ...
-
-
-class _Slot(msgspec.Struct, frozen=True):
-    """One candidate, as it stands in each state of its breaker."""
-
-    priority: int
-    weight: int
-    closed: Candidate
-    open: Candidate
-    half_open: Candidate
-
-
-class _Route(msgspec.Struct, frozen=True):
-    """A label's candidates: groups of equal priority, in order."""
-
-    groups: tuple[tuple[_Slot, ...], ...]
-    endpoints: frozenset[str]
-    by_chance: bool
-    """Whether any group has more than one slot, so that each call is dealt its own order."""
-    plan: Plan
-    """What a call gets where chance and breakers have no say."""
 
 
 class RouteTable:
     """All routes of one snapshot, and what the catalogue says of the names; immutable."""
 
-    __slots__ = ("_defaults_of", "_endpoints", "_models", "_near_of", "_routes")
+    __slots__ = (
+        "_apart",
+        "_defaults_of",
+        "_endpoints",
+        "_models",
+        "_near_of",
+        "_price_of",
+        "_routes",
+        "orders_by_price",
+    )
 
-    def __init__(self, part: RoutingPart, models: ModelPart = NO_MODELS) -> None:
+    def __init__(
+        self, part: RoutingPart, models: ModelPart = NO_MODELS, price_of: PriceOf = no_price
+    ) -> None:
+        """Make the table; `price_of` says what a nominal call costs at this moment."""
         self._endpoints = {one.name: one for one in part.endpoints}
-        self._routes: dict[tuple[str, str], _Route] = {}
+        self._price_of = price_of
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._apart: dict[tuple[str, str], Route] = {}
         self._models = {(one.name, one.model_type): one for one in models.models}
         self._defaults_of = {one.model_type: one.name for one in models.models if one.is_default}
         # An application with a wrong name asks for it again and again.
         self._near_of: dict[tuple[str, str], list[str]] = {}
+        self.orders_by_price = any(entry.order == Order.CHEAPEST for entry in part.routes)
+        """Whether another price would change an order: then the table is made anew at times."""
         for entry in part.routes:
             if not (entry.is_implicit and self._is_switched_off(entry.model, entry.category)):
                 self._add(entry)
@@ -91,23 +83,32 @@ class RouteTable:
         category: str,
         health: HealthView,
         draw: Callable[[], float],
+        operation: str = "",
     ) -> Plan:
         """Return the candidates of one call, in order; never empty.
 
-        Without a label ("") it is the default model's. `draw` gives numbers in [0, 1). Endpoints
-        whose breaker is open stand at the end. Raises InvalidRequestError where no model was
-        given and there is no default, ModelNotFoundError, which names near ones, where nobody
-        serves `label` in `category`, ModelInactiveError where the catalogue has it switched off.
+        Without a label ("") it is the default model's. `draw` gives numbers in [0, 1); `operation`
+        matters where it is one of `APART`. Endpoints whose breaker is open stand at the end.
+        Raises InvalidRequestError where no model was given and there is no default,
+        ModelNotFoundError, which names near ones, where nobody serves `label` in `category`,
+        ModelInactiveError where the catalogue has it switched off.
         """
         if not label:
             label = self._default(category)
         route = self._routes.get((label, category))
+        if operation in APART:
+            route = self._apart.get((label, operation), route)
         if route is None:
             raise self._not_found(label, category)
         troubled = health.troubled
-        if not route.by_chance and (not troubled or troubled.isdisjoint(route.endpoints)):
+        if not route.is_dealt and (not troubled or troubled.isdisjoint(route.endpoints)):
             return route.plan
-        return _dealt(route, health, draw)
+        return deal(route, health, draw)
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Return an endpoint that may be asked, None where there is none of that name."""
+        endpoint = self._endpoints.get(name)
+        return endpoint if endpoint is not None and endpoint.enabled else None
 
     def models(self) -> list[ModelListing]:
         """Return all labels that can be asked for, sorted."""
@@ -150,10 +151,9 @@ class RouteTable:
         # The first of a name wins: routes that were written before those that follow by themselves.
         if (entry.model, entry.category) in self._routes:
             return
-        slots = self._slots(entry.candidates or self._defaults(entry.category), entry)
-        if slots:
-            route = _route(entry.model, slots, keep_content=entry.keep_content)
-            self._routes[entry.model, entry.category] = route
+        self._plan(entry, entry.candidates or self._defaults(entry.category))
+        if not entry.candidates:
+            self._plan_apart(entry, ())
 
     def _add_model(self, model: ModelEntry) -> None:
         """Plan an active model without a route: its own provider, then the category's others."""
@@ -161,21 +161,34 @@ class RouteTable:
         if (model.name, category) in self._routes:
             return
         own = [
-            CandidateEntry(one.name, model.name, _priority(one, category) - OWN_FIRST)
+            CandidateEntry(one.name, model.name, priority_of(one, category) - OWN_FIRST)
             for one in self._endpoints.values()
             if one.provider == model.provider
         ]
-        names = {one.endpoint for one in own}
-        others = [one for one in self._defaults(category) if one.endpoint not in names]
-        slots = self._slots([*own, *others], RouteEntry(model.name, category))
-        if slots:
-            self._routes[model.name, category] = _route(model.name, slots)
+        entry = RouteEntry(model.name, category)
+        self._plan(entry, _with_others(own, self._defaults(category)))
+        self._plan_apart(entry, own)
 
-    def _slots(self, candidates: Iterable[CandidateEntry], entry: RouteEntry) -> list[_Slot]:
+    def _plan_apart(self, entry: RouteEntry, own: Sequence[CandidateEntry]) -> None:
+        """Plan the operations that have default models of their own, where any endpoint does."""
+        for operation, category in APART.items():
+            if category == entry.category and (defaults := self._defaults(category, operation)):
+                placed = self._placed(_with_others(own, defaults), category)
+                if placed:
+                    route = make_route(entry, placed, self._price_of)
+                    self._apart[entry.model, operation] = route
+
+    def _plan(self, entry: RouteEntry, candidates: Iterable[CandidateEntry]) -> None:
+        placed = self._placed(candidates, entry.category)
+        if placed:
+            route = make_route(entry, placed, self._price_of)
+            self._routes[entry.model, entry.category] = route
+
+    def _placed(self, candidates: Iterable[CandidateEntry], category: str) -> list[Placed]:
         return [
-            _slot(endpoint, one, entry.order)
+            (endpoint, one)
             for one in candidates
-            if (endpoint := self._enabled(one.endpoint, entry.category)) is not None
+            if (endpoint := self._enabled(one.endpoint, category)) is not None
         ]
 
     def _enabled(self, name: str, category: str) -> Endpoint | None:
@@ -184,15 +197,17 @@ class RouteTable:
             return None
         return endpoint
 
-    def _defaults(self, category: str) -> tuple[CandidateEntry, ...]:
+    def _defaults(self, category: str, operation: str = "") -> tuple[CandidateEntry, ...]:
+        """Return the endpoints with a default model for a category, or one of its operations."""
+        wanted = operation or category
         return tuple(
             CandidateEntry(
                 endpoint=one.name,
-                model=one.default_models[category],
-                priority=_priority(one, category),
+                model=one.default_models[wanted],
+                priority=priority_of(one, category),
             )
             for one in self._endpoints.values()
-            if category in one.default_models
+            if wanted in one.default_models
         )
 
     def _not_found(self, label: str, category: str) -> ModelNotFoundError:
@@ -241,8 +256,12 @@ class RouteTable:
         return near
 
 
-def _priority(endpoint: Endpoint, category: str) -> int:
-    return endpoint.category_priority.get(category, endpoint.priority)
+def _with_others(
+    own: Sequence[CandidateEntry], others: Iterable[CandidateEntry]
+) -> list[CandidateEntry]:
+    """Return a model's own provider's candidates, and of the others those of other endpoints."""
+    names = {one.endpoint for one in own}
+    return [*own, *(one for one in others if one.endpoint not in names)]
 
 
 def _shown(name: str) -> str:
@@ -256,72 +275,3 @@ def _listed(names: Sequence[str]) -> str:
     more = len(names) - LISTED_NAMES_MAX
     end = f" and {more} more" if more > 0 else ""
     return f"; active are {', '.join(names[:LISTED_NAMES_MAX])}{end}"
-
-
-def _slot(endpoint: Endpoint, entry: CandidateEntry, order: str) -> _Slot:
-    weighted = order == Order.WEIGHTED
-    if weighted:
-        reason = f"weight {entry.weight}"
-    elif entry.priority < OWN_FIRST // -2:
-        reason = f"the model's own provider, priority {entry.priority + OWN_FIRST}"
-    else:
-        reason = f"priority {entry.priority}"
-    return _Slot(
-        priority=0 if weighted else entry.priority,
-        weight=entry.weight,
-        closed=Candidate(endpoint, entry.model, reason),
-        open=Candidate(endpoint, entry.model, f"breaker open, else {reason}"),
-        half_open=Candidate(endpoint, entry.model, f"{reason}, probing after failures"),
-    )
-
-
-def _route(label: str, slots: Iterable[_Slot], *, keep_content: bool = False) -> _Route:
-    by_priority: dict[int, list[_Slot]] = {}
-    for slot in slots:
-        by_priority.setdefault(slot.priority, []).append(slot)
-    groups = tuple(tuple(by_priority[priority]) for priority in sorted(by_priority))
-    candidates = tuple(slot.closed for group in groups for slot in group)
-    return _Route(
-        groups=groups,
-        endpoints=frozenset(candidate.endpoint.name for candidate in candidates),
-        by_chance=any(len(group) > 1 for group in groups),
-        plan=Plan(label, candidates, vendor_of(label), keep_content),
-    )
-
-
-def _dealt(route: _Route, health: HealthView, draw: Callable[[], float]) -> Plan:
-    """Deal one call its order: chance among equals, open breakers behind all others."""
-    troubled = health.troubled
-    front: list[Candidate] = []
-    behind: list[Candidate] = []
-    for group in route.groups:
-        for slot in group if len(group) == 1 else _shuffled(group, draw):
-            name = slot.closed.endpoint.name
-            state = health.state(name) if name in troubled else Breaker.CLOSED
-            if state is Breaker.CLOSED:
-                front.append(slot.closed)
-            elif state is Breaker.HALF_OPEN:
-                front.append(slot.half_open)
-            else:
-                behind.append(slot.open)
-    plan = route.plan
-    return Plan(plan.label, (*front, *behind), plan.vendor, plan.keep_content)
-
-
-def _shuffled(slots: Sequence[_Slot], draw: Callable[[], float]) -> Iterator[_Slot]:
-    """Yield all slots, each time drawing one in proportion to the weights of those left."""
-    left = list(slots)
-    while len(left) > 1:
-        total = sum(slot.weight for slot in left)
-        if total == 0:
-            break
-        at = draw() * total
-        chosen = 0
-        for index, slot in enumerate(left):
-            if slot.weight:
-                chosen = index
-                at -= slot.weight
-                if at < 0:
-                    break
-        yield left.pop(chosen)
-    yield from left

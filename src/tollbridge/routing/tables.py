@@ -9,6 +9,7 @@ from sqlalchemy import (
     String,
     Table,
     false,
+    text,
 )
 
 from tollbridge.storage.types import Instant, Json, metadata
@@ -32,6 +33,12 @@ endpoints = Table(
     Column("models", Json, nullable=False),
     Column("on_caller_left", String(16), nullable=False),
     Column("quirks", Json, nullable=False),
+    # One of core.plan.Auth: in which header the key goes.
+    Column("auth", String(32), nullable=False, server_default=text("'bearer'")),
+    # Category → USD as decimal text; decides an order where no price is known, never a cost.
+    Column("planning_price", Json, nullable=False, server_default=text("'{}'")),
+    # Of a built-in endpoint: what somebody switched or moved (part.ByHand), over endpoints.toml.
+    Column("by_hand", Json),
     # file, api or builtin: who may change it.
     Column("source", String(16), nullable=False),
     # Its source no longer declares it: it is not used, and another source may take it over.
@@ -49,6 +56,9 @@ provider_keys = Table(
         ForeignKey(endpoints.c.name, ondelete="CASCADE"),
         primary_key=True,
     ),
+    Column("name", String(NAME_LENGTH_MAX), primary_key=True),
+    # They take turns in this order.
+    Column("position", Integer, nullable=False),
     # Which master key opens it; see sealed.py.
     Column("master_id", String(16), nullable=False),
     Column("sealed", String, nullable=False),
@@ -63,6 +73,8 @@ routes = Table(
     Column("order", String(16), nullable=False),
     # Whether what its calls ask and are answered is kept, in call_contents.
     Column("keep_content", Boolean, nullable=False, server_default=false()),
+    # NULL: the second candidate is asked only when the first has failed.
+    Column("hedge_after_ms", Integer),
     Column("enabled", Boolean, nullable=False),
     Column("source", String(16), nullable=False),
     Column("withdrawn_at_us", Instant),

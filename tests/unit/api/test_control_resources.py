@@ -14,6 +14,7 @@ from tollbridge.core.clock import SECOND_US
 from tollbridge.core.plan import Endpoint
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.budgets import BudgetSource, BudgetTerms
+from tollbridge.routing import change_store
 from tollbridge.routing import store as routing_store
 from tollbridge.routing.part import DeclaredEndpoint, Source
 from tollbridge.storage.unit import Database
@@ -276,7 +277,7 @@ async def test_an_endpoint_is_switched_off_and_never_shows_its_key(plane: Plane)
         api_key="sk-very-secret",
     )
     async with plane.database.write() as unit:
-        await routing_store.put_endpoint(unit, DeclaredEndpoint(endpoint), MASTER)
+        await change_store.put_endpoint(unit, DeclaredEndpoint(endpoint), MASTER)
     admin = await plane.key("root", "admin")
     changed = await plane.client.patch(
         "/api/v1/endpoints/openai", json={"enabled": False}, headers=admin

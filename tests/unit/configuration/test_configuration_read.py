@@ -5,6 +5,7 @@ import pytest
 from tollbridge.configuration.read import Configuration, read, read_file
 from tollbridge.core.call import OnCallerLeft
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.core.plan import ProviderKey
 from tollbridge.routing.builtin import load_known
 from tollbridge.routing.part import CandidateEntry, RouteEntry, Skipped
 
@@ -113,7 +114,8 @@ def test_a_category_can_be_switched_off_and_have_a_priority_of_its_own() -> None
     endpoint = found.endpoints[0].endpoint
     assert endpoint.enabled
     assert endpoint.disabled_categories == ("image",)
-    assert (endpoint.priority, endpoint.category_priority) == (4, {"text": 1})
+    known = KNOWN.endpoints["openai"].category_priority
+    assert (endpoint.priority, endpoint.category_priority) == (4, {**known, "text": 1})
 
 
 def test_an_endpoint_takes_all_its_other_fields() -> None:
@@ -246,7 +248,7 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
     [
         # Unknown tables and fields are named, with what is near.
         ("[[endpoints]]\nname = 'a'", ["[[endpoints]]", "did you mean endpoint?"]),
-        ("zzz = 1", ["[[zzz]]", "there are budget, endpoint, key, price, route"]),
+        ("zzz = 1", ["[[zzz]]", "there are budget, endpoint, intake_source, key, price, route"]),
         (ENDPOINT + "base_ulr = 'x'", ['[[endpoint]] "local"', "base_ulr", "mean base_url?"]),
         (ROUTE + "modle = 'x'", ['[[route]] "m"', "modle", "model"]),
         (ROUTE + "candidates = [{ endpiont = 'a' }]", ["candidate 1", "endpiont", "endpoint"]),
@@ -313,11 +315,14 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (BUDGET_HEAD, ["subject is missing"]),
         (BUDGET_HEAD + "subject = 'key:a'\nperiod = 'day'", ["limit_usd is missing"]),
         # What is not built yet says so.
-        (ENDPOINT + "dialect = 'gemini'", ["'gemini' is not built yet; built: openai"]),
-        ("[[endpoint]]\nname = 'anthropic'", ["'anthropic' is not built yet"]),
-        (ROUTE + "category = 'image'", ["category 'image' is not built yet"]),
-        (ROUTE + "order = 'cheapest'", ["order 'cheapest' is not built yet"]),
-        (ROUTE + "order = 'fastest'", ["order 'fastest' is not built yet"]),
+        (ENDPOINT + "dialect = 'klingon'", ["'klingon' is not built yet; built: "]),
+        (ROUTE + "category = 'search'", ["there is no 'search'"]),
+        (ROUTE + "order = 'dearest'", ["there is no 'dearest'", "cheapest"]),
+        (ROUTE + "hedge_after_ms = 0", ["hedge_after_ms is from 1 to"]),
+        (ENDPOINT + "auth = 'cookie'", ["there is no 'cookie'", "bearer"]),
+        (ENDPOINT + "planning_price = { text = 'cheap' }", ["planning_price.text"]),
+        (ENDPOINT + "planning_price = { text = '-1' }", ["planning_price.text is not below"]),
+        (ENDPOINT + "default_models = { texts = 'm' }", ["there is no 'texts'"]),
         (ROUTE + "bucket = 'openai'", ["bucket is not built yet"]),
         (PRICE + "rates = { video_ms = '1' }", ["rates.video_ms: no such unit"]),
         (BUDGET.replace("key:ci", "customer:ci"), ["customer: is not built yet; built: org"]),
@@ -394,3 +399,56 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_text("# " + "x" * 100)
     with pytest.raises(ConfigurationError, match="over 50 bytes"):
         read_file(path, {}, KNOWN, file_bytes_max=50)
+
+
+def test_an_endpoint_has_as_many_keys_as_its_variables_give() -> None:
+    text = """
+    [[endpoint]]
+    name = "openai"
+    api_keys_env = ["OPENAI_API_KEY", "EMPTY", "SHORT", "ABSENT"]
+    """
+    (one,) = given(text).endpoints
+    assert one.endpoint.keys == (
+        ProviderKey("OPENAI_API_KEY", "sk-openai"),
+        ProviderKey("SHORT", "abc"),
+    )
+    assert one.endpoint.api_key == "sk-openai"
+    found = given(text.replace('"OPENAI_API_KEY", ', "").replace('"SHORT", ', ""))
+    assert found.skipped == (Skipped("openai", "EMPTY is not set; ABSENT is not set"),)
+
+
+def test_a_route_may_be_of_any_category_and_order_and_hedge() -> None:
+    (route,) = given(
+        """
+        [[route]]
+        model = "pictures"
+        category = "image"
+        order = "cheapest"
+        hedge_after_ms = 250
+        """
+    ).routes
+    assert route == RouteEntry("pictures", "image", "cheapest", hedge_after_ms=250)
+
+
+def test_an_endpoint_says_its_auth_its_planning_price_and_models_for_single_operations() -> None:
+    (one,) = given(
+        """
+        [[endpoint]]
+        name = "mine"
+        provider = "mine"
+        base_url = "http://h"
+        auth = "x-api-key"
+        planning_price = { text = "0.001" }
+        default_models = { audio = "speak", audio_transcription = "hear" }
+        """
+    ).endpoints
+    assert one.endpoint.auth == "x-api-key"
+    assert one.endpoint.planning_price == {"text": "0.001"}
+    assert one.endpoint.default_models == {"audio": "speak", "audio_transcription": "hear"}
+
+
+def test_what_is_off_by_default_stays_off_unless_the_file_says_otherwise() -> None:
+    environment = {"RUNWARE_API_KEY": "x"}
+    (off,) = read("[[endpoint]]\nname = 'runware'", environment, KNOWN).endpoints
+    (on,) = read("[[endpoint]]\nname = 'runware'\nenabled = true", environment, KNOWN).endpoints
+    assert (off.endpoint.enabled, on.endpoint.enabled) == (False, True)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.evidence import begun
 from tollbridge.metering.extract import merge_usage
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.dialects.openai import OpenAIWire
 from tollbridge.providers.dialects.openai_stream import OpenAIStream
 
 RECORDED = Path(__file__).parents[2] / "wire" / "openai"
@@ -14,9 +14,13 @@ RECORDED = Path(__file__).parents[2] / "wire" / "openai"
 
 def test_a_whole_answer_s_field_is_kept() -> None:
     assert (
-        OpenAI().read_answer((RECORDED / "openrouter_chat.json").read_bytes()).aggregator_provider
+        OpenAIWire()
+        .read_answer((RECORDED / "openrouter_chat.json").read_bytes())
+        .aggregator_provider
     )
-    assert OpenAI().read_answer((RECORDED / "chat.json").read_bytes()).aggregator_provider is None
+    assert (
+        OpenAIWire().read_answer((RECORDED / "chat.json").read_bytes()).aggregator_provider is None
+    )
 
 
 def test_a_stream_s_first_frame_names_it() -> None:
@@ -29,4 +33,4 @@ def test_a_stream_s_first_frame_names_it() -> None:
 @pytest.mark.parametrize("value", [b'{"name": "x"}', b"7", b"null", b'""', b"[]"])
 def test_what_is_no_name_is_not_kept(value: bytes) -> None:
     body = b'{"choices": [], "provider": %b}' % value
-    assert OpenAI().read_answer(body).aggregator_provider is None
+    assert OpenAIWire().read_answer(body).aggregator_provider is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tollbridge.core.call import Operation
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.dialects.openai import OpenAIFace
 from tollbridge.providers.request import Request
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://h/x.png"}}
@@ -23,7 +23,7 @@ def chat(*parts: object) -> bytes:
 
 
 def parsed(body: bytes) -> Request:
-    return OpenAI().parse(Operation.CHAT_COMPLETION, body)
+    return OpenAIFace().parse(Operation.CHAT_COMPLETION, body)
 
 
 def test_words_alone_attach_nothing() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tollbridge.core.call import Operation
 from tollbridge.core.errors import InvalidRequestError
-from tollbridge.providers.dialects.openai import OpenAI
+from tollbridge.providers.dialects.openai import OpenAIFace
 
-PARSE = OpenAI().parse
+PARSE = OpenAIFace().parse
 MESSAGES = json.dumps([{"role": "user", "content": 'say "model" and \\ once, été'}])
 CHAT = f'"model":"a","messages":{MESSAGES}'
 

@@ -134,3 +134,26 @@ def test_parts_that_overlap_without_anybody_knowing_how_much_are_refused() -> No
 def test_annotated_pages_are_a_part_of_the_pages() -> None:
     counts = {"page": 10, "annotated_page": 4}
     assert lines(counts, {"page": "1", "annotated_page": "3"}) == {"page": 6, "annotated_page": 4}
+
+
+def test_a_picture_of_a_call_that_has_a_price_is_part_of_it() -> None:
+    assert lines({"image": 1}, {"request": "0.05"}) == {"request": 1}
+    assert lines({"image": 1, "compute_ms": 900}, {"request": "0.05"}) == {"request": 1}
+
+
+@pytest.mark.parametrize(
+    ("rates", "billed"),
+    [
+        (("search",), {"search": 2}),
+        (("input",), {"input": 150}),
+        (("search", "input"), {"search": 2, "input": 150}),
+    ],
+)
+def test_scores_are_billed_by_searches_or_by_tokens(
+    rates: tuple[str, ...], billed: dict[str, int]
+) -> None:
+    assert lines({"search": 2, "input": 150}, dict.fromkeys(rates, "1")) == billed
+
+
+def test_scores_without_a_price_of_either_kind_are_unpriced() -> None:
+    assert rated({"search": 2, "input": 150}, {"image": "1"}).cost_nanousd is None

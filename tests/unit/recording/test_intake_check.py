@@ -8,12 +8,18 @@ import pytest
 from tests.support.reported import NOW_MS
 from tollbridge.core.report import Refusal, Report
 from tollbridge.recording.intake_check import Arrival, check, claim_of
-from tollbridge.recording.intake_registry import Kind, RegisteredName, SourceNames, names_of
+from tollbridge.recording.intake_registry import (
+    Kind,
+    RegisteredName,
+    SourceNames,
+    SourceTerms,
+    names_of,
+)
 from tollbridge.routing.vendor import vendor_of
 
 REGISTRY = names_of(
     "gw",
-    (),
+    SourceTerms(),
     (
         RegisteredName(kind=Kind.MODEL, id="1", name="qwen3-0.6b"),
         RegisteredName(kind=Kind.MODEL, id="2", name="llama"),

@@ -150,3 +150,43 @@ def test_the_report_lists_what_failed_and_why(health: Health, clock: ManualClock
     assert (first.endpoint, first.state, first.failures) == ("a", Breaker.OPEN, 1)
     assert (first.error_class, first.reopens_in_s) == (ErrorClass.AUTHENTICATION, 20)
     assert (second.endpoint, second.state, second.error_class) == ("b", Breaker.CLOSED, None)
+
+
+def test_failures_in_a_row_open_a_breaker_however_far_apart_they_are(
+    health: Health,
+    clock: ManualClock,
+) -> None:
+    """Also where no two of them were under way at the same time."""
+    for _ in range(4):
+        health.began("a")
+        fail(health, 1)
+        clock.advance(100)
+    assert health.state("a") is Breaker.CLOSED
+    health.began("a")
+    fail(health, 1)
+    assert health.state("a") is Breaker.OPEN
+
+
+@pytest.mark.parametrize(
+    ("error_class", "is_worth_a_look"),
+    [
+        (ErrorClass.CONNECT, True),
+        (ErrorClass.UPSTREAM_ERROR, True),
+        (ErrorClass.INSUFFICIENT_FUNDS, False),
+        (ErrorClass.RATE_LIMITED, False),
+    ],
+)
+def test_a_look_is_worth_it_where_it_could_see_that_the_reason_has_gone(
+    health: Health, error_class: ErrorClass, *, is_worth_a_look: bool
+) -> None:
+    fail(health, 5, error_class)
+    assert health.to_probe() == (["a"] if is_worth_a_look else [])
+
+
+def test_an_endpoint_that_was_seen_to_answer_is_half_open(health: Health) -> None:
+    fail(health, 5, ErrorClass.CONNECT)
+    health.answers_again("a")
+    assert health.state("a") is Breaker.HALF_OPEN
+    assert health.to_probe() == []
+    health.answers_again("never seen")
+    assert health.state("never seen") is Breaker.CLOSED

@@ -13,6 +13,7 @@ from tollbridge.core.account import CostComponent
 from tollbridge.core.clock import to_text
 from tollbridge.core.money import usd_text
 from tollbridge.insight import usage
+from tollbridge.insight.changes import CallChange
 from tollbridge.insight.usage import AttemptRow, Bill, CallRow, CallWhole
 
 
@@ -142,6 +143,18 @@ class Attribution(BaseModel):
     evidence: str | None
 
 
+class Reattribution(BaseModel):
+    """One time that the call was attributed anew: what it said before, and since."""
+
+    run_id: str
+    reverts_run_id: str | None = Field(description="The run that was taken back by it.")
+    rules_version: str | None = Field(description="Null where a run was taken back.")
+    actor: str
+    run_started_at: str
+    old: Attribution
+    new: Attribution
+
+
 class Held(BaseModel):
     """What was set aside of one budget."""
 
@@ -158,6 +171,7 @@ class CallInFull(Call):
     response_bytes: int | None
     attribution: Attribution = Field(description="As it was recorded.")
     explanation: Explanation = Field(description="By the rules in force now.")
+    reattributions: list[Reattribution] = Field(description="The first one first; most have none.")
     attempt_list: list[Attempt]
     planned: list[str] | None = Field(description="Null once the evidence is purged.")
     holds: list[Held] | None = Field(description="Null once the evidence is purged.")
@@ -186,6 +200,7 @@ def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
                 evidence=row.evidence,
             ),
             "explanation": explanation_view(explained),
+            "reattributions": [_reattribution(one) for one in whole.changes],
             "attempt_list": [
                 _attempt(
                     one,
@@ -207,6 +222,31 @@ def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
                 for one in holds
             ],
         }
+    )
+
+
+def _reattribution(one: CallChange) -> Reattribution:
+    move = one.change
+    return Reattribution(
+        run_id=one.run_id,
+        reverts_run_id=one.reverts_run_id,
+        rules_version=one.rules_version or None,
+        actor=one.actor,
+        run_started_at=to_text(one.started_at_us),
+        old=Attribution(
+            provider=move.old_provider,
+            upstream_provider=move.old_upstream or None,
+            rule_id=move.old_rule,
+            confidence=move.old_confidence,
+            evidence=move.old_evidence,
+        ),
+        new=Attribution(
+            provider=move.new_provider,
+            upstream_provider=move.new_upstream or None,
+            rule_id=move.new_rule,
+            confidence=move.new_confidence,
+            evidence=move.new_evidence,
+        ),
     )
 
 

@@ -1,103 +1,155 @@
 """Which doors of providers are there, and which are open?"""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from tollbridge.api.control.page import instant_text
-from tollbridge.api.deps import ADMIN, SIGNED_IN, ControlOf
-from tollbridge.core.errors import BugError
-from tollbridge.routing import store
-from tollbridge.routing.part import EndpointRow, Source
+from tollbridge.api.control.endpoint_views import (
+    EndpointChange,
+    EndpointOrder,
+    EndpointView,
+    KeyOrder,
+    check_categories,
+    declared_of_order,
+    view_of,
+)
+from tollbridge.api.control.models import actor_of
+from tollbridge.api.deps import SIGNED_IN, AdminOf, Control, ControlOf
+from tollbridge.core.errors import ConfigurationError, InvalidRequestError
+from tollbridge.core.plan import ProviderKey
+from tollbridge.insight.endpoint_queries import recent_errors
+from tollbridge.routing import change_store, store
+from tollbridge.routing.builtin import fault_of_key, load_known
+from tollbridge.routing.part import ByHand
+from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/endpoints", tags=["routing"])
 
 
-class Endpoint(BaseModel):
-    """A door of a provider. Its key is never shown."""
-
-    name: str
-    provider: str
-    dialect: str
-    base_url: str
-    enabled: bool
-    disabled_categories: list[str]
-    priority: int = Field(description="Lower is tried first.")
-    category_priority: dict[str, int]
-    default_models: dict[str, str] = Field(description="Category → the provider's own model.")
-    models: dict[str, list[str]] = Field(description="Category → models that need no route.")
-    on_caller_left: str = Field(description="drain or cancel.")
-    quirks: list[str]
-    source: str = Field(description="file, api or builtin: who may change it.")
-    has_key: bool = Field(
-        description="Whether a key is known: stored or, if built in, in this node's environment."
-    )
-    withdrawn_at: str | None = Field(description="Since when its source no longer declares it.")
-    breakers: dict[str, str] = Field(description="Worker → state of its breaker, if not closed.")
-
-
 class EndpointList(BaseModel):
     """All endpoints by name."""
 
-    endpoints: list[Endpoint]
-
-
-class EndpointChange(BaseModel):
-    """What is changed of an endpoint."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool
+    endpoints: list[EndpointView]
 
 
 @router.get("", dependencies=[SIGNED_IN])
 async def list_all(control: ControlOf) -> EndpointList:
-    """List all endpoints by name, withdrawn ones too."""
+    """List all endpoints by name, withdrawn ones too: state, keys, breakers and recent errors."""
     async with control.services.database.read() as unit:
         rows = await store.list_endpoints(unit)
-    return EndpointList(endpoints=[_endpoint(row, control) for row in rows])
+        errors = await recent_errors(unit)
+    workers, here = control.services.figures().workers, control.services.builtin_here
+    return EndpointList(
+        endpoints=[
+            view_of(row, workers, here, errors.get(row.declared.endpoint.name, ())) for row in rows
+        ]
+    )
 
 
-@router.patch("/{name}", dependencies=[ADMIN])
-async def change(name: str, wanted: EndpointChange, control: ControlOf) -> Endpoint:
-    """Switch an endpoint on or off, on all workers within a second.
+@router.get("/{name}", dependencies=[SIGNED_IN])
+async def find(name: str, control: ControlOf) -> EndpointView:
+    """Show one endpoint."""
+    async with control.services.database.read() as unit:
+        return await _view(unit, name, control)
+
+
+@router.post("", status_code=201)
+async def create(order: EndpointOrder, admin: AdminOf, control: ControlOf) -> EndpointView:
+    """Make or replace an endpoint, on all workers within a second.
+
+    One that is built in becomes the API's. 409 for one that the configuration file declares.
+    """
+    declared = declared_of_order(order, load_known().endpoints.get(order.name))
+    async with control.services.database.write() as unit:
+        await change_store.put_endpoint(unit, declared, _master(control))
+        details = {"base_url": declared.endpoint.base_url, "has_key": order.api_key is not None}
+        subject = f"endpoint:{order.name}"
+        await audit.record(unit, actor_of(admin), "endpoints.put", subject, details)
+        return await _view(unit, order.name, control)
+
+
+@router.patch("/{name}")
+async def change(
+    name: str, wanted: EndpointChange, admin: AdminOf, control: ControlOf
+) -> EndpointView:
+    """Switch an endpoint on or off, or move it: as a whole or by category, within a second.
 
     409 for one that the configuration file declares.
     """
+    by_hand = _by_hand(wanted)
     async with control.services.database.write() as unit:
-        await store.enable_endpoint(unit, name, enabled=wanted.enabled)
-        return _endpoint(await _one(unit, name), control)
+        await change_store.change_endpoint(unit, name, by_hand)
+        details = wanted.model_dump(exclude_none=True)
+        await audit.record(unit, actor_of(admin), "endpoints.change", f"endpoint:{name}", details)
+        return await _view(unit, name, control)
 
 
-async def _one(unit: Unit, name: str) -> EndpointRow:
-    for row in await store.list_endpoints(unit):
-        if row.declared.endpoint.name == name:
-            return row
-    raise BugError(f"the endpoint {name!r} was changed and is not there")
+@router.delete("/{name}")
+async def remove(name: str, admin: AdminOf, control: ControlOf) -> EndpointView:
+    """Withdraw an endpoint that the API made, with its keys; 409 for others."""
+    async with control.services.database.write() as unit:
+        await change_store.remove_endpoint(unit, name)
+        await audit.record(unit, actor_of(admin), "endpoints.remove", f"endpoint:{name}")
+        return await _view(unit, name, control)
 
 
-def _endpoint(row: EndpointRow, control: ControlOf) -> Endpoint:
-    endpoint = row.declared.endpoint
-    name, here = endpoint.name, control.services.builtin_here
-    states = {
-        worker.worker: worker.breakers.get(name, "closed")
-        for worker in control.services.figures().workers
-    }
-    return Endpoint(
-        name=name,
-        provider=endpoint.provider,
-        dialect=endpoint.dialect,
-        base_url=endpoint.base_url,
-        enabled=endpoint.enabled,
-        disabled_categories=list(endpoint.disabled_categories),
-        priority=endpoint.priority,
-        category_priority=endpoint.category_priority,
-        default_models=endpoint.default_models,
-        models={category: list(models) for category, models in row.declared.models.items()},
-        on_caller_left=endpoint.on_caller_left.value,
-        quirks=list(endpoint.quirks),
-        source=row.source,
-        has_key=row.has_key or (row.source == Source.BUILTIN and name in here),
-        withdrawn_at=instant_text(row.withdrawn_at_us),
-        breakers={worker: state for worker, state in states.items() if state != "closed"},
+@router.post("/{name}/detach")
+async def detach(name: str, admin: AdminOf, control: ControlOf) -> EndpointView:
+    """Take an endpoint from the configuration file's hands: from now on it is changed here."""
+    async with control.services.database.write() as unit:
+        await change_store.detach_endpoint(unit, name)
+        await audit.record(unit, actor_of(admin), "endpoints.detach", f"endpoint:{name}")
+        return await _view(unit, name, control)
+
+
+@router.post("/{name}/keys", status_code=201)
+async def add_key(name: str, order: KeyOrder, admin: AdminOf, control: ControlOf) -> EndpointView:
+    """Give an endpoint one more key; all of them take turns. It is kept encrypted."""
+    if (fault := fault_of_key(order.api_key)) is not None:
+        raise InvalidRequestError(f"api_key {fault}", details={"param": "api_key"})
+    key = ProviderKey(order.name, order.api_key)
+    async with control.services.database.write() as unit:
+        await change_store.add_key(unit, name, key, _master(control))
+        details = {"key": order.name}
+        await audit.record(unit, actor_of(admin), "endpoints.add_key", f"endpoint:{name}", details)
+        return await _view(unit, name, control)
+
+
+@router.delete("/{name}/keys/{key}")
+async def remove_key(name: str, key: str, admin: AdminOf, control: ControlOf) -> EndpointView:
+    """Delete a stored key of an endpoint."""
+    async with control.services.database.write() as unit:
+        await change_store.remove_key(unit, name, key)
+        subject = f"endpoint:{name}"
+        await audit.record(unit, actor_of(admin), "endpoints.remove_key", subject, {"key": key})
+        return await _view(unit, name, control)
+
+
+async def _view(unit: Unit, name: str, control: Control) -> EndpointView:
+    row = await store.get_endpoint(unit, name)
+    errors = await recent_errors(unit)
+    services = control.services
+    return view_of(row, services.figures().workers, services.builtin_here, errors.get(name, ()))
+
+
+def _by_hand(wanted: EndpointChange) -> ByHand:
+    enabled, priority = wanted.enabled, wanted.priority
+    if enabled is None and priority is None:
+        raise InvalidRequestError("say what is to be changed: enabled or priority")
+    categories = enabled if isinstance(enabled, dict) else {}
+    priorities = priority if isinstance(priority, dict) else {}
+    check_categories("enabled", categories)
+    check_categories("priority", priorities)
+    return ByHand(
+        enabled=enabled if isinstance(enabled, bool) else None,
+        categories=categories,
+        priority=priority if isinstance(priority, int) else None,
+        category_priority=priorities,
     )
+
+
+def _master(control: Control) -> bytes:
+    master = control.services.master
+    if not master:
+        raise ConfigurationError("there is no master key here to encrypt provider keys with")
+    return master

@@ -16,7 +16,7 @@ from tollbridge.api.control.page import (
 )
 from tollbridge.api.deps import ADMIN, ControlOf, Viewer, admin_of
 from tollbridge.recording import intake_registry_store as store
-from tollbridge.recording.intake_registry import Kind, RegisteredName
+from tollbridge.recording.intake_registry import Kind, RegisteredName, SourceTerms
 
 router = APIRouter(prefix="/intake/sources", tags=["intake"])
 AdminOf = Annotated[Viewer, Depends(admin_of)]
@@ -30,6 +30,9 @@ class IntakeSource(BaseModel):
 
     source: str
     keys: list[str] = Field(description="API keys that may report for it besides its namesake.")
+    charges: bool = Field(description="Whether budgets of the caller that a report names pay.")
+    enabled: bool = Field(description="False: no longer in the configuration file; 403.")
+    origin: str = Field(description="file: only the configuration file changes it; or api.")
     created_at: str | None
     updated_at: str | None
     updated_by: str
@@ -47,6 +50,12 @@ class SourceOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     keys: list[Name] = Field(default=[], max_length=100)
+    charges: bool = Field(
+        default=False,
+        description="Whether the budgets of the caller that a report names pay for it. No report "
+        "is refused for that.",
+    )
+    enabled: bool = Field(default=True, description="Whether reports are taken from it.")
 
 
 class SourceEntry(BaseModel):
@@ -102,7 +111,10 @@ async def list_all(control: ControlOf) -> IntakeSourceList:
         sources=[
             IntakeSource(
                 source=row.source,
-                keys=list(row.keys),
+                keys=list(row.terms.keys),
+                charges=row.terms.charges,
+                enabled=row.terms.enabled,
+                origin=row.origin,
                 created_at=instant_text(row.created_at_us),
                 updated_at=instant_text(row.updated_at_us),
                 updated_by=row.updated_by,
@@ -114,12 +126,20 @@ async def list_all(control: ControlOf) -> IntakeSourceList:
 
 @router.put("/{source}", status_code=204)
 async def register(source: str, order: SourceOrder, viewer: AdminOf, control: ControlOf) -> None:
-    """Register a source, or say anew which API keys may report for it."""
+    """Register a source, or say anew what is agreed with it. 409 for one of the file."""
     services = control.services
+    terms = SourceTerms(keys=tuple(order.keys), charges=order.charges, enabled=order.enabled)
     async with services.database.write() as unit:
         await store.put_source(
-            unit, source, order.keys, actor=actor_of(viewer), now_us=services.clock.now_us()
+            unit, source, terms, actor=actor_of(viewer), now_us=services.clock.now_us()
         )
+
+
+@router.post("/{source}/detach", status_code=204)
+async def detach(source: str, viewer: AdminOf, control: ControlOf) -> None:
+    """Take a source over from the configuration file: what that says of it counts no more."""
+    async with control.services.database.write() as unit:
+        await store.detach_source(unit, source, actor=actor_of(viewer))
 
 
 @router.get("/{source}/names", dependencies=[ADMIN])

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi import Query as QueryParameters
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tollbridge.api.control.page import (
     NextCursor,
@@ -14,17 +14,23 @@ from tollbridge.api.control.page import (
     instant_text,
 )
 from tollbridge.api.deps import ControlOf, admin_of
+from tollbridge.core.clock import to_us
 from tollbridge.core.errors import InvalidRequestError, NotFoundError
+from tollbridge.insight.changes import ChangeRow, MoveRow, RunRow
 from tollbridge.insight.queries import is_call_id
 from tollbridge.insight.reattribution_queries import (
-    ChangeRow,
-    MoveRow,
-    RunRow,
     find_run,
     list_changes,
     list_moves,
     list_runs,
 )
+from tollbridge.reattribution import make_detector
+from tollbridge.recording.reattribute import count_calls, preview
+from tollbridge.recording.reattribution_runs_store import Run, Wanted
+
+PREVIEW_CALLS_MAX = 100_000
+PREVIEW_BATCH_CALLS = 500
+"""Looked at without a pause: the office has other work as well."""
 
 router = APIRouter(
     prefix="/attribution/backfill", tags=["attribution"], dependencies=[Depends(admin_of)]
@@ -94,6 +100,83 @@ class CallChangePage(BaseModel):
 
     changes: list[CallChange]
     next_cursor: NextCursor
+
+
+class PreviewOrder(BaseModel):
+    """Which calls, by which rules."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rules: str | None = Field(
+        default=None,
+        max_length=32,
+        description="A version that was in force once, or `builtin`; null: those in force.",
+    )
+    since: AwareDatetime | None = Field(default=None, description="By the end of a call.")
+    until: AwareDatetime | None = Field(default=None, description="Not included; null: now.")
+    calls_max: int = Field(
+        default=PREVIEW_CALLS_MAX, ge=1, le=PREVIEW_CALLS_MAX, description="Look at no more."
+    )
+
+
+class PreviewMove(BaseModel):
+    """One kind of change."""
+
+    move: str = Field(description="From whom to whom, and by which rule.")
+    calls: int
+    examples: list[str] = Field(description="Ids of some of the calls.")
+
+
+class BackfillPreview(BaseModel):
+    """What a backfill would come to; nothing is written."""
+
+    rules_version: str
+    calls: int = Field(description="Looked at, the oldest first.")
+    total: int = Field(description="About how many there are.")
+    complete: bool = Field(description="False: there are more than `calls_max`.")
+    changed: int
+    reassigned: int = Field(description="Of the changed: another provider, or upstream one.")
+    marked: int = Field(description="Of these: priced as another provider's.")
+    moves: list[PreviewMove] = Field(description="The most frequent first.")
+
+
+@router.post("/preview")
+async def show_preview(order: PreviewOrder, control: ControlOf) -> BackfillPreview:
+    """Say what `tollbridge backfill` would change; writes nothing. Admins only."""
+    services = control.services
+    wanted = Wanted(
+        since_us=None if order.since is None else to_us(order.since),
+        until_us=None if order.until is None else to_us(order.until),
+        actor="",
+    )
+    end_us = services.clock.now_us() if wanted.until_us is None else wanted.until_us
+    if wanted.since_us is not None and wanted.since_us >= end_us:
+        raise InvalidRequestError("`since` is not before `until`", details={"param": "since"})
+    detector = await make_detector(services.database, order.rules, control.provider_names.resolve)
+    run = Run(run_id="", wanted=wanted, end_us=end_us)
+    total = await count_calls(services.database, run)
+    found = await preview(
+        services.database,
+        wanted,
+        detector,
+        end_us=end_us,
+        batch_calls=min(PREVIEW_BATCH_CALLS, order.calls_max),
+        calls_max=order.calls_max,
+    )
+    most = sorted(found.moves.items(), key=lambda one: (-one[1], one[0]))
+    return BackfillPreview(
+        rules_version=detector.version,
+        calls=found.calls,
+        total=max(total, found.calls),
+        complete=found.calls >= total,
+        changed=found.changed,
+        reassigned=found.reassigned,
+        marked=found.marked,
+        moves=[
+            PreviewMove(move=text, calls=calls, examples=found.samples[text])
+            for text, calls in most
+        ],
+    )
 
 
 @router.get("")

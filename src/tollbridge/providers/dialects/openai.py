@@ -4,83 +4,59 @@ Source: OpenAI's API reference for chat completions, completions, embeddings and
 its SDK sends and retries (requests as of openai-python 2).
 """
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 
 from tollbridge.core.call import Operation
-from tollbridge.core.errors import InvalidRequestError, TollbridgeError
+from tollbridge.core.errors import TollbridgeError
+from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Endpoint
-from tollbridge.providers.dialects.duplicates import Fields
-from tollbridge.providers.dialects.openai_stream import with_tier
-from tollbridge.providers.request import UNNAMED, Answer, MalformedAnswerError, Request, label_of
+from tollbridge.providers.dialects.chat import translate
+from tollbridge.providers.dialects.chat.codec import MAX_COMPLETION_TOKENS, NO_STREAM_OPTIONS
+from tollbridge.providers.dialects.media.face import parse_media, render_media
+from tollbridge.providers.dialects.media.openai import OpenAIMedia
+from tollbridge.providers.dialects.openai_errors import error_object
+from tollbridge.providers.dialects.openai_requests import TextRequests
+from tollbridge.providers.dialects.openai_stream import (
+    USAGE_BYTES_MAX,
+    OpenAIStream,
+    with_charge,
+    with_tier,
+)
+from tollbridge.providers.dialects.responses import (
+    TARGET,
+    ResponsesFace,
+    compose_response,
+    has_responses,
+    is_response,
+    read_response,
+)
+from tollbridge.providers.dialects.responses_stream import EitherStream, EventStream
+from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
+from tollbridge.providers.wire import (
+    JSON,
+    Given,
+    Outgoing,
+    StreamReader,
+    UntranslatableError,
+    UsageMerge,
+)
 
+OPENAI = "openai"
 TARGETS: Mapping[Operation, str] = {
     Operation.CHAT_COMPLETION: "/chat/completions",
     Operation.COMPLETION: "/completions",
     Operation.EMBEDDING: "/embeddings",
 }
 
-# The keys of content parts that bill by what they hold, as JSON writes them; a part's type counts
-# once more, and too many is on the safe side.
-ATTACHMENTS = (b'"image_url"', b'"input_audio"')
-FILE = b'"file"'
-_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+DEPLOYMENTS = "deployments"
+"""The quirk of an endpoint whose addresses name the model."""
 
-# Under these quirks an endpoint deviates from the dialect; endpoints.toml says which has which.
-NO_STREAM_OPTIONS = "no_stream_options"
-MAX_COMPLETION_TOKENS = "max_completion_tokens"
-
-Tokens = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-Choices = Annotated[int, msgspec.Meta(ge=1, le=1024)]
-# What a usage object may take in our records; no known one comes near.
-USAGE_BYTES_MAX = 64 * 1024
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-class _Chat(msgspec.Struct):
-    messages: msgspec.Raw
-    model: Name = UNNAMED
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_tokens: Tokens | None = None
-    max_completion_tokens: Tokens | None = None
-    n: Choices | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
-
-
-class _Completion(msgspec.Struct):
-    model: Name = UNNAMED
-    prompt: msgspec.Raw = msgspec.Raw()
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_tokens: Tokens | None = None
-    n: Choices | None = None
-    best_of: Choices | None = None
-    user: str | None = None
-
-
-class _Embedding(msgspec.Struct):
-    input: msgspec.Raw
-    model: Name = UNNAMED
-    user: str | None = None
-
-
-# What is acted on, beside the one long field: see duplicates.py.
-CHAT_FIELDS = Fields("messages", [name for name in _Chat.__struct_fields__ if name != "messages"])
-COMPLETION_FIELDS = Fields(
-    "prompt", [name for name in _Completion.__struct_fields__ if name != "prompt"]
-)
-EMBEDDING_FIELDS = Fields(
-    "input", [name for name in _Embedding.__struct_fields__ if name != "input"]
-)
+DEPLOYMENTS_VERSION = "2024-10-21"
+"""The latest general version of the addresses that name a deployment."""
 
 
 class _Answer(msgspec.Struct):
@@ -92,42 +68,75 @@ class _Answer(msgspec.Struct):
     error: Any = None
     service_tier: Any = None
     provider: Any = None
+    meta: Any = None
 
 
-class OpenAI:
-    """OpenAI's dialect: checks requests, composes bodies for a candidate, reads answers."""
+class OpenAIFace:
+    """OpenAI's dialect as callers speak it."""
 
-    name = "openai"
+    name = OPENAI
 
     def __init__(self) -> None:
-        self._chat = msgspec.json.Decoder(_Chat).decode
-        self._completion = msgspec.json.Decoder(_Completion).decode
-        self._embedding = msgspec.json.Decoder(_Embedding).decode
-        self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-        self._answer = msgspec.json.Decoder(_Answer).decode
-        self._encode = msgspec.json.Encoder().encode
+        self._text = TextRequests()
 
-    def parse(self, operation: Operation, body: bytes) -> Request:
+    def parse(
+        self, operation: Operation, body: bytes, path: str = "", content_type: bytes = JSON
+    ) -> Request:
         """Check a caller's body; unknown fields pass.
 
         Raises InvalidRequestError naming what is wrong and, where known, the parameter.
         """
-        try:
-            if not body.isascii():
-                body.decode("utf-8")
-            if operation is Operation.CHAT_COMPLETION:
-                return self._read_chat(body)
-            if operation is Operation.COMPLETION:
-                return self._read_completion(body)
-            return self._read_embedding(body)
-        except UnicodeDecodeError as error:
-            raise InvalidRequestError("the body is not valid UTF-8") from error
-        except msgspec.ValidationError as error:
-            raise _invalid(str(error)) from error
-        except msgspec.DecodeError as error:
-            raise InvalidRequestError(f"the body is not valid JSON: {error}") from error
-        except RecursionError as error:
-            raise InvalidRequestError("the body is nested too deeply") from error
+        del path  # the same body is good at every address
+        if operation in TARGETS:
+            return self._text.parse(operation, body)
+        return parse_media(operation, body, content_type)
+
+    def render_outputs(self, request: Request, given: Given, created_s: int) -> tuple[bytes, bytes]:
+        """Return body and content type of an answer to a call for media."""
+        return render_media(request, given, created_s)
+
+    def render_error(self, error: TollbridgeError) -> bytes:
+        """Return an error as OpenAI's SDK expects it."""
+        return _encode({"error": error_object(error)})
+
+    def error_event(self, error: TollbridgeError) -> bytes:
+        """Return the frame that ends a stream which broke."""
+        return b"data: %b\n\n" % self.render_error(error)
+
+
+class OpenAIWire:
+    """OpenAI's dialect as providers speak it: the caller's own bytes, wherever that can be."""
+
+    name = OPENAI
+
+    def __init__(self) -> None:
+        self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._answer = msgspec.json.Decoder(_Answer).decode
+        self._media = OpenAIMedia()
+
+    def compose(
+        self, request: Request, endpoint: Endpoint, model: str, output_tokens_cap: int | None
+    ) -> Outgoing:
+        """Return the request as this candidate gets it. Raises UntranslatableError."""
+        if request.dialect == OPENAI:
+            target = TARGETS.get(request.operation)
+            if target is not None:
+                body = self.body_for(request, endpoint, model, output_tokens_cap)
+                return Outgoing(self.target(target, endpoint, model), body)
+            if request.operation not in self._media.operations:
+                raise UntranslatableError(f"{request.operation.value} is not done at once here")
+            outgoing = self._media.compose(request, endpoint, model)
+            target = self.target(outgoing.target, endpoint, model)
+            if target == outgoing.target:
+                return outgoing
+            return msgspec.structs.replace(outgoing, target=target)
+        if request.dialect == ResponsesFace.name and has_responses(endpoint):
+            body = compose_response(request, model, output_tokens_cap)
+            return Outgoing(self.target(TARGET, endpoint, model), body)
+        if request.operation is not Operation.CHAT_COMPLETION:
+            raise UntranslatableError(f"{request.operation.value} is not done at once here")
+        body = translate.compose(request, OPENAI, endpoint, model, output_tokens_cap)
+        return Outgoing(self.target(TARGETS[request.operation], endpoint, model), body)
 
     def body_for(
         self, request: Request, endpoint: Endpoint, model: str, output_tokens_cap: int | None
@@ -157,7 +166,30 @@ class OpenAI:
         if options is not None and "stream_options" in changes and bytes(options) != b"null":
             changes["stream_options"] = {**msgspec.json.decode(options), "include_usage": True}
         fields.update(changes)
-        return self._encode(fields)
+        return _encode(fields)
+
+    def read(self, request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:
+        """Read a whole answer. Raises MalformedAnswerError."""
+        if request.dialect != OPENAI:
+            if request.dialect == ResponsesFace.name and is_response(body):
+                return read_response(headers, body)
+            return translate.read(request, OPENAI, body)
+        if request.operation not in TARGETS:
+            return self._media.read(request, headers, body)
+        return Given(self.read_answer(body), body, headers.get(b"content-type", JSON))
+
+    def stream(
+        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
+    ) -> StreamReader:
+        """Return a reader of the stream that answers `request`."""
+        if request.dialect != OPENAI:
+            translated = translate.stream(request, OPENAI, attempt, merge_usage)
+            if request.dialect == ResponsesFace.name:
+                return EitherStream(EventStream(attempt, merge_usage), translated)
+            return translated
+        if request.operation not in TARGETS:
+            return self._media.stream(request, attempt, merge_usage)
+        return OpenAIStream(attempt, shows_usage=request.asks_usage, merge_usage=merge_usage)
 
     def read_answer(self, body: bytes) -> Answer:
         """Read a whole answer with status 200.
@@ -174,111 +206,33 @@ class OpenAI:
             raise MalformedAnswerError("the answer has neither choices nor data")
         is_object = isinstance(answer.usage, dict)
         usage = cast("dict[str, Any]", answer.usage) if is_object else None
-        if len(body) > USAGE_BYTES_MAX and len(self._encode(usage)) > USAGE_BYTES_MAX:
+        if len(body) > USAGE_BYTES_MAX and len(_encode(usage)) > USAGE_BYTES_MAX:
             usage = None
         if usage is not None:
             usage = with_tier(usage, answer.service_tier)
+        if answer.meta is not None:
+            usage = with_charge(usage, answer.meta)
         return Answer(usage, label_of(answer.model), label_of(answer.id), label_of(answer.provider))
 
-    def render_error(self, error: TollbridgeError) -> bytes:
-        """Return an error as OpenAI's SDK expects it."""
-        return self._encode({"error": _error_object(error)})
-
-    def error_event(self, error: TollbridgeError) -> bytes:
-        """Return the frame that ends a stream which broke."""
-        return b"data: %b\n\n" % self.render_error(error)
-
-    def _read_chat(self, body: bytes) -> Request:
-        chat = self._chat(body)
-        CHAT_FIELDS.refuse_twice(body, chat.messages)
-        _require(chat.messages, "messages", list[msgspec.Raw], b"[")
-        plain = body
-        if b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None:
-            # No way of writing a name hides an attachment.
-            plain = self._encode(msgspec.json.decode(body))
-        return Request(
-            Operation.CHAT_COMPLETION,
-            body,
-            chat.model,
-            bool(chat.stream),
-            chat.stream_options is not None and bool(chat.stream_options.include_usage),
-            chat.max_completion_tokens or chat.max_tokens,
-            chat.n or 1,
-            label_of(chat.safety_identifier or chat.user),
-            sum([plain.count(part) for part in ATTACHMENTS]),
-            FILE in plain,
-        )
-
-    def _read_completion(self, body: bytes) -> Request:
-        completion = self._completion(body)
-        COMPLETION_FIELDS.refuse_twice(body, completion.prompt)
-        return Request(
-            Operation.COMPLETION,
-            body,
-            completion.model,
-            bool(completion.stream),
-            completion.stream_options is not None and bool(completion.stream_options.include_usage),
-            completion.max_tokens,
-            max(completion.n or 1, completion.best_of or 1) * _prompts(completion.prompt),
-            label_of(completion.user),
-        )
-
-    def _read_embedding(self, body: bytes) -> Request:
-        embedding = self._embedding(body)
-        EMBEDDING_FIELDS.refuse_twice(body, embedding.input)
-        _require(embedding.input, "input", str | list[msgspec.Raw], b'["')
-        customer = label_of(embedding.user)
-        return Request(Operation.EMBEDDING, body, embedding.model, customer=customer)
+    def target(self, target: str, endpoint: Endpoint, model: str) -> str:
+        """Return the address of one operation below the endpoint's base URL."""
+        del endpoint, model
+        return target
 
 
-def _prompts(prompt: msgspec.Raw) -> int:
-    """Return how many prompts a completion has: a list of numbers is one, said in tokens."""
-    if not prompt:
-        return 1
-    _require(prompt, "prompt", str | list[msgspec.Raw] | None, b'["n')
-    if bytes(memoryview(prompt)[:1]) != b"[":
-        return 1
-    prompts: list[msgspec.Raw] = msgspec.json.decode(prompt, type=list[msgspec.Raw])
-    if not prompts or bytes(prompts[0])[:1].isdigit():
-        return 1
-    return len(prompts)
+class AzureWire(OpenAIWire):
+    """OpenAI's dialect at Azure: the older addresses name the deployment.
+
+    Source: Azure OpenAI's REST reference.
+    """
+
+    name = "azure"
+
+    def target(self, target: str, endpoint: Endpoint, model: str) -> str:
+        """Return the address of one operation below the endpoint's base URL."""
+        if DEPLOYMENTS not in endpoint.quirks:
+            return target
+        return f"/deployments/{quote(model, safe='')}{target}?api-version={DEPLOYMENTS_VERSION}"
 
 
-def _require(value: msgspec.Raw, name: str, kind: Any, begins: bytes) -> None:
-    """Raise ValidationError where a long field's value, not decoded so far, is of another kind."""
-    if bytes(memoryview(value)[:1]) in begins:
-        return
-    try:
-        msgspec.json.decode(value, type=kind)
-    except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(f"{error} - at `$.{name}`") from error
-
-
-def _invalid(message: str) -> InvalidRequestError:
-    problem, _, place = message.partition(" - at `$")
-    parameter = place.rstrip("`").lstrip(".")
-    if problem.startswith("Object missing required field"):
-        parameter = parameter or problem.rpartition("field `")[2].rstrip("`")
-    words = f"{problem} at {parameter}" if parameter and place else problem
-    return InvalidRequestError(words, details={"param": parameter or None})
-
-
-def _error_object(error: TollbridgeError) -> dict[str, Any]:
-    kinds = {
-        401: "invalid_request_error",
-        402: "insufficient_quota",
-        403: "permission_error",
-        404: "invalid_request_error",
-        429: "rate_limit_error",
-    }
-    kind = kinds.get(error.status)
-    if kind is None:
-        kind = "invalid_request_error" if error.status < 500 else "server_error"
-    details = dict(error.details)
-    return {
-        "message": error.message,
-        "type": kind,
-        "param": details.pop("param", None),
-        "code": details.pop("code", None) or error.code,
-        **({"details": details} if details else {}),
-    }
+_encode = msgspec.json.Encoder().encode

@@ -7,8 +7,7 @@ beside choices, comments) are carried too.
 """
 
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -16,8 +15,7 @@ from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.providers.frames import data_of, split_frames
 from tollbridge.providers.redact import redact, redact_frame
 from tollbridge.providers.request import label_of
-
-UsageMerge = Callable[[dict[str, Any] | None, dict[str, Any]], dict[str, Any]]
+from tollbridge.providers.wire import UsageMerge
 
 # The keys as JSON writes them: inside a string their quotes would be escaped.
 _SAYS_SOMETHING = re.compile(rb'"(?:usage"\s*:\s*\{|finish_reason"\s*:\s*"|error"\s*:\s*[{"])')
@@ -26,6 +24,7 @@ _DONE = b"[DONE]"
 # What a usage object may take in our records; no known one comes near.
 USAGE_BYTES_MAX = 64 * 1024
 TIER_LENGTH_MAX = 100
+CHARGE_FIELDS_MAX = 20
 # Comments before the first data frame are kept up to this.
 COMMENTS_BYTES_MAX = 64 * 1024
 
@@ -43,6 +42,7 @@ class _Frame(msgspec.Struct):
     service_tier: Any = None
     error: Any = None
     provider: Any = None
+    meta: Any = None
 
 
 class StreamFailedError(Exception):
@@ -61,6 +61,22 @@ def with_tier(usage: dict[str, Any], tier: object) -> dict[str, Any]:
     return {**usage, "service_tier": tier}
 
 
+def usage_fits(usage: dict[str, Any], holder_bytes: int) -> bool:
+    """Return whether a usage object may be kept, of a frame or body of so many bytes.
+
+    A picture may stand beside it: what counts is the size of the object itself.
+    """
+    return holder_bytes <= USAGE_BYTES_MAX or len(msgspec.json.encode(usage)) <= USAGE_BYTES_MAX
+
+
+def with_charge(usage: dict[str, Any] | None, meta: object) -> dict[str, Any] | None:
+    """Return a usage object with what AIMLAPI says in `meta.usage` that it charged."""
+    said = cast("dict[str, Any]", meta).get("usage") if isinstance(meta, dict) else None
+    if not isinstance(said, dict) or len(said) > CHARGE_FIELDS_MAX:
+        return usage
+    return {**(usage or {}), **cast("dict[str, Any]", said)}
+
+
 class OpenAIStream:
     """Reads one stream and keeps what it says in the attempt's evidence."""
 
@@ -71,7 +87,7 @@ class OpenAIStream:
         self._shows_usage = shows_usage
         self._merge_usage = merge_usage
         self._comments = b""
-        self.failure: StreamFailedError | ValueError | None = None
+        self.failure: Exception | None = None
         """How the stream went wrong, once it has."""
         self.finished = False
         """A frame said that the answer is whole: a finish reason, usage, or the end mark."""
@@ -159,8 +175,13 @@ class OpenAIStream:
             self._attempt.chunks += 1
         if _FINISH_REASON.search(data) is not None:
             self.finished = True
+        if self._attempt.served_model is None:  # Azure's first frame names none
+            self._attempt.served_model = label_of(said.model)
+            self._attempt.response_id = label_of(said.id)
         usage = said.usage or (said.x_groq.usage if said.x_groq is not None else None)
-        if usage is None or len(data) > USAGE_BYTES_MAX:
+        if said.meta is not None:
+            usage = with_charge(usage, said.meta)
+        if usage is None or not usage_fits(usage, len(data)):
             return True
         usage = with_tier(usage, said.service_tier)
         self._attempt.usage = self._merge_usage(self._attempt.usage, usage)

@@ -1,0 +1,155 @@
+"""How is anything asked for in one way, and finished though nobody waits?
+
+The office's half of `POST /api/v1/generate`: films, and whatever is asked for as a job. What is
+answered at once is the workers' (`api/generate.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from tollbridge.api.callers import JobsOf, KeyOf, customer_of, tags_of
+from tollbridge.api.deps import ControlOf
+from tollbridge.core.call import Operation, Status
+from tollbridge.core.clock import to_text
+from tollbridge.core.errors import InvalidRequestError, NotFoundError, UpstreamError
+from tollbridge.jobs.job import Job, job_id_of
+from tollbridge.jobs.planning import Order
+
+router = APIRouter(tags=["generate"])
+hooks = APIRouter(tags=["generate"])
+
+OPERATIONS: Mapping[str, Operation] = {
+    "VIDEO": Operation.VIDEO_GENERATION,
+    "IMAGE": Operation.IMAGE_GENERATION,
+    "AUDIO": Operation.AUDIO_SPEECH,
+}
+RESULT_NAMES: Mapping[str, str] = {"VIDEO": "videoUrl", "IMAGE": "imageUrl", "AUDIO": "audioUrl"}
+PROMPT_FIELD: Mapping[str, str] = {"AUDIO": "input"}
+
+
+class GenerateOrder(BaseModel):
+    """What is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    category: Literal["TEXT", "IMAGE", "VIDEO", "AUDIO"]
+    action: str | None = Field(default=None, max_length=64, description="For the log alone.")
+    prompt: str = Field(min_length=1, max_length=32_000)
+    model: str | None = Field(default=None, max_length=200)
+    options: dict[str, Any] = Field(default={}, description="size, seconds, quality, voice …")
+    mode: Literal["sync", "job"] = "sync"
+    webhook_url: str | None = Field(default=None, max_length=2000)
+
+
+class Generated(BaseModel):
+    """What came of it."""
+
+    result: dict[str, str] | None = Field(description="text, imageUrl, videoUrl or audioUrl.")
+    provider: str | None = Field(description="Who made it.")
+    call_id: str
+    job: str | None = None
+    status: str | None = Field(default=None, description="PENDING, PROCESSING, COMPLETED, FAILED.")
+    status_url: str | None = None
+    error: dict[str, str] | None = None
+    created_at: str | None = None
+    finished_at: str | None = None
+    webhook_secret: str | None = Field(
+        default=None, description="With which the webhook is signed; in this answer alone."
+    )
+
+
+@router.post("/generate", responses={202: {"model": Generated}})
+async def generate(
+    order: GenerateOrder,
+    request: Request,
+    response: Response,
+    key: KeyOf,
+    jobs: JobsOf,
+    control: ControlOf,
+) -> Generated:
+    """Make something: a film is waited for as long as a caller may, then it goes on as a job."""
+    operation = OPERATIONS.get(order.category)
+    if operation is None:
+        raise InvalidRequestError(
+            "text is answered at once; ask for it with mode sync", details={"param": "mode"}
+        )
+    secret: str | None = None
+    if order.webhook_url is not None:
+        secret = await control.services.check_webhook(order.webhook_url, key.key_id)
+    fields: dict[str, Any] = {**order.options}
+    fields[PROMPT_FIELD.get(order.category, "prompt")] = order.prompt
+    if order.model is not None:
+        fields["model"] = order.model
+    job = await jobs.create(
+        Order(
+            key=key,
+            operation=operation,
+            fields=fields,
+            path="/api/v1/generate",
+            received_at_us=jobs.clock.now_us(),
+            request_bytes=len(order.prompt.encode()),
+            customer=customer_of(request),
+            tags=tags_of(request),
+            webhook_url=order.webhook_url,
+        )
+    )
+    if order.mode == "sync":
+        job = await jobs.wait(job, control.services.generate_wait_s)
+        if job.status is Status.FAILED and job.error is not None:
+            raise UpstreamError(job.error.message, details={"code": job.error.code})
+    if not job.is_finished:
+        response.status_code = 202
+    found = generated(job)
+    found.webhook_secret = secret
+    return found
+
+
+@router.get("/jobs/{job}")
+async def show(job: str, key: KeyOf, jobs: JobsOf) -> Generated:
+    """Say how a job stands, and what it made."""
+    return generated(await jobs.get(job_id_of(job), key))
+
+
+@router.delete("/jobs/{job}")
+async def cancel(job: str, key: KeyOf, jobs: JobsOf) -> Generated:
+    """End a job that is under way, at its provider too where that can be done."""
+    found = await jobs.get(job_id_of(job), key)
+    await jobs.stop(found)
+    return generated(found)
+
+
+@hooks.post("/hooks/{provider}/{token}", status_code=202, include_in_schema=False)
+async def hook(provider: str, token: str, jobs: JobsOf) -> dict[str, bool]:
+    """Hear that something became of a task: it is looked at, and nothing said here is believed."""
+    del provider
+    if not await jobs.on_webhook(token):
+        raise NotFoundError("there is no such job")
+    return {"heard": True}
+
+
+def generated(job: Job) -> Generated:
+    """Return how a job stands."""
+    category = job.opened.category.value.upper()
+    finished_us, error = job.finished_at_us, job.error
+    made = job.outputs[0] if job.status is Status.COMPLETED and job.outputs else None
+    result: dict[str, str] | None = None
+    if made is not None:
+        address = made.url
+        if address.startswith("/"):  # it lies behind the provider's key: passed through
+            address = f"/v1/videos/{job.job_id}/content"
+        result = {RESULT_NAMES[category]: address}
+    return Generated(
+        result=result,
+        provider=job.provider if job.is_finished else None,
+        call_id=job.job_id,
+        job=job.job_id,
+        status=job.status.value,
+        status_url=f"/api/v1/jobs/{job.job_id}",
+        error=None if error is None else {"code": error.code, "message": error.message},
+        created_at=to_text(job.created_at_us),
+        finished_at=None if finished_us is None else to_text(finished_us),
+    )

@@ -1,0 +1,1 @@
+"""How is work finished that outlives the request that asked for it?"""

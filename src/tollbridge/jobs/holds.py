@@ -1,0 +1,158 @@
+"""How is set aside what a job may cost, so that it stays set aside through every restart?
+
+To the node's granter each job is a worker of its own, `job:<call id>`, with a lease of the exact
+amount: granted at the job's beginning, never refilled, ended when the job is in the books. What is
+counted in memory (calls per minute, calls at once) is held by the same name.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from tollbridge.core.call import Hold
+from tollbridge.core.clock import SECOND_US, Clock
+from tollbridge.core.errors import OverloadedError
+from tollbridge.core.limits import (
+    Granted,
+    LeaseGrant,
+    LeaseRecall,
+    LeaseRefusal,
+    LeaseRequest,
+    LeaseReturn,
+    Limit,
+    LimitKind,
+    Need,
+    PurseState,
+    Returned,
+)
+from tollbridge.jobs.job import LEASE_PREFIX, Job
+
+ASKED = 1
+"""The request's id: each job asks once."""
+ANSWER_GRACE_S = 5.0
+Amounts = Sequence[tuple[Limit, int]]
+FromGranter = LeaseGrant | LeaseRefusal | LeaseRecall
+LimitErrorOf = Callable[[Limit, LeaseRefusal, int], Exception]
+
+
+class Granting(Protocol):
+    """Who grants: `ledger.grants.Granter`."""
+
+    def hello(self, worker: str, states: Iterable[PurseState]) -> None:
+        """Take the first words of a worker."""
+        ...
+
+    def receive(self, worker: str, message: LeaseRequest | LeaseReturn) -> None:
+        """Take a worker's message in."""
+        ...
+
+    async def worker_gone(self, worker: str) -> None:
+        """Forget a worker; after this nothing is granted to it."""
+        ...
+
+
+class JobHold(msgspec.Struct, frozen=True):
+    """What was granted to a job."""
+
+    money: tuple[Hold, ...] = ()
+    counted: tuple[tuple[str, str, int, int], ...] = ()
+    """Limit, lease, period start, amount."""
+
+
+class _Asking(msgspec.Struct, eq=False):
+    limits: dict[str, Limit]
+    answer: asyncio.Future[tuple[Granted, ...]]
+
+
+class JobHolds:
+    """The leases of one office's jobs, in its event loop."""
+
+    def __init__(
+        self, granter: Granting, clock: Clock, limit_error: LimitErrorOf, wait_s: float
+    ) -> None:
+        self._granter = granter
+        self._clock = clock
+        self._limit_error = limit_error
+        self._wait_s = wait_s
+        self._asking: dict[str, _Asking] = {}
+
+    async def reserve(self, worker: str, amounts: Amounts) -> JobHold:
+        """Set all amounts aside, or none.
+
+        Raises what `limit_error` makes of a refusal, OverloadedError where nobody answers; the
+        caller then ends what may have been granted all the same (`worker_gone`, its leases).
+        """
+        now_us = self._clock.now_us()
+        limits = {limit.limit_id: limit for limit, _ in amounts}
+        asking = _Asking(limits, asyncio.get_running_loop().create_future())
+        self._asking[worker] = asking
+        needs = tuple(Need(limit.limit_id, amount, amount) for limit, amount in amounts)
+        deadline_us = now_us + round(self._wait_s * SECOND_US)
+        self._granter.hello(worker, ())
+        self._granter.receive(worker, LeaseRequest(ASKED, needs, deadline_us))
+        try:
+            async with asyncio.timeout(self._wait_s + ANSWER_GRACE_S):
+                granted = await asking.answer
+        except TimeoutError as error:
+            said = "the limits cannot be checked now"
+            raise OverloadedError(said, retry_after_s=1) from error
+        finally:
+            del self._asking[worker]
+        is_money = {name: limit.kind is LimitKind.MONEY for name, limit in limits.items()}
+        return JobHold(
+            money=tuple(
+                Hold(one.lease_id, one.limit_id, one.period_start_us, one.amount)
+                for one in granted
+                if is_money[one.limit_id]
+            ),
+            counted=tuple(
+                (one.limit_id, one.lease_id, one.period_start_us, one.amount)
+                for one in granted
+                if not is_money[one.limit_id]
+            ),
+        )
+
+    def restore(self, job: Job) -> None:
+        """Say again, to an office that has just started, what a job holds."""
+        states = [
+            PurseState(
+                hold.budget_id,
+                hold.lease_id,
+                hold.period_start_us,
+                hold.amount_nanousd,
+                hold.amount_nanousd,
+                0,
+                0,
+            )
+            for hold in job.opened.holds
+        ]
+        states += [
+            PurseState(limit_id, lease_id, start_us, amount, amount, 0, 0)
+            for limit_id, lease_id, start_us, amount in job.counted
+        ]
+        self._granter.hello(job.lease_worker, states)
+
+    async def gone(self, worker: str) -> None:
+        """Let nothing more be granted to a job, and free its place among the calls at once."""
+        await self._granter.worker_gone(worker)
+
+    def on_message(self, worker: str, message: FromGranter) -> bool:
+        """Take what the granter says to a job; return whether it was to one."""
+        if not worker.startswith(LEASE_PREFIX):
+            return False
+        if isinstance(message, LeaseRecall):
+            # A job has nothing to spare; answered, so that nobody waits for it.
+            self._granter.receive(worker, LeaseReturn((Returned(message.limit_id, "", 0),)))
+            return True
+        asking = self._asking.get(worker)
+        if asking is None or asking.answer.done():
+            return True
+        if isinstance(message, LeaseGrant):
+            asking.answer.set_result(message.granted)
+        elif message.request_id == ASKED:
+            limit = asking.limits[message.limit_id]
+            error = self._limit_error(limit, message, self._clock.now_us())
+            asking.answer.set_exception(error)
+        return True

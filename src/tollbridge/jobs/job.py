@@ -1,0 +1,120 @@
+"""What is known of one job?"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from tollbridge.core.call import Operation, Status
+from tollbridge.core.errors import NotFoundError
+from tollbridge.core.evidence import AttemptEvidence, Opened
+from tollbridge.providers.request import Request
+
+LEASE_PREFIX = "job:"
+"""Of the worker's name under which a job's lease stands in the ledger."""
+VIDEO_PREFIX = "video_"
+_ID_DIGITS = 32
+
+
+class Phase(StrEnum):
+    """What a job's driver does next, or may have been doing when it died."""
+
+    NEXT = "next"  # ask the next candidate
+    SUBMITTING = "submitting"  # a submit is journaled: it may have left
+    RUNNING = "running"  # a task is known, and asked after
+    FINISHED = "finished"  # it is in the books
+
+
+class MadeThing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that a job made."""
+
+    url: str = ""
+    content_type: str = ""
+    text: str = ""
+
+
+class JobError(msgspec.Struct, frozen=True):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is told of the request again."""
+
+    model: str
+    prompt: str = ""
+    seconds: str | None = None
+    size: str | None = None
+
+
+class Job(msgspec.Struct):
+    """One row of `media_jobs`, read."""
+
+    job_id: str
+    node: str
+    token: str
+    opened: Opened
+    body: bytes
+    candidates: tuple[tuple[str, str, str], ...]
+    """Each as endpoint, model, reason."""
+    created_at_us: int
+    deadline_at_us: int
+    shown: Shown
+    status: Status = Status.PENDING
+    phase: Phase = Phase.NEXT
+    candidate: int = 0
+    attempts: tuple[AttemptEvidence, ...] = ()
+    task_id: str = ""
+    task_started_at_us: int | None = None
+    counted: tuple[tuple[str, str, int, int], ...] = ()
+    updated_at_us: int = 0
+    finished_at_us: int | None = None
+    progress_percent: int = 0
+    asks_to_stop: bool = False
+    outputs: tuple[MadeThing, ...] = ()
+    output_endpoint: str | None = None
+    error: JobError | None = None
+    webhook_url: str | None = None
+    webhook_state: str | None = None
+    is_deleted: bool = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.phase is Phase.FINISHED
+
+    @property
+    def lease_worker(self) -> str:
+        """The name under which its hold stands in the ledger."""
+        return f"{LEASE_PREFIX}{self.job_id}"
+
+    @property
+    def provider(self) -> str | None:
+        """Who served it, or is at work."""
+        return self.attempts[-1].provider if self.attempts else self.opened.expected_provider
+
+    def request(self) -> Request:
+        """Return the request as the wire formats take it."""
+        operation = Operation(self.opened.operation)
+        return Request(operation, self.body, self.shown.model, demand=self.opened.demand)
+
+
+def video_id(job_id: str) -> str:
+    """Return by which id a job is known to those who asked for a film."""
+    return VIDEO_PREFIX + job_id.replace("-", "")
+
+
+def job_id_of(text: str) -> str:
+    """Return the job's id out of either of its spellings. Raises NotFoundError."""
+    digits = text.removeprefix(VIDEO_PREFIX).replace("-", "").lower()
+    if len(digits) != _ID_DIGITS or not set(digits) <= set("0123456789abcdef"):
+        raise NotFoundError("there is no such job")
+    parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
+    return "-".join(parts)
+
+
+def plain(value: Any) -> Any:
+    """Return structs as plain values, for a JSON column."""
+    return msgspec.to_builtins(value)

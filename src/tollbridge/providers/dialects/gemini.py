@@ -1,0 +1,273 @@
+"""How do requests, answers, streams and errors look in Gemini's wire format?
+
+Source: Google's API reference for generateContent and streamGenerateContent, and what the
+google-genai SDK sends. The model, and whether an answer is streamed, stand in the address.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from tollbridge.core.call import Operation
+from tollbridge.core.errors import BugError, InvalidRequestError, TollbridgeError
+from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.core.plan import Endpoint
+from tollbridge.providers.dialects.chat import translate
+from tollbridge.providers.dialects.chat.reading import answer_as, frame_as
+from tollbridge.providers.dialects.chat.streaming import PassedStream
+from tollbridge.providers.dialects.duplicates import Fields
+from tollbridge.providers.dialects.media.gemini import GeminiMedia
+from tollbridge.providers.dialects.openai_requests import Choices, Name, Tokens, understood
+from tollbridge.providers.dialects.openai_stream import USAGE_BYTES_MAX, StreamFailedError
+from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
+from tollbridge.providers.wire import JSON, Given, Outgoing, StreamReader, UsageMerge
+
+NAME = "gemini"
+STREAM = "streamGenerateContent"
+WHOLE = "generateContent"
+_MODELS = "/models/"
+_ATTACHMENTS = (b'"inlineData"', b'"inline_data"')
+# What stands elsewhere bills as input and has no bytes here: files, caches, what searches give.
+_FILES = (
+    b'"fileData"',
+    b'"file_data"',
+    b'"cachedContent"',
+    b'"cached_content"',
+    b'"googleSearch"',
+    b'"google_search"',
+    b'"urlContext"',
+    b'"url_context"',
+    b'/pdf"',  # as JSON writes it, its slash escaped or not
+)
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_LIMITS = re.compile(rb'"(?:maxOutputTokens|max_output_tokens|candidateCount|candidate_count)"')
+_CONFIGS = re.compile(rb'"generation(?:C|_c)onfig"')
+
+_STATUSES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "INVALID_ARGUMENT",
+        401: "UNAUTHENTICATED",
+        402: "RESOURCE_EXHAUSTED",
+        403: "PERMISSION_DENIED",
+        404: "NOT_FOUND",
+        409: "ABORTED",
+        413: "INVALID_ARGUMENT",
+        429: "RESOURCE_EXHAUSTED",
+        500: "INTERNAL",
+        502: "UNAVAILABLE",
+        503: "UNAVAILABLE",
+        504: "DEADLINE_EXCEEDED",
+    }
+)
+
+
+class _Config(msgspec.Struct, rename="camel"):
+    max_output_tokens: Tokens | None = None
+    candidate_count: Choices | None = None
+
+
+class _UnderscoredConfig(msgspec.Struct):
+    """Google takes both ways of writing a name."""
+
+    max_output_tokens: Tokens | None = None
+    candidate_count: Choices | None = None
+
+
+class _Generate(msgspec.Struct):
+    contents: msgspec.Raw
+    generation_config: msgspec.Raw = msgspec.Raw(b"{}")
+    camel_config: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="generationConfig")
+
+
+_GENERATE_FIELDS = Fields("contents", ["generationConfig", "generation_config"])
+
+
+class GeminiFace:
+    """Gemini's format as callers speak it."""
+
+    name = NAME
+
+    def parse(
+        self, operation: Operation, body: bytes, path: str = "", content_type: bytes = JSON
+    ) -> Request:
+        """Check a caller's body; unknown fields pass.
+
+        `path` is the address: it names the model, and says whether the answer streams. Raises
+        InvalidRequestError naming what is wrong.
+        """
+        del operation, content_type  # only chats are asked for in this format
+        model, method = _split(path)
+        request = understood(_read_generate, body)
+        return msgspec.structs.replace(request, model=model, stream=method == STREAM)
+
+    def render_outputs(self, request: Request, given: Given, created_s: int) -> tuple[bytes, bytes]:
+        """Raise BugError: media have no answers of this form."""
+        del request, given, created_s
+        raise BugError("Gemini's format has no media here")
+
+    def render_error(self, error: TollbridgeError) -> bytes:
+        """Return an error as the google-genai SDK expects it."""
+        fallback = "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL"
+        told: dict[str, Any] = {
+            "code": error.status,
+            "message": error.message,
+            "status": _STATUSES.get(error.status, fallback),
+        }
+        information: dict[str, Any] = {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": error.code,
+            "metadata": dict(error.details),
+        }
+        told["details"] = [information]
+        return _encode({"error": told})
+
+    def error_event(self, error: TollbridgeError) -> bytes:
+        """Return the frame that ends a stream which broke."""
+        return b"data: %b\n\n" % self.render_error(error)
+
+
+class GeminiWire:
+    """Gemini's format as providers speak it; its streams are always asked for as events."""
+
+    name = NAME
+
+    def __init__(self) -> None:
+        self._media = GeminiMedia()
+
+    def compose(
+        self, request: Request, endpoint: Endpoint, model: str, output_tokens_cap: int | None
+    ) -> Outgoing:
+        """Return the request as this candidate gets it. Raises UntranslatableError."""
+        if request.operation in self._media.operations:
+            return self._media.compose(request, endpoint, model)
+        if request.dialect == NAME:
+            body = _capped(request, output_tokens_cap)
+        else:
+            body = translate.compose(request, NAME, endpoint, model, output_tokens_cap)
+        method = f"{STREAM}?alt=sse" if request.stream else WHOLE
+        return Outgoing(f"{_MODELS}{quote(model.removeprefix('models/'), safe='')}:{method}", body)
+
+    def read(self, request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:
+        """Read a whole answer. Raises MalformedAnswerError."""
+        if request.operation in self._media.operations:
+            return self._media.read(request, headers, body)
+        if request.dialect != NAME:
+            return translate.read(request, NAME, body)
+        said = answer_as(_answer, body)
+        if said.error is not None:
+            raise MalformedAnswerError("an error in a 200")
+        if not said.candidates and said.prompt_feedback is None:
+            raise MalformedAnswerError("the answer has no candidates")
+        usage = said.usage_metadata
+        if len(body) > USAGE_BYTES_MAX and len(_encode(usage)) > USAGE_BYTES_MAX:
+            usage = None
+        answer = Answer(usage, label_of(said.model_version), label_of(said.response_id))
+        return Given(answer, body, headers.get(b"content-type", JSON))
+
+    def stream(
+        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
+    ) -> StreamReader:
+        """Return a reader of the stream that answers `request`."""
+        if request.dialect != NAME:
+            return translate.stream(request, NAME, attempt, merge_usage)
+        return GeminiStream(attempt, merge_usage)
+
+
+class _Candidate(msgspec.Struct, rename="camel"):
+    finish_reason: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: Any = None
+    usage_metadata: dict[str, Any] | None = None
+    model_version: Any = None
+    response_id: Any = None
+    error: Any = None
+
+
+class GeminiStream(PassedStream):
+    """Reads a stream whose chunks go to the caller as they are."""
+
+    def _look(self, frame: bytes, data: bytes) -> None:
+        said = frame_as(_answer, data)
+        if said.error is not None:
+            raise StreamFailedError(frame, data, said.error)
+        if not self._begun:
+            self._begun = True
+            self._attempt.served_model = label_of(said.model_version)
+            self._attempt.response_id = label_of(said.response_id)
+        for candidate in said.candidates or ():
+            self._attempt.chunks += bool(candidate.content)
+            self.finished = self.finished or candidate.finish_reason is not None
+        if not said.candidates and said.prompt_feedback is not None:
+            self.finished = True  # the prompt was blocked: there will be no candidate
+        if said.usage_metadata is not None:
+            self._note_usage(said.usage_metadata, len(data))
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return (model, method) of an address. Raises InvalidRequestError."""
+    address = path.partition("?")[0]
+    _, found, name = address.partition(_MODELS)
+    model, colon, method = unquote(name).rpartition(":")
+    if not found or not colon or method not in {STREAM, WHOLE}:
+        raise InvalidRequestError("the address names no model and method")
+    try:
+        return msgspec.convert(model, Name), method
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError("the address names no model", details={"param": "model"}) from (
+            error
+        )
+
+
+def _read_generate(body: bytes) -> Request:
+    if (b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None) or (
+        len(_LIMITS.findall(body)) > 1 or len(_CONFIGS.findall(body)) > 1
+    ):
+        # Which of two equal names counts is not said, and no way of writing one hides an
+        # attachment: the provider gets what we understood.
+        body = _encode(msgspec.json.decode(body))
+    asked = _generate(body)
+    _GENERATE_FIELDS.refuse_twice(body, asked.contents)
+    camel = msgspec.json.decode(asked.camel_config, type=_Config | None) or _Config()
+    other = msgspec.json.decode(asked.generation_config, type=_UnderscoredConfig | None)
+    limits = (camel, _underscored(asked.camel_config), other or _UnderscoredConfig())
+    return Request(
+        Operation.CHAT_COMPLETION,
+        body,
+        "",
+        asks_usage=True,
+        output_tokens_max=max([limit.max_output_tokens or 0 for limit in limits]) or None,
+        choices=max([limit.candidate_count or 1 for limit in limits]),
+        attachments=sum([body.count(part) for part in _ATTACHMENTS]),
+        has_files=any(name in body for name in _FILES),
+        dialect=NAME,
+    )
+
+
+def _underscored(config: msgspec.Raw) -> _UnderscoredConfig:
+    found = msgspec.json.decode(config, type=_UnderscoredConfig | None)
+    return found or _UnderscoredConfig()
+
+
+def _capped(request: Request, output_tokens_cap: int | None) -> bytes:
+    """Return the caller's own bytes, with a limit where one is needed and none was given."""
+    if output_tokens_cap is None or request.output_tokens_max is not None:
+        return request.body
+    fields: dict[str, Any] = _fields(request.body)
+    name = "generation_config" if "generation_config" in fields else "generationConfig"
+    config: dict[str, Any] = msgspec.json.decode(fields.get(name, b"null")) or {}
+    fields[name] = {**config, "maxOutputTokens": output_tokens_cap}
+    return _encode(fields)
+
+
+_generate = msgspec.json.Decoder(_Generate).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_answer = msgspec.json.Decoder(_Answer).decode
+_encode = msgspec.json.Encoder().encode

@@ -1,0 +1,1 @@
+"""How are pictures, sounds, scores and vectors asked for, and how are they given?"""

@@ -1,0 +1,49 @@
+"""Which wire formats are built?"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tollbridge.providers.dialects.anthropic import AnthropicFace, AnthropicWire
+from tollbridge.providers.dialects.gemini import GeminiFace, GeminiWire
+from tollbridge.providers.dialects.media.aimlapi import AimlapiWire
+from tollbridge.providers.dialects.media.cohere import CohereWire
+from tollbridge.providers.dialects.media.elevenlabs import ElevenLabsWire
+from tollbridge.providers.dialects.media.huggingface import HuggingFaceWire
+from tollbridge.providers.dialects.media.jina import JinaWire
+from tollbridge.providers.dialects.media.stability import StabilityWire
+from tollbridge.providers.dialects.media.xai import XaiWire
+from tollbridge.providers.dialects.openai import AzureWire, OpenAIFace, OpenAIWire
+from tollbridge.providers.dialects.responses import ResponsesFace
+from tollbridge.providers.dialects.tasks.every import every_task_wire
+from tollbridge.providers.wire import Face, TaskWire, Wire
+
+
+def _faces() -> tuple[Face, ...]:
+    return OpenAIFace(), ResponsesFace(), AnthropicFace(), GeminiFace()
+
+
+FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in _faces()})
+"""The formats that callers speak."""
+
+
+def wires() -> Mapping[str, Wire]:
+    """Return the formats of providers that answer at once."""
+    made: tuple[Wire, ...] = (
+        AimlapiWire(),
+        AnthropicWire(),
+        AzureWire(),
+        CohereWire(),
+        ElevenLabsWire(),
+        GeminiWire(),
+        HuggingFaceWire(),
+        JinaWire(),
+        OpenAIWire(),
+        StabilityWire(),
+        XaiWire(),
+    )
+    return MappingProxyType({wire.name: wire for wire in made})
+
+
+def task_wires() -> Mapping[str, TaskWire]:
+    """Return the formats of providers whose work is submitted first and fetched later."""
+    return MappingProxyType(dict(every_task_wire()))

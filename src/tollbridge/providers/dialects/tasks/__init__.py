@@ -1,0 +1,1 @@
+"""How do providers speak of work that is submitted first and fetched later?"""
