@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import anthropic
@@ -80,8 +81,8 @@ class OpenAISpeaker:
         message = first.choices[0].message
         [call] = message.tool_calls
         result = {"role": "tool", "tool_call_id": call.id, "content": RESULT}
-        asked = {"id": call.id, "type": "function", "function": call.function.model_dump()}
-        asked["function"].pop("parsed_arguments", None)
+        named = {"name": call.function.name, "arguments": call.function.arguments}
+        asked = {"id": call.id, "type": "function", "function": named}
         messages += [{"role": "assistant", "content": None, "tool_calls": [asked]}, result]
         second = await self._ask(model, messages, stream=stream, tools=tools)
         city = json.loads(call.function.arguments)["city"]
@@ -89,9 +90,9 @@ class OpenAISpeaker:
 
     async def _ask(self, model: str, messages: Any, *, stream: bool, **more: Any) -> Any:
         ask: dict[str, Any] = {"model": model, "messages": messages, **more}
-        if not stream:
-            return await self.sdk.chat.completions.create(**ask)
         helper: Any = self.sdk.chat.completions
+        if not stream:
+            return await helper.create(**ask)
         async with helper.stream(**ask, stream_options={"include_usage": True}) as events:
             return await events.get_final_completion()
 
@@ -130,9 +131,9 @@ class ResponsesSpeaker(OpenAISpeaker):
 
     async def _respond(self, model: str, asked: Any, *, stream: bool, **more: Any) -> Any:
         ask: dict[str, Any] = {"model": model, "input": asked, "store": False, **more}
-        if not stream:
-            return await self.sdk.responses.create(**ask)
         helper: Any = self.sdk.responses
+        if not stream:
+            return await helper.create(**ask)
         async with helper.stream(**ask) as events:
             return await events.get_final_response()
 
@@ -175,9 +176,10 @@ class AnthropicSpeaker:
             "messages": messages,
             **more,
         }
+        helper: Any = self.sdk.messages
         if not stream:
-            return await self.sdk.messages.create(**ask)
-        async with self.sdk.messages.stream(**ask) as events:
+            return await helper.create(**ask)
+        async with helper.stream(**ask) as events:
             return await events.get_final_message()
 
 
@@ -221,7 +223,7 @@ class GoogleSpeaker:
         return [chunk async for chunk in await self.models.generate_content_stream(**ask)]
 
 
-SPEAKERS: dict[str, type[Speaker]] = {
+SPEAKERS: dict[str, Callable[[str, str], Speaker]] = {
     "openai": OpenAISpeaker,
     "responses": ResponsesSpeaker,
     "anthropic": AnthropicSpeaker,

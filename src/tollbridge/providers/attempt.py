@@ -12,6 +12,7 @@ from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.providers.answers import answer_headers, kept_headers
 from tollbridge.providers.delivery import Deliver
+from tollbridge.providers.dialects.media.at_once import is_at_once
 from tollbridge.providers.dialects.responses import has_responses
 from tollbridge.providers.doors import Doors, secret_of
 from tollbridge.providers.failed import (
@@ -135,14 +136,17 @@ class Attempts:
         try:
             attempt.http_status = response.status
             attempt.headers = kept_headers(response)
-            if stream:
+            if stream and not is_at_once(
+                request, response.status, response.header(b"content-type")
+            ):
                 reader = wire.stream(request, attempt, self._merge_usage)
                 if outgoing.passes_bytes:
                     begin_by_s = passage.deadline_s
                 bounds = self._bounds(candidate.endpoint, request, outgoing, begin_by_s)
                 await self._streamed(passage, attempt, reply, response, reader, bounds).run()
             else:
-                given = self._read(attempt, wire, request, response)
+                body = await self._all_of(response) if stream else response.body
+                given = self._read(attempt, wire, request, response, body)
                 await self._hand_over(passage, attempt, candidate.endpoint, request, given, reply)
         except AttemptFailedError as failure:
             api_key = secret_of(candidate.endpoint, attempt.key)
@@ -193,11 +197,22 @@ class Attempts:
             # Its address or key cannot be put on the wire: the others may serve all the same.
             raise of_unusable(error) from error
 
+    async def _all_of(self, response: Response) -> bytes:
+        """Return the body of an answer that was to be a stream and came at once."""
+        try:
+            return await response.read_all(self._limits.answer_bytes_max)
+        except TransportError as error:
+            raise of_transport(error) from error
+
     def _read(
-        self, attempt: AttemptEvidence, wire: Wire, request: Request, response: Response
+        self,
+        attempt: AttemptEvidence,
+        wire: Wire,
+        request: Request,
+        response: Response,
+        body: bytes,
     ) -> Given:
         """Read a whole answer."""
-        body = response.body
         attempt.first_byte_at_us = self._clock.now_us()
         if response.status not in GOOD_STATUSES:
             raise of_status(response, body, attempt.first_byte_at_us, attempt.dialect)

@@ -131,7 +131,10 @@ class StreamedAnswer:
                 last = self._cutter.end()
                 first = reader.first(last) if last else b""
         except StreamFailedError as error:
-            raise of_refusal(understand(error.data, dialect=attempt.dialect)) from error
+            failed = of_refusal(understand(error.data, dialect=attempt.dialect))
+            if attempt.chunks:  # it had begun to work, and may bill that
+                failed.outcome = AttemptOutcome.BROKE
+            raise failed from error
         except TimeoutError as error:
             raise no_first_frame(self._bounds.timeout_s) from error
         except TransportError as error:

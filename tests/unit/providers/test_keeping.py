@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollbridge.core.content import Content, ContentKind, ContentPart, clipped
-from tollbridge.providers.keeping import KeptContent, StreamText
+from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import HeaderLines, Reply
+from tollbridge.providers.stream_text import StreamText
 from tollbridge.recording.records import RecordCodec
 
 CALL_ID = "019b7595-6c00-7000-8000-000000000001"
@@ -116,6 +117,65 @@ def test_completions_reasoning_refusals_and_tools_are_told_apart() -> None:
         'one\n\n[reasoning]\nhm\n\n[tool call 0]\nlook_up {"a":1}\n\n[choice 1]\ntwo\n\n'
         "[choice 1, refusal]\nno"
     )
+
+
+def events(*told: dict[str, Any]) -> bytes:
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (one["type"].encode(), json.dumps(one).encode())
+        for one in told
+    )
+
+
+@pytest.mark.parametrize("face", ["anthropic", "responses", "gemini"])
+def test_streams_of_other_formats_are_put_together_too(face: str) -> None:
+    """Reasoning and tools are told apart from the words, as in OpenAI's."""
+
+    def block(index: int, **delta: str) -> dict[str, Any]:
+        return {"type": "content_block_delta", "index": index, "delta": delta}
+
+    def response(kind: str, delta: str, place: int) -> dict[str, Any]:
+        return {"type": f"response.{kind}.delta", "output_index": place, "delta": delta}
+
+    def parts(*told: dict[str, Any]) -> bytes:
+        chunk = {"candidates": [{"index": 0, "content": {"role": "model", "parts": list(told)}}]}
+        return b"data: %b\r\n\r\n" % json.dumps(chunk).encode()
+
+    streams = {
+        "anthropic": events(
+            {"type": "message_start", "message": {"content": []}},
+            block(0, type="thinking_delta", thinking="hm"),
+            block(0, type="signature_delta", signature="c2ln"),
+            block(1, type="text_delta", text="Hel"),
+            block(1, type="text_delta", text="lo"),
+            {
+                "type": "content_block_start",
+                "index": 2,
+                "content_block": {"type": "tool_use", "name": "look_up", "input": {}},
+            },
+            block(2, type="input_json_delta", partial_json='{"a":'),
+            block(2, type="input_json_delta", partial_json="1}"),
+            {"type": "message_stop"},
+        ),
+        "responses": events(
+            {"type": "response.created", "response": {"output": []}},
+            response("reasoning_summary_text", "hm", 0),
+            response("output_text", "Hel", 1),
+            response("output_text", "lo", 1),
+            {
+                "type": "response.output_item.added",
+                "output_index": 2,
+                "item": {"type": "function_call", "name": "look_up"},
+            },
+            response("function_call_arguments", '{"a":1}', 2),
+            {"type": "response.output_text.done", "output_index": 1, "text": "Hello"},
+            {"type": "response.completed", "response": {"output": []}},
+        ),
+        "gemini": parts({"text": "hm", "thought": True}, {"text": "Hel"})
+        + parts({"text": "lo"}, {"functionCall": {"name": "look_up", "args": {"a": 1}}}),
+    }
+    name = "tool calls" if face == "gemini" else "tool call 2"
+    body = part_of(streams[face]).body.replace('"a": 1', '"a":1').rstrip("\n")
+    assert body == f'Hello\n\n[reasoning]\nhm\n\n[{name}]\nlook_up {{"a":1}}'
 
 
 @pytest.mark.parametrize(

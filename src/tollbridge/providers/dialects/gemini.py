@@ -30,22 +30,27 @@ NAME = "gemini"
 STREAM = "streamGenerateContent"
 WHOLE = "generateContent"
 _MODELS = "/models/"
-_ATTACHMENTS = (b'"inlineData"', b'"inline_data"')
+_ATTACHMENTS = frozenset({b"inlineData", b"inline_data"})
 # What stands elsewhere bills as input and has no bytes here: files, caches, what searches give.
-_FILES = (
-    b'"fileData"',
-    b'"file_data"',
-    b'"cachedContent"',
-    b'"cached_content"',
-    b'"googleSearch"',
-    b'"google_search"',
-    b'"urlContext"',
-    b'"url_context"',
-    b'/pdf"',  # as JSON writes it, its slash escaped or not
+_FILES = frozenset(
+    {
+        b"fileData",
+        b"file_data",
+        b"cachedContent",
+        b"cached_content",
+        b"googleSearch",
+        b"google_search",
+        b"urlContext",
+        b"url_context",
+    }
 )
+_DOCUMENT = b'/pdf"'  # as JSON writes it, its slash escaped or not
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
-_LIMITS = re.compile(rb'"(?:maxOutputTokens|max_output_tokens|candidateCount|candidate_count)"')
-_CONFIGS = re.compile(rb'"generation(?:C|_c)onfig"')
+_LIMITS = frozenset(
+    {b"maxOutputTokens", b"max_output_tokens", b"candidateCount", b"candidate_count"}
+)
+_CONFIGS = frozenset({b"generationConfig", b"generation_config"})
+_NAMES = _ATTACHMENTS | _FILES | _LIMITS | _CONFIGS
 
 _STATUSES: Mapping[int, str] = MappingProxyType(
     {
@@ -226,18 +231,31 @@ def _split(path: str) -> tuple[str, str]:
         )
 
 
+def _named(body: bytes) -> list[bytes]:
+    """Return those of our names that a body has, as often as it has them.
+
+    One pass: to look for them one by one costs more than all else that is done for a call.
+    """
+    return [piece for piece in body.split(b'"') if piece in _NAMES]
+
+
 def _read_generate(body: bytes) -> Request:
+    named = _named(body)
     if (b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None) or (
-        len(_LIMITS.findall(body)) > 1 or len(_CONFIGS.findall(body)) > 1
+        sum([name in _LIMITS for name in named]) > 1
+        or sum([name in _CONFIGS for name in named]) > 1
     ):
         # Which of two equal names counts is not said, and no way of writing one hides an
         # attachment: the provider gets what we understood.
         body = _encode(msgspec.json.decode(body))
+        named = _named(body)
     asked = _generate(body)
     _GENERATE_FIELDS.refuse_twice(body, asked.contents)
-    camel = msgspec.json.decode(asked.camel_config, type=_Config | None) or _Config()
-    other = msgspec.json.decode(asked.generation_config, type=_UnderscoredConfig | None)
-    limits = (camel, _underscored(asked.camel_config), other or _UnderscoredConfig())
+    limits = (
+        _config(asked.camel_config) or _Config(),
+        _underscored_config(asked.camel_config) or _UnderscoredConfig(),
+        _underscored_config(asked.generation_config) or _UnderscoredConfig(),
+    )
     return Request(
         Operation.CHAT_COMPLETION,
         body,
@@ -245,15 +263,10 @@ def _read_generate(body: bytes) -> Request:
         asks_usage=True,
         output_tokens_max=max([limit.max_output_tokens or 0 for limit in limits]) or None,
         choices=max([limit.candidate_count or 1 for limit in limits]),
-        attachments=sum([body.count(part) for part in _ATTACHMENTS]),
-        has_files=any(name in body for name in _FILES),
+        attachments=sum([name in _ATTACHMENTS for name in named]),
+        has_files=not _FILES.isdisjoint(named) or _DOCUMENT in body,
         dialect=NAME,
     )
-
-
-def _underscored(config: msgspec.Raw) -> _UnderscoredConfig:
-    found = msgspec.json.decode(config, type=_UnderscoredConfig | None)
-    return found or _UnderscoredConfig()
 
 
 def _capped(request: Request, output_tokens_cap: int | None) -> bytes:
@@ -268,6 +281,8 @@ def _capped(request: Request, output_tokens_cap: int | None) -> bytes:
 
 
 _generate = msgspec.json.Decoder(_Generate).decode
+_config = msgspec.json.Decoder(_Config | None).decode
+_underscored_config = msgspec.json.Decoder(_UnderscoredConfig | None).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _answer = msgspec.json.Decoder(_Answer).decode
 _encode = msgspec.json.Encoder().encode

@@ -17,6 +17,7 @@ from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.chat import translate
 from tollbridge.providers.dialects.chat.codec import MAX_COMPLETION_TOKENS, NO_STREAM_OPTIONS
 from tollbridge.providers.dialects.media.face import parse_media, render_media
+from tollbridge.providers.dialects.media.limits import DEFAULT_LIMITS, MediaLimits
 from tollbridge.providers.dialects.media.openai import OpenAIMedia
 from tollbridge.providers.dialects.openai_errors import error_object
 from tollbridge.providers.dialects.openai_requests import TextRequests
@@ -55,6 +56,8 @@ TARGETS: Mapping[Operation, str] = {
 DEPLOYMENTS = "deployments"
 """The quirk of an endpoint whose addresses name the model."""
 
+_OPTIONS = b'"stream_options"'
+
 DEPLOYMENTS_VERSION = "2024-10-21"
 """The latest general version of the addresses that name a deployment."""
 
@@ -76,8 +79,9 @@ class OpenAIFace:
 
     name = OPENAI
 
-    def __init__(self) -> None:
+    def __init__(self, limits: MediaLimits = DEFAULT_LIMITS) -> None:
         self._text = TextRequests()
+        self._limits = limits
 
     def parse(
         self, operation: Operation, body: bytes, path: str = "", content_type: bytes = JSON
@@ -89,7 +93,7 @@ class OpenAIFace:
         del path  # the same body is good at every address
         if operation in TARGETS:
             return self._text.parse(operation, body)
-        return parse_media(operation, body, content_type)
+        return parse_media(operation, body, content_type, self._limits)
 
     def render_outputs(self, request: Request, given: Given, created_s: int) -> tuple[bytes, bytes]:
         """Return body and content type of an answer to a call for media."""
@@ -144,7 +148,8 @@ class OpenAIWire:
         """Return the body as this candidate gets it; the caller's own bytes where nothing differs.
 
         `output_tokens_cap` is sent where the caller gave no limit of its own and a hard limit
-        needs one. Usage is asked for in streams, unless the endpoint refuses the option.
+        needs one. Usage is asked for in streams; an endpoint that refuses the option tells it
+        unasked, and does not get the caller's either.
         """
         changes: dict[str, Any] = {}
         if model != request.model:
@@ -156,16 +161,20 @@ class OpenAIWire:
         ):
             modern = MAX_COMPLETION_TOKENS in endpoint.quirks
             changes["max_completion_tokens" if modern else "max_tokens"] = output_tokens_cap
-        asks = request.stream and not request.asks_usage
-        if asks and NO_STREAM_OPTIONS not in endpoint.quirks:
-            changes["stream_options"] = {"include_usage": True}
-        if not changes:
+        refuses_options = False
+        if request.stream:
+            refuses_options = NO_STREAM_OPTIONS in endpoint.quirks and _OPTIONS in request.body
+            if not request.asks_usage and NO_STREAM_OPTIONS not in endpoint.quirks:
+                changes["stream_options"] = {"include_usage": True}
+        if not changes and not refuses_options:
             return request.body
         fields: dict[str, Any] = self._fields(request.body)
         options = fields.get("stream_options")
         if options is not None and "stream_options" in changes and bytes(options) != b"null":
             changes["stream_options"] = {**msgspec.json.decode(options), "include_usage": True}
         fields.update(changes)
+        if refuses_options:
+            fields.pop("stream_options", None)
         return _encode(fields)
 
     def read(self, request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:

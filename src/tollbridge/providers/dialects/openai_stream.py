@@ -71,10 +71,11 @@ def usage_fits(usage: dict[str, Any], holder_bytes: int) -> bool:
 
 def with_charge(usage: dict[str, Any] | None, meta: object) -> dict[str, Any] | None:
     """Return a usage object with what AIMLAPI says in `meta.usage` that it charged."""
-    said = cast("dict[str, Any]", meta).get("usage") if isinstance(meta, dict) else None
-    if not isinstance(said, dict) or len(said) > CHARGE_FIELDS_MAX:
+    found = cast("dict[str, Any]", meta).get("usage") if isinstance(meta, dict) else None
+    said = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if not 0 < len(said) <= CHARGE_FIELDS_MAX:
         return usage
-    return {**(usage or {}), **cast("dict[str, Any]", said)}
+    return {**(usage or {}), **said}
 
 
 class OpenAIStream:
@@ -196,7 +197,7 @@ def _read(frame: bytes, data: bytes) -> _Frame:
         said = _DECODE(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"a frame is not the dialect's JSON: {error}") from error
-    if said.error is not None and not said.choices:
+    if said.error:  # OpenRouter says it beside a choice that ends with it
         raise StreamFailedError(frame, data, said.error)
     return said
 

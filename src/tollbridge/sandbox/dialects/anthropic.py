@@ -12,7 +12,7 @@ from tollbridge.sandbox.dialects.anthropic_prompt import MessageRequest, cached,
 from tollbridge.sandbox.frame import CONTENT, EVENTS, FINISH, ROLE, Frame, Trouble, Voice, encode
 from tollbridge.sandbox.refusals import RefusedError
 from tollbridge.sandbox.requests import Prompt
-from tollbridge.sandbox.script import Script
+from tollbridge.sandbox.script import NO_FAULTS, Script
 from tollbridge.sandbox.text import Ask, Tool, converse
 from tollbridge.sandbox.usage import Usage, count
 from tollbridge.sandbox.visit import MODELS, Visit
@@ -55,7 +55,7 @@ async def messages(visit: Visit) -> None:
         await visit.call.send_stream(frames, answer.usage, EVENTS, form=FORM)
         return
     used = answer.usage(answer.tokens)
-    told = usage.reported(_object(used), script.usage, FORM)
+    told = usage.reported(_object(used, script), script.usage, FORM)
     document = _begun(answer, script)
     document["content"] = _blocks(answer.choices[0])
     document["stop_reason"] = _stop(answer.choices[0])
@@ -108,7 +108,7 @@ def _check(visit: Visit) -> None:
         raise RefusedError("invalid_request", "anthropic-version: header is required")
 
 
-def _object(used: Usage) -> Document:
+def _object(used: Usage, script: Script = NO_FAULTS) -> Document:
     """Return the `usage` object: what the cache gave and took is not in `input_tokens`."""
     outside = used.cached_tokens + used.cache_write_tokens
     return {
@@ -122,7 +122,7 @@ def _object(used: Usage) -> Document:
         "output_tokens": used.completion_tokens,
         "output_tokens_details": {"thinking_tokens": used.reasoning_tokens},
         "server_tool_use": None,
-        "service_tier": "standard",
+        "service_tier": script.service_tier or "standard",
         "inference_geo": "global",
     }
 
@@ -182,7 +182,7 @@ def _frames(answer: Answer, script: Script) -> Iterator[Frame]:
     choice = answer.choices[0]
     begun = _begun(answer, script)
     if script.usage != "missing":
-        opening = usage.reported(_object(answer.usage(1)), script.usage, FORM)
+        opening = usage.reported(_object(answer.usage(1), script), script.usage, FORM)
         if opening is not None:
             opening = opening | {"output_tokens": min(1, choice.tokens)} | script.usage_at_start
         begun["usage"] = opening
@@ -200,7 +200,7 @@ def _frames(answer: Answer, script: Script) -> Iterator[Frame]:
     delta = {"stop_reason": _stop(choice), "stop_sequence": None}
     body: Document = {"delta": delta}
     if script.usage != "missing":
-        told = usage.reported(_object(answer.usage(answer.tokens)), script.usage, FORM)
+        told = usage.reported(_object(answer.usage(answer.tokens), script), script.usage, FORM)
         body["usage"] = told
     yield _frame(FINISH, "message_delta", body, 0, told)
     if not script.no_done:

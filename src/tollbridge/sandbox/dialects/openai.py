@@ -103,7 +103,7 @@ def groq_refuse(trouble: Trouble) -> Any:
             f"Please try again in {trouble.wait(5.289)}."
         )
     if trouble.in_stream:
-        error["status_code"] = 400
+        error["status_code"] = trouble.error.status
     return {"error": error}
 
 

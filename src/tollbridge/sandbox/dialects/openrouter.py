@@ -201,6 +201,6 @@ DIALECT: Final = Dialect(
         Route("GET", "/api/v1/models", "models", models),
         Route("GET", "/api/v1/models/{model}", "models", model),
     ),
-    voice=Voice(voices.plain, refuse),
+    voice=Voice(voices.plain, refuse, statuses={"insufficient_quota": 402}),
     auth=("authorization",),
 )

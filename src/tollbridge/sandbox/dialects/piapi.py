@@ -61,10 +61,10 @@ async def submit(visit: Visit) -> None:
     config: Document = request.config.get("webhook_config") or {}
     webhook = str(config.get("endpoint") or "")
     if webhook and script.webhook == "before_answer":
-        await _call_back(visit, task, webhook)
+        await _call_back(visit, task, webhook, str(config.get("secret") or ""))
     await visit.call.send_document(_envelope(task, "queued"))
     if webhook and script.webhook not in {"off", "before_answer"}:
-        await _call_back(visit, task, webhook)
+        await _call_back(visit, task, webhook, str(config.get("secret") or ""))
 
 
 async def show(visit: Visit) -> None:
@@ -183,11 +183,11 @@ def _output(task: Task) -> Document:
             return {"image_url": urls[0], "image_urls": urls if len(urls) > 1 else None}
 
 
-async def _call_back(visit: Visit, task: Task, address: str) -> None:
+async def _call_back(visit: Visit, task: Task, address: str, secret: str) -> None:
     task.polls = max(task.polls, task.script.task_polls + 1)
     data = _envelope(task, task.state(visit.now_us))["data"]
     document = {"timestamp": visit.created, "data": data}
-    await webhooks.deliver(task, address, document, visit.now_us)
+    await webhooks.deliver(task, address, document, visit.now_us, shared=secret)
 
 
 def refuse(trouble: Trouble) -> Any:

@@ -146,7 +146,7 @@ def _wrapped(data: Document) -> Document:
 async def _call_back(visit: Visit, task: Task, address: str) -> None:
     task.polls = max(task.polls, task.script.task_polls + 1)
     document = _envelope(visit, task, task.state(visit.now_us))["data"]
-    await webhooks.deliver(task, address, document, visit.now_us)
+    await webhooks.deliver(task, address, document, visit.now_us, proof=webhooks.sign_plain)
 
 
 def refuse(trouble: Trouble) -> Any:

@@ -156,7 +156,7 @@ _COUNTS = frozenset(
 
 def read_request(body: bytes) -> Chat:
     """Read a caller's request. Raises UntranslatableError."""
-    if _UNDERSCORED.search(body) is not None:
+    if b"_" in body and _UNDERSCORED.search(body) is not None:
         body = msgspec.json.encode(_in_camel_case(msgspec.json.decode(body)))
     said = request_as(_DECODE, body)
     config = said.generation_config or _Config()
@@ -215,16 +215,16 @@ def _read_turns(said: _Request) -> list[Message]:
         refuse(f"the role {content.role}", content.role not in {None, "user", "model", "function"})
         parts: list[Part] = []
         for index, part in enumerate(content.parts):
-            parts.append(_read_part(part, made_id("call_", number, index), waiting))
+            parts.append(_read_part(part, (number, index), waiting))
         messages.append(Message(role, parts))
     return messages
 
 
-def _read_part(part: _Part, new_id: str, waiting: dict[str, deque[str]]) -> Part:
+def _read_part(part: _Part, place: tuple[int, int], waiting: dict[str, deque[str]]) -> Part:
     """Read a part; calls have no ids on Google's wire, their answers follow in the same order."""
     if part.function_call is not None:
         call = part.function_call
-        identity = call.id or new_id
+        identity = call.id or made_id("call_", *place)
         waiting.setdefault(call.name, deque()).append(identity)
         return ToolCall(identity, call.name, text_of(call.args), part.thought_signature)
     if part.function_response is not None:

@@ -276,7 +276,7 @@ class OpenAIDecoder:
     """Reads a provider's chunks."""
 
     def __init__(self) -> None:
-        self._began = False
+        self._named = False
         self._id = ""
         self._called: dict[tuple[int, int], int] = {}
         self._refused: set[int] = set()
@@ -289,11 +289,11 @@ class OpenAIDecoder:
         if said.error is not None:
             raise StreamFailedError(frame, data, said.error)
         events: list[Event] = []
-        if not self._began:
-            self._began = True
+        if not self._named:
+            model = label_of(said.model)
+            self._named = model is not None or bool(said.choices)
             self._id = str(said.id)
-            began = Began(label_of(said.id), label_of(said.model), label_of(said.provider))
-            events.append(began)
+            events.append(Began(label_of(said.id), model, label_of(said.provider)))
         for choice in said.choices or ():
             self._read_choice(choice, events)
         usage = _usage_of(said)

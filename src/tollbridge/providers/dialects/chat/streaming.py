@@ -74,6 +74,12 @@ class ChatStream:
         self._attempt.response_id = began.id
         self._attempt.aggregator_provider = began.aggregator_provider
 
+    def _note_late(self, began: Began) -> None:
+        """Note names that the first frame did not have: Azure's has none."""
+        attempt = self._attempt
+        attempt.served_model = attempt.served_model or began.model
+        attempt.response_id = attempt.response_id or began.id
+
     def _note_usage(self, usage: dict[str, Any], frame_bytes: int) -> None:
         if usage_fits(usage, frame_bytes):
             self._attempt.usage = self._merge_usage(self._attempt.usage, usage)
@@ -142,6 +148,7 @@ class TranslatedStream(ChatStream):
         out = b""
         if isinstance(event, Began):
             if self._began:
+                self._note_late(event)
                 return b""
             self._began = True
             self._note_names(event)

@@ -30,6 +30,7 @@ from tollbridge.providers.dialects.tasks.reading import (
     task_id,
     text,
 )
+from tollbridge.providers.refusals import understand
 from tollbridge.providers.request import MalformedAnswerError, Request
 from tollbridge.providers.wire import Outgoing, Output, TaskState, TaskStatus, UntranslatableError
 
@@ -94,7 +95,7 @@ class PiapiTasks:
         code = answer.get("code")
         data = inner(answer, "data")
         if code not in {None, 0, 200} and not text(data, "task_id"):
-            said = refused(text(answer, "message"), str(code))
+            said = understand(body, dialect=self.name)  # the code is a status
             return TaskState("", TaskStatus.FAILED, refusal=said)
         return _state(request, task_id(data, "task_id"), data)
 

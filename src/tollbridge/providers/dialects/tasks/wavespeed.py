@@ -21,12 +21,12 @@ from tollbridge.providers.dialects.tasks.reading import (
     items,
     links,
     made,
-    refused,
     status_of,
     succeeded,
     task_id,
     text,
 )
+from tollbridge.providers.refusals import understand
 from tollbridge.providers.request import MalformedAnswerError, Request
 from tollbridge.providers.wire import Outgoing, TaskState, TaskStatus, UntranslatableError
 
@@ -85,7 +85,7 @@ class WaveSpeedTasks:
         data = inner(answer, "data")
         code = answer.get("code")
         if code not in {None, 200, SYNC_TIMEOUT} and not text(data, "id"):
-            said = refused(text(answer, "message"), str(code))
+            said = understand(body, dialect=self.name)  # the code is a status
             return TaskState("", TaskStatus.FAILED, refusal=said)
         return _state(request, task_id(data, "id"), data)
 
