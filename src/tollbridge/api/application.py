@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from tollbridge.access.tokens import Tokens
-from tollbridge.api import aliases
+from tollbridge.api import aliases, subscription
 from tollbridge.api.control import (
     attribution,
     budgets,
@@ -20,12 +20,14 @@ from tollbridge.api.control import (
     intake_sources,
     keys,
     models,
+    plans,
     price_faults,
     prices,
     reattribution,
     rerating,
     routes,
     sessions,
+    subscriptions,
     usage,
     usage_logs,
     videos,
@@ -92,6 +94,8 @@ def create_application(services: ControlServices) -> FastAPI:
         price_faults,
         rerating,
         budgets,
+        plans,
+        subscriptions,
         attribution,
         reattribution,
     ):
@@ -102,6 +106,7 @@ def create_application(services: ControlServices) -> FastAPI:
     resources.include_router(aliases.router)
     application.include_router(resources)
     application.include_router(aliases.subscription, prefix="/api")
+    application.include_router(subscription.router, prefix="/api")
     application.include_router(videos.router)
     application.include_router(generate.hooks)
     application.include_router(intake.router)

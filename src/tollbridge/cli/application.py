@@ -21,15 +21,18 @@ from tollbridge.cli import (
     endpoints,
     imports,
     intake,
+    jobs,
     keys,
     ledger,
     models,
+    plans,
     price_sources,
     prices,
     replay,
     routes,
     rules,
     serve,
+    subscriptions,
     usage_show,
 )
 from tollbridge.core.errors import TollbridgeError
@@ -59,13 +62,16 @@ application.add_typer(archive.commands, name="archive")
 application.add_typer(database.commands, name="db")
 application.add_typer(endpoints.commands, name="endpoints")
 application.add_typer(routes.commands, name="routes")
+application.add_typer(jobs.commands, name="jobs")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(ledger.commands, name="ledger")
 application.add_typer(models.commands, name="models")
+application.add_typer(plans.commands, name="plans")
 prices.commands.command("sync")(price_sources.sync)
 prices.commands.command("import")(price_sources.import_file)
 application.add_typer(prices.commands, name="prices")
 application.add_typer(rules.commands, name="rules")
+application.add_typer(subscriptions.commands, name="subscriptions")
 application.add_typer(usage_show.commands, name="usage")
 
 
