@@ -9,6 +9,7 @@ DATA_DIR ?= ./data
 BIN := .venv/bin
 READY := .venv/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Everything first, then what runs out of it: so both take what the tests' tools accept as well.
 # Universal: one lock for every platform. No index, link or path of the machine that made it.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -67,8 +68,8 @@ bench: $(READY) ## the side-by-side benchmark and the large-data tests
 	@$(BIN)/python -m bench
 
 lock: $(READY) ## remake requirements/*.lock, keeping what still fits (LOCK=--upgrade takes the newest)
-	@$(COMPILE) $(LOCK) pyproject.toml --output-file requirements/run.lock
-	@$(COMPILE) $(LOCK) pyproject.toml --group dev --constraints requirements/run.lock --output-file requirements/dev.lock
+	@$(COMPILE) $(LOCK) pyproject.toml --group dev --output-file requirements/dev.lock
+	@$(COMPILE) $(LOCK) pyproject.toml --constraints requirements/dev.lock --output-file requirements/run.lock
 
 clean: ## remove the environment and all caches; ./data stays
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -20,6 +20,7 @@ from tollbridge.core.call import AttemptOutcome, Ending, Status
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
 from tollbridge.core.usage import NO_USAGE, UPSTREAM, Usage, UsageSource
 from tollbridge.metering.estimate import EstimateRules
+from tollbridge.metering.measured import spoken
 from tollbridge.metering.meter import meter, owes_nothing
 from tollbridge.metering.report import meter_report
 from tollbridge.rating.book import PriceBook
@@ -78,7 +79,7 @@ def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
     total = 0
     for attempt in closed.attempts:
         usage = meter(attempt, opened, closed, conclusions.estimates)
-        cost_nanousd = _rate(attempt, evidence, usage, conclusions).cost_nanousd
+        cost_nanousd = _rate(attempt, evidence, usage, conclusions)[1].cost_nanousd
         if cost_nanousd is None:
             return 0
         total += cost_nanousd
@@ -101,11 +102,24 @@ def _account(
     if upstream is not None:
         # Behind an aggregator the price may depend on who ran the model.
         usage = msgspec.structs.replace(usage, facts={**usage.facts, UPSTREAM: upstream})
-    rated = _rate(attempt, evidence, usage, conclusions)
+    usage, rated = _rate(attempt, evidence, usage, conclusions)
     return AttemptAccount(attempt, usage, attribution, rated)
 
 
 def _rate(
+    attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
+) -> tuple[Usage, Rated]:
+    """Return what an attempt costs, and by which usage: speech may have to be estimated for it."""
+    rated = _rate_as_is(attempt, evidence, usage, conclusions)
+    if rated.cost_nanousd is None:
+        for estimated in spoken(usage):
+            again = _rate_as_is(attempt, evidence, estimated, conclusions)
+            if again.cost_nanousd is not None:
+                return estimated, again
+    return usage, rated
+
+
+def _rate_as_is(
     attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
 ) -> Rated:
     served = attempt.served_model

@@ -34,10 +34,11 @@ from tollbridge.core.evidence import (
     Progress,
 )
 from tollbridge.core.limits import Limit, LimitKind
-from tollbridge.core.plan import Endpoint, Plan
+from tollbridge.core.plan import Candidate, Endpoint, Plan
 from tollbridge.journey import Call, GatewayLimits, Inbound, Journey, Known
 from tollbridge.ledger.reserve import Holds, Purses
 from tollbridge.providers.dialects.responses import ResponsesFace
+from tollbridge.providers.hedge import AT_ONCE_MAX
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.pins import Sign, narrowed, pinning, unpinned
@@ -306,12 +307,23 @@ class Gateway:
         self._spool.append(segment, AttemptStarted(call_id, attempts))
 
     def _ceiling(self, call: Call) -> int:
+        """Return the most that a call can cost: its dearest candidate, of a hedge the two dearest.
+
+        Raises UnpricedModelError.
+        """
+        candidates = call.plan.candidates
+        if call.plan.hedge_after_s is None:
+            return self._ceiling_of(call, candidates)
+        return sum(sorted([self._ceiling_of(call, (one,)) for one in candidates])[-AT_ONCE_MAX:])
+
+    def _ceiling_of(self, call: Call, candidates: tuple[Candidate, ...]) -> int:
         request = call.request
         output_tokens = request.output_tokens_max or self._limits.reserve_output_tokens
-        candidates, at_us = call.plan.candidates, call.inbound.received_at_us
-        size, book = len(request.body), call.conclusions.book
+        at_us, size, book = call.inbound.received_at_us, len(request.body), call.conclusions.book
         if request.operation in MADE:
-            bounds = Bounds(request.operation, request.demand, size, request.attachments)
+            compute_ms = round(self._limits.total_timeout_s * 1000)
+            demand, attachments = request.demand, request.attachments
+            bounds = Bounds(request.operation, demand, size, attachments, compute_ms)
             amount = made_ceiling(candidates, bounds, at_us, book)
         else:
             amount = ceiling(
@@ -345,7 +357,7 @@ class Gateway:
             path=inbound.path,
             operation=operation,
             category=CATEGORY_OF[operation],
-            bucket=self._bucket(operation, plan.vendor),
+            bucket=plan.bucket or self._bucket(operation, plan.vendor),
             label=plan.label,
             stream=request.stream,
             request_bytes=len(request.body),

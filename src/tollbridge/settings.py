@@ -167,6 +167,32 @@ class Settings(BaseSettings):
         "left, if it is not changed before.",
     )
 
+    # What one call may bring, or ask for, beside text
+    image_prompt_characters_max: int = Field(
+        default=32_000, ge=1, description="Characters of a prompt for images."
+    )
+    images_max: int = Field(default=10, ge=1, description="Images that one call may ask for.")
+    images_given_max: int = Field(default=16, ge=1, description="Images that one call may bring.")
+    image_bytes_max: int = Field(default=20 * MIB, ge=1024, description="Size of such an image.")
+    image_side_px_max: int = Field(
+        default=8192, ge=16, description="Width and height of an image that is asked for."
+    )
+    speech_characters_max: int = Field(
+        default=40_000, ge=1, description="Characters to be spoken in one call."
+    )
+    audio_bytes_max: int = Field(
+        default=25 * MIB, ge=1024, description="Size of a sound to be transcribed."
+    )
+    rerank_documents_max: int = Field(
+        default=1000, ge=1, description="Documents of one call for rerank."
+    )
+    form_parts_max: int = Field(
+        default=64, ge=1, le=1024, description="Fields and files of one form."
+    )
+    fetch_timeout_s: float = Field(
+        default=60.0, gt=0, description="Time to fetch what a provider names by an address."
+    )
+
     # Media jobs
     job_timeout_s: float = Field(
         default=3600.0, gt=0, description="Time for a media job in all, fallback included."
@@ -183,6 +209,23 @@ class Settings(BaseSettings):
     jobs_max: int = Field(default=1000, ge=1, description="Media jobs of one office at once.")
     job_keep_days: float = Field(
         default=30.0, ge=0, description="Time that a finished media job can be asked after."
+    )
+    job_result_bytes_max: int = Field(
+        default=16 * MIB,
+        ge=1024,
+        description="Size of what a job keeps itself: text, and sounds or pictures that their "
+        "provider gives whole and at no address.",
+    )
+    public_url: str = Field(
+        default="",
+        description="Address by which the outside reaches this installation. Where it is set, "
+        "providers that can are asked to call back when a task is over, and it is looked at at "
+        "once.",
+    )
+    openrouter_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret that OpenRouter signs its call-backs with, as chosen in its workspace; "
+        "without it they are taken unproven, and only wake the look at a task.",
     )
     generate_wait_s: float = Field(
         default=300.0,

@@ -46,7 +46,7 @@ def unhashed(text: str) -> list[str]:
 
 def places(text: str) -> list[str]:
     """Return the lines that name an option, an address or a path."""
-    written = (line for line in text.splitlines() if "-c requirements/run.lock" not in line)
+    written = (line for line in text.splitlines() if "-c requirements/dev.lock" not in line)
     return [line for line in written if PLACE.search(line)]
 
 

@@ -25,9 +25,9 @@ from tests.support.raw_provider import (
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 from tollbridge.conclude import Conclusions, conclude
 from tollbridge.core.account import CallAccount, CostOrigin
-from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
+from tollbridge.core.call import AttemptOutcome, Bucket, Ending, ErrorClass
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.evidence import CallEvidence
+from tollbridge.core.evidence import CallEvidence, Opened
 from tollbridge.core.usage import UsageSource
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating.book import PriceBook
@@ -37,11 +37,12 @@ from tollbridge.sandbox import Script
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FAILED, UNKNOWN = AttemptOutcome.FAILED, AttemptOutcome.UNKNOWN
-FIRST_BYTE_TIMEOUT_S = 0.5
+FIRST_BYTE_TIMEOUT_S = 1.0
 CHAT = "/v1/chat/completions"
-RETRY_WAIT_MAX_S = 0.5
-BREAKER_OPEN_S = 0.3
-PAIRS = 16
+RETRY_WAIT_MAX_S = 1.0
+BREAKER_OPEN_S = 1.0
+"""Long enough that a busy machine makes the next call while a breaker is open."""
+PAIRS = 17
 
 
 class Case(NamedTuple):
@@ -160,6 +161,13 @@ def config(raw: RawProvider, sandbox: RunningSandbox) -> str:
             raw.answers[name] = fault
             url = f"{raw.url}/{name}/v1"
         written += endpoint(name, url, "broken", f"secret-{name}") + route(name, name, "good")
+    candidates = ", ".join(
+        f'{{ endpoint = "{name}", model = "{MODEL}" }}' for name in ("pair-17-x", "pair-17-y")
+    )
+    written += (
+        '[[route]]\nmodel = "past-filters"\nbucket = "wavespeed"\n'
+        f'on_content_filtered = "fallback"\ncandidates = [ {candidates} ]\n'
+    )
     for name in "abc":
         written += endpoint(name, f"{raw.url}/{name}/v1", "good", "k")
     for number in range(1, PAIRS + 1):
@@ -201,7 +209,7 @@ async def node(
         tmp_path_factory.mktemp("node"),
         config(raw, sandbox),
         first_byte_timeout_s=FIRST_BYTE_TIMEOUT_S,
-        total_timeout_s=1.5,
+        total_timeout_s=3,
         drain_timeout_s=0.5,
         stream_idle_timeout_s=0.3,
         retry_backoff_s=0.02,
@@ -286,6 +294,26 @@ async def test_what_no_other_could_serve_stops_at_once(
     assert len(evidence.closed.attempts) == 1
     assert evidence.closed.ending is Ending.ALL_REFUSED
     assert evidence.closed.http_status == status
+
+
+async def test_a_route_may_let_the_next_be_asked_what_a_filter_refused(
+    node: Node, sandbox: RunningSandbox
+) -> None:
+    """Only where it says so; a malformed request stays final, and all filters agree to a 400."""
+    sandbox.script(Script(error="content_filter", key="secret-17-x"))
+    answered = await post(node, "past-filters")
+    assert (answered.status_code, await asked(node, answered)) == (200, "xy")
+    evidence = await evidence_of(node, answered)
+    assert evidence.closed.attempts[0].error_class is ErrorClass.CONTENT_FILTERED
+    assert evidence.opened.bucket is Bucket.WAVESPEED
+    sandbox.script(Script(error="content_filter", key="secret-17-x"))
+    sandbox.script(Script(error="content_filter", key="secret-17-y"))
+    answered = await post(node, "past-filters")
+    assert (answered.status_code, await asked(node, answered)) == (400, "xy")
+    assert answered.json()["error"]["code"] == "content_filtered"
+    sandbox.script(Script(error="invalid_request", key="secret-17-x"))
+    answered = await post(node, "past-filters")
+    assert (answered.status_code, await asked(node, answered)) == (400, "x")
 
 
 UP = answer(COMPLETION)
@@ -450,13 +478,24 @@ async def test_an_empty_account_opens_its_breaker_at_once_and_is_asked_if_nothin
 
 
 async def leave(node: Node, label: str, after_s: float, **fields: Any) -> CallEvidence:
-    """Make a call, leave it, and return what is recorded of it, within two seconds."""
-    count = len(node.calls())
-    async with node.client() as client:
-        with pytest.raises(httpx.ReadTimeout):
-            await client.post(CHAT, json=chat(**fields) | {"model": label}, timeout=after_s)
-    async with asyncio.timeout(2):
+    """Make a call, leave it so long after it was let in, and return what is recorded of it."""
+    count, begun = len(node.calls()), opened_in(node)
+    async with asyncio.timeout(10):
+        async with node.client() as client:
+            body = chat(**fields) | {"model": label}
+            asking = asyncio.create_task(client.post(CHAT, json=body))
+            while opened_in(node) == begun:
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(after_s)
+            assert not asking.done()
+            asking.cancel()
+            await asyncio.wait({asking})
         return (await node.ended(count + 1))[-1]
+
+
+def opened_in(node: Node) -> int:
+    """Return how many calls were let in."""
+    return sum(isinstance(one, Opened) for one in node.records())
 
 
 async def test_nobody_is_asked_after_the_caller_has_left(

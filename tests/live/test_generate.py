@@ -88,31 +88,6 @@ async def test_a_job_that_is_cancelled_ends_as_failed(
         assert told["error"]["code"] == "cancelled"
 
 
-async def test_a_providers_webhook_only_wakes_the_look_at_its_task(
-    tmp_path: Path, provider: TaskProvider
-) -> None:
-    slow: dict[str, Any] = {"job_poll_first_s": 60, "job_poll_max_s": 60}
-    provider.polls_until_end = 2
-    async with (
-        running_node(tmp_path, video_config(provider.url), **slow) as node,
-        node.client() as client,
-    ):
-        assert (await client.post("/hooks/replicate/nobody")).status_code == 404
-        asked = (await generate(client, "VIDEO", model="film", mode="job")).json()
-        async with asyncio.timeout(WAIT_MAX_S):
-            while not provider.tasks or not provider.tasks["task-0"].polls:
-                await asyncio.sleep(0.02)
-        async with node.database.read() as unit:
-            found = await unit.connection.exec_driver_sql("SELECT token FROM media_jobs")
-            token = found.scalar_one()
-        said = {"id": "task-0", "status": "failed"}
-        assert (await client.post(f"/hooks/replicate/{token}", json=said)).status_code == 202
-        async with asyncio.timeout(WAIT_MAX_S):
-            while (told := (await client.get(asked["status_url"])).json())["status"] != "COMPLETED":
-                await asyncio.sleep(0.05)
-        assert told["provider"] == "replicate"
-
-
 class Listener:
     """A caller's server that hears webhooks."""
 

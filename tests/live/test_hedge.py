@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.live.test_fallback import CHAT, account_of, endpoint, leave, post
-from tests.support.node import MODEL, Node, chat, frames, running_node
+from tests.support.node import BUDGET, MODEL, Node, chat, frames, running_node
 from tests.support.raw_provider import (
     COMPLETION,
     USAGE,
@@ -81,6 +81,7 @@ def config(raw: RawProvider) -> str:
         f'[[price]]\nprovider = "good"\nmodel = "{MODEL}"\n'
         'rates = { input = "0.15", output = "0.60" }\n'
         '[[key]]\nname = "ci"\nkey_env = "CI_KEY"\nuser = "ana"\nscopes = ["call", "read"]\n'
+        f"{BUDGET.format(limit='1000')}"
     )
 
 
@@ -153,6 +154,12 @@ async def test_the_second_answers_for_a_slow_first_whose_cost_stands_on_its_atte
     assert lost.rated.cost_nanousd
     assert account.cost_nanousd == lost.rated.cost_nanousd + (won.rated.cost_nanousd or 0)
     assert "unknown_outcome" in account.flags
+
+
+async def test_a_hedged_call_holds_what_two_candidates_can_cost(node: Node) -> None:
+    (hedged,) = (await evidence_of(node, await post(node, "hedged"))).opened.holds
+    (single,) = (await evidence_of(node, await post(node, "probed"))).opened.holds
+    assert hedged.amount_nanousd == 2 * single.amount_nanousd > 0
 
 
 async def test_both_attempts_are_journaled_before_their_bytes_leave(

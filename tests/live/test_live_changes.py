@@ -132,6 +132,40 @@ async def test_a_route_and_an_endpoint_lead_where_they_were_last_told_to(
     assert await changing.providers(LABEL) == {"p1"}
 
 
+async def test_endpoints_are_reordered_and_switched_off_for_a_category(
+    changing: Changing,
+) -> None:
+    """Of what names no provider: the category's endpoints, each with its default model."""
+    for name, provider, priority in (("one", "p1", 1), ("two", "p2", 2)):
+        made = await changing.admin.post(
+            "/endpoints",
+            json={
+                "name": name,
+                "provider": provider,
+                "dialect": "openai",
+                "base_url": f"{changing.provider_url}/v1",
+                "api_key": f"secret-{name}",
+                "priority": priority,
+                "default_models": {"text": MODEL},
+            },
+        )
+        assert made.status_code == 201, made.text
+    await asyncio.sleep(WITHIN_S)
+    assert await changing.providers("text") == {"p1"}
+
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"priority": 3}, "p2"),
+        ({"priority": {"text": 1}}, "p1"),
+        ({"enabled": {"text": False}}, "p2"),
+        ({"enabled": {"text": True}}, "p1"),
+    )
+    for wanted, served in changes:
+        changed = await changing.admin.patch("/endpoints/one", json=wanted)
+        assert changed.status_code == 200, changed.text
+        await asyncio.sleep(WITHIN_S)
+        assert await changing.providers("text") == {served}, wanted
+
+
 async def test_a_new_price_is_what_workers_and_office_charge(
     changing: Changing, tmp_path: Path
 ) -> None:

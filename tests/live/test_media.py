@@ -32,6 +32,7 @@ ROUTES = (
     ("gemini-2.5-flash-image", "image", "google"),
     ("imagen-4.0-fast-generate-001", "image", "google"),
     ("tts-1", "audio", "openai"),
+    ("gpt-4o-mini-tts", "audio", "openai"),
     ("whisper-1", "audio", "openai"),
     ("eleven_multilingual_v2", "audio", "elevenlabs"),
     ("eleven_flash_v2_5", "audio", "elevenlabs"),
@@ -226,6 +227,33 @@ async def test_a_transcript_is_billed_by_the_length_of_its_sound(
     assert 36_710 <= account.usage.counts["audio_ms"] <= 37_000
     expected = Decimal(usd) if usd else to_usd(round(Decimal("0.22") / 3600 * 36_710 * 10**6))
     assert cost_usd(account) == expected
+
+
+async def test_a_stream_of_a_transcript_that_comes_at_once_is_served_as_one(node: Node) -> None:
+    """whisper-1 does not heed `stream`: the SDK gets the events all the same."""
+    async with sdk(node) as client:
+        stream = await client.audio.transcriptions.create(
+            model="whisper-1", file=("a.wav", wav(2500), "audio/wav"), stream=True
+        )
+        heard = [event async for event in stream]
+    assert [event.type for event in heard] == ["transcript.text.delta", "transcript.text.done"]
+    assert heard[0].delta == heard[1].text
+    account = conclude((await node.ended(1))[-1], Conclusions(seed_book(), EstimateRules()))
+    assert account.usage.counts["audio_ms"] == 3000
+    assert account.usage.source.value == "reported"
+    assert cost_usd(account) == Decimal("0.0003")
+
+
+async def test_speech_that_is_billed_by_tokens_which_no_answer_counts_is_estimated(
+    node: Node,
+) -> None:
+    """A minute's worth of characters: 0.015 USD of sound as OpenAI says, and the text."""
+    body = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "a" * 900}
+    account = await accounted(node, await post(node, "/v1/audio/speech", json=body))
+    assert account.usage.source.value == "estimated"
+    assert {"estimated", "speech_estimated"} <= set(account.flags)
+    assert account.usage.counts["audio_output"] == 1250
+    assert cost_usd(account) == Decimal("0.015") + 225 * Decimal("0.0000006")
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,6 @@ async def statuses_with(node: ServedNode, headers: dict[str, str]) -> list[int]:
     ("config", "words"),
     [
         ("[[budgets]]\nname = 1", "budgets"),
-        ('[[route]]\nmodel = "x"\ncategory = "video"', "not built"),
         (f'[[route]]\nmodel = "{MODEL}"\ncategory = "text"\ncandidate = 1', "candidate"),
     ],
 )

@@ -5,12 +5,16 @@ PostgreSQL alone: on SQLite a writing unit is alone.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.databases import PostgresDatabases
+from tests.support.drained import rows
 from tests.support.ledger import KeptInDatabase
+from tests.support.recorded import NOON_US, CallSpec, a_close, a_closer, ended_calls, record
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.limits import Need
@@ -18,7 +22,9 @@ from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.agreed import AgreedLeases
 from tollbridge.ledger.allot import MoneyAsk, Shortage, Turn
 from tollbridge.processes.drain_ledger import DrainLedger
-from tollbridge.storage.unit import Database
+from tollbridge.recording.rebuild import rebuild_rollups
+from tollbridge.recording.tables import rollups_by_call
+from tollbridge.storage.unit import Database, Unit
 
 CLOCK = SystemClock()
 BUDGETS = ("a", "b", "c", "d")
@@ -148,3 +154,37 @@ async def test_drains_and_grants_that_hammer_the_same_budgets_never_wait_in_a_ci
     await asyncio.wait_for(asyncio.gather(*nodes), 60)
     assert await deadlocks(database) == 0
     assert await kept.books() == []
+
+
+async def test_calls_that_are_closed_one_by_one_wait_for_no_one_in_a_circle(
+    database: Database,
+) -> None:
+    """They come in an order of their own; another node takes the same sums in that of the keys."""
+    await record(database, [CallSpec(user=user) for user in ("ada", "bob")])
+    sql = (
+        "SELECT d.user_name, r.dimension_id FROM rollups_by_call AS r "
+        "JOIN dimensions AS d ON d.dimension_id = r.dimension_id ORDER BY r.dimension_id"
+    )
+    (first, low), (last, high) = await rows(database, sql)
+    closer = a_closer(database, await a_close(database))
+    calls = ended_calls([CallSpec(user=user) for user in (last, first)])
+
+    async def close() -> int:
+        async with database.write() as unit:
+            books, culprits = await closer.one_by_one(unit, calls, NOON_US)
+        assert culprits == []
+        return len(books.added)
+
+    async def take(unit: Unit, dimension_id: int) -> None:
+        sums = select(rollups_by_call).where(rollups_by_call.c.dimension_id == dimension_id)
+        await unit.connection.execute(sums.with_for_update())
+
+    async with database.write() as unit:
+        await take(unit, low)
+        closing = asyncio.create_task(close())
+        await until_someone_waits(database)
+        await take(unit, high)
+    assert await asyncio.wait_for(closing, WAIT_S) == 2
+    assert await deadlocks(database) == 0
+    async with database.read() as unit:
+        assert await rebuild_rollups(unit, UTC) == []

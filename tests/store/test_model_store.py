@@ -322,6 +322,27 @@ async def test_an_earlier_state_comes_back_with_its_prices_as_a_change_of_its_ow
     assert actions == ["restored", "edited", "edited", "created"]
 
 
+async def test_what_a_sync_brought_comes_back_with_the_prices_of_that_moment(
+    database: Database,
+) -> None:
+    """A sync keeps no prices in its history; they are found by its instant."""
+    prices = [FilePrice("anthropic", "claude-x", {"input": "3", "output": "15"})]
+    found = [
+        Model(model_name="claude-x", display_name="X", model_type="text", provider="anthropic")
+    ]
+    async with database.write() as unit:
+        await apply_file_prices(unit, prices, NOW_US)
+        await store.add_synced(unit, found, actor="sync", now_us=NOW_US)
+    (first,) = await history(database, "claude-x")
+    await edit(database, "claude-x", 1, NOW_US + 1, input_cost_per_1m="9", is_active=True)
+    async with database.write() as unit:
+        restored = await store.restore_model(
+            unit, "claude-x", first.change_id, 2, actor="eve", now_us=NOW_US + 2
+        )
+    assert (restored.is_active, restored.input_cost_per_1m) == (False, Decimal(3))
+    assert restored.output_cost_per_1m == Decimal(15)
+
+
 async def test_a_restored_default_replaces_the_one_of_now(database: Database) -> None:
     first = (await history(database, "gpt-4o-mini"))[0]
     async with database.write() as unit:

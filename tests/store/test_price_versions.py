@@ -211,6 +211,29 @@ async def test_an_accepted_proposal_holds_over_lower_ranks_and_a_rejected_one_ne
     assert await statuses(database) == {"1": "active", "2": "active", "3": "rejected"}
 
 
+async def test_an_accepted_proposal_holds_for_its_time_over_lists_of_a_higher_rank(
+    database: Database,
+) -> None:
+    """Somebody has decided: that it came from a lower list cannot leave the other in force."""
+    await record(database, stated("2"))
+    later = stated("3", valid_from_us=LATER_US, valid_to_us=LATER_US + HOUR_US)
+    await record(database, later, source=Source.SEED, disputes=True)
+    await change(database, "3", Status.ACTIVE)
+    rates = await rates_at(database, LATER_US - 1, LATER_US, LATER_US + HOUR_US)
+    assert [one["input"] for one in rates] == ["2", "3", "2"]
+    again = await record(database, stated("2"), now_us=LATER_US, disputes=True)
+    assert again == Recorded(added=0, unchanged=1, proposed=0)
+
+
+async def test_an_accepted_proposal_leaves_the_file_its_word(database: Database) -> None:
+    await record(database, stated("2"))
+    async with database.write() as unit:
+        await store.apply_file_prices(unit, [FilePrice("p", "m", {"input": "7"})], NOW_US)
+    await record(database, stated("3"), source=Source.SEED, disputes=True)
+    await change(database, "3", Status.ACTIVE)
+    assert (await rates_at(database, LATER_US))[0]["input"] == "7"
+
+
 async def test_a_withdrawn_price_leaves_a_gap_that_no_lower_source_fills(
     database: Database,
 ) -> None:

@@ -23,6 +23,7 @@ from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import ConflictError
 from tollbridge.insight.log_queries import read_log
 from tollbridge.insight.queries import find_call
+from tollbridge.insight.resource_queries import list_budgets
 from tollbridge.insight.usage import CallFilter
 from tollbridge.ledger.postings import budget_account
 from tollbridge.recording import adjustment_store as store
@@ -148,6 +149,16 @@ async def test_budgets_pay_the_difference_in_the_period_that_is_open_now(
     posted = dict(await rows(database, "SELECT account, amount_nanousd FROM postings"))
     assert posted[budget_account(HELD_BUDGET, start_us)] == difference
     assert await disagreements(database) == []
+
+
+async def test_a_budget_s_list_says_how_much_of_it_is_corrections(database: Database) -> None:
+    await add_budget(database, limit_nanousd=10**12)
+    await put(database, [CallSpec(hold_nanousd=1_000_000)])
+    await run(database, dearer(1000))
+    await run(database, dearer(2000), a_run(version=2))
+    async with database.read() as unit:
+        (now,) = await list_budgets(unit, UTC, None, "", 10)
+    assert now.corrected_nanousd == now.state.spent_nanousd == TOKENS * 2000 - COST_NANOUSD
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
-from tollbridge.core.call import Category, OnCallerLeft
+from tollbridge.core.call import Bucket, Category, OnCallerLeft, OnContentFiltered
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import ConfigurationError, ConflictError, NotFoundError
 from tollbridge.core.plan import Endpoint
@@ -281,3 +282,13 @@ async def test_a_route_that_comes_to_keep_content_has_changed(database: Database
     assert (await load(database)).routes[0].keep_content
     assert await version(database) > before
     assert (await apply(database, [declared("a")], [kept])).changed == ()
+
+
+async def test_a_routes_policies_are_kept_and_loaded(database: Database) -> None:
+    told = msgspec.structs.replace(
+        route("m", "a"), bucket=Bucket.VIDEO, on_content_filtered=OnContentFiltered.FALLBACK
+    )
+    await apply(database, [declared("a")], [told])
+    assert (await load(database)).routes == [told]
+    assert (await apply(database, [declared("a")], [told])).changed == ()
+    assert (await apply(database, [declared("a")], [route("m", "a")])).changed == ("m (text)",)

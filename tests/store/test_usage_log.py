@@ -11,10 +11,10 @@ from tests.support.rerated import a_run, dearer, put, tools
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.provider_names import ProviderNames
-from tollbridge.insight.filter_queries import require_provider
+from tollbridge.insight.filter_queries import Matching, require_provider
 from tollbridge.insight.log_queries import FROM_START, cost_parts, count_log, read_log
 from tollbridge.insight.queries import find_call
-from tollbridge.insight.scan_queries import ScanBounds
+from tollbridge.insight.scan_queries import ScanBounds, branches_of
 from tollbridge.insight.usage import CallFilter, LogPage, LogStart
 from tollbridge.providers.names import load_names
 from tollbridge.recording.adjust import begin, rerate
@@ -192,6 +192,36 @@ async def test_fallback_is_a_call_for_which_more_than_one_was_tried(
     made = await record(database, [CallSpec(), CallSpec(fails_first=True)])
     page = await read(database, CallFilter(fallback=fallback))
     assert [row.call_id for row in page.rows] == [made[fallback]]
+
+
+async def test_fallbacks_are_found_page_by_page_of_any_age_and_with_other_conditions(
+    database: Database,
+) -> None:
+    specs = [
+        CallSpec(at_us=NOON_US + day * UTC_DAY_US, fails_first=day % 3 == 0, user=user)
+        for day, user in enumerate(["ada", "bob"] * 12)
+    ]
+    made = await record(database, specs)
+    await archive(database, call_details.c.accounted_at_us < NOON_US + 10 * UTC_DAY_US)
+    fell_back = made[::3]
+    assert await read_all(database, CallFilter(fallback=True)) == fell_back[::-1]
+    assert await read_all(database, CallFilter(fallback=True, user="bob")) == fell_back[1::2][::-1]
+    assert await read_all(database, CallFilter(fallback=True, status="FAILED")) == []
+    assert await count(database, CallFilter(fallback=True), ScanBounds()) == (8, True)
+
+
+async def test_that_there_is_no_fallback_is_told_by_an_index(database: Database) -> None:
+    """However many other calls there are: nothing else is looked through."""
+    await record(database, [CallSpec()])
+    for branch in branches_of(Matching(CallFilter(fallback=True))):
+        query = branch.calls((NOON_US, NOON_US + 1), branch.columns.call_id)
+        sql = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))
+        async with database.write() as unit:
+            if database.dialect == "postgresql":
+                await unit.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            explain = "EXPLAIN " if database.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
+            plan = (await unit.connection.exec_driver_sql(explain + sql)).all()
+        assert any(f"ix_{branch.columns.call_id.table.name}_fallbacks" in str(row) for row in plan)
 
 
 async def test_what_was_priced_since_is_not_unpriced_any_more(database: Database) -> None:

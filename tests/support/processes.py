@@ -179,9 +179,17 @@ async def served_node(
 
 
 async def load(
-    node: ServedNode, *, callers: int, until: asyncio.Event, stream_every: int = 3
+    node: ServedNode,
+    *,
+    callers: int,
+    until: asyncio.Event,
+    stream_every: int = 3,
+    pause_s: float = 0.0,
 ) -> dict[str, int]:
-    """Call as fast as possible until told to stop; return how often each thing happened."""
+    """Call as fast as possible, but for a pause of each caller, until told to stop.
+
+    Returns how often each thing happened.
+    """
     seen: dict[str, int] = {}
     number = 0
 
@@ -203,6 +211,7 @@ async def load(
                 what = type(error).__name__
                 await asyncio.sleep(0.01)
             seen[what] = seen.get(what, 0) + 1
+            await asyncio.sleep(pause_s)
 
     limits = httpx.Limits(max_connections=callers, max_keepalive_connections=callers)
     headers = {"authorization": f"Bearer {KEY}"}

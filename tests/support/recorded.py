@@ -6,7 +6,9 @@ from datetime import UTC
 import msgspec
 
 from tests.support.evidence import a_closed, an_attempt, an_opened, begun
+from tollbridge import pipeline
 from tollbridge.conclude import Conclusions, conclude
+from tollbridge.core.account import CallAccount
 from tollbridge.core.call import AttemptOutcome, Bucket, Caller, Ending, ErrorClass, Hold, new_id
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Opened
@@ -14,6 +16,8 @@ from tollbridge.core.settlement import Settlement
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating import store as rating_store
 from tollbridge.rating.book import PriceBook
+from tollbridge.recording.calls import EndedCall
+from tollbridge.recording.closing import Close, Closer
 from tollbridge.recording.details import Source
 from tollbridge.recording.record import Shelf, UnitBooks
 from tollbridge.recording.rollups import Days
@@ -105,6 +109,31 @@ def ended_call(spec: CallSpec) -> CallEvidence:
     return CallEvidence(opened, closed)
 
 
+def ended_calls(specs: Sequence[CallSpec]) -> list[EndedCall]:
+    """Return ended calls as the drain hands them to a closer."""
+    evidence = [ended_call(spec) for spec in specs]
+    return [EndedCall(one, _source(one)) for one in evidence]
+
+
+async def a_close(database: Database) -> Close:
+    """Return how calls are closed, by the seed's prices."""
+    async with database.write() as unit:
+        await rating_store.seed(unit, NOON_US)
+        book = PriceBook(await rating_store.load_part(unit))
+    conclusions = Conclusions(book, EstimateRules())
+
+    async def close(batch: Sequence[CallEvidence], books: UnitBooks) -> Sequence[CallAccount]:
+        return await pipeline.close(batch, books, conclusions)
+
+    return close
+
+
+def a_closer(database: Database, close: Close) -> Closer:
+    """Return a closer whose ledger keeps nothing."""
+    shelf = Shelf(RecordingStore(database.dialect), Days(UTC), 1000)
+    return Closer(shelf, close, NoLedger())
+
+
 async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
     """Put calls into the books; return their ids in the same order."""
     evidence = [ended_call(spec) for spec in specs]
@@ -113,14 +142,15 @@ async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
         book = PriceBook(await rating_store.load_part(unit))
         conclusions = Conclusions(book, EstimateRules())
         accounts = [conclude(one, conclusions) for one in evidence]
-        sources = {
-            one.opened.call_id: Source("node-1", "worker-1", "segment", 0, raw_of(one))
-            for one in evidence
-        }
+        sources = {one.opened.call_id: _source(one) for one in evidence}
         shelf = Shelf(RecordingStore(unit.dialect), Days(UTC), 1000)
         books = UnitBooks(unit, shelf, NoLedger(), sources, NOON_US)
         await books.settle(await books.record(accounts))
     return [one.opened.call_id for one in evidence]
+
+
+def _source(evidence: CallEvidence) -> Source:
+    return Source("node-1", "worker-1", "segment", 0, raw_of(evidence))
 
 
 def _attempts(spec: CallSpec) -> list[AttemptEvidence]:

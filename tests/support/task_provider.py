@@ -5,12 +5,15 @@ every submit, and outlives whatever is killed around it.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 FILM = b"a film, frame by frame"
+HOOK_KEY = b"a key that signs call-backs, 32 b"
+HOOK_SECRET = f"whsec_{base64.b64encode(HOOK_KEY).decode()}"
 End = Literal["succeeded", "failed", "canceled", "never"]
 
 
@@ -41,6 +44,10 @@ class TaskProvider:
         self.swallows: set[str] = set()
         """Surfaces that take a submit in and hang up without a word."""
         self.seen_keys: set[str] = set()
+        self.keys_of: dict[str, list[str]] = {}
+        """Task → the credentials of its submit and of each look at it, in order."""
+        self.refused_keys: dict[str, int] = {}
+        """Credentials → the status with which their submits are refused."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -54,15 +61,19 @@ class TaskProvider:
                     for name, _, value in (one.partition(":") for one in lines)
                 }
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.seen_keys.add(headers.get("authorization", ""))
-                if not await self._answer(writer, method, target, body):
+                key = headers.get("authorization", "")
+                self.seen_keys.add(key)
+                if not await self._answer(writer, method, target, body, key):
                     break
         writer.close()
 
     async def _answer(
-        self, writer: asyncio.StreamWriter, method: str, target: str, body: bytes
+        self, writer: asyncio.StreamWriter, method: str, target: str, body: bytes, key: str
     ) -> bool:
         _, surface, *rest = target.split("?", maxsplit=1)[0].split("/")
+        if rest[-1] == "secret":
+            _send(writer, 200, {"key": HOOK_SECRET})
+            return True
         if surface == "film":
             _send(writer, 200, FILM, "video/mp4")
             return True
@@ -72,19 +83,27 @@ class TaskProvider:
             _send(writer, 200, self._shown(task))
             return True
         if method == "POST":
-            self.submits.append(surface)
-            if surface in self.swallows:
-                return False
-            if surface in self.refuses:
-                _send(writer, self.refuses[surface], {"detail": "not now"})
-                return True
-            task = Task(f"task-{len(self.tasks)}", surface, json.loads(body))
-            self.tasks[task.name] = task
-            _send(writer, 201, self._shown(task))
-            return True
+            return self._take_in(writer, surface, body, key)
         task = self.tasks[rest[-1]]
         task.polls += 1
+        self.keys_of[task.name].append(key)
         _send(writer, 200, self._shown(task))
+        return True
+
+    def _take_in(self, writer: asyncio.StreamWriter, surface: str, body: bytes, key: str) -> bool:
+        self.submits.append(surface)
+        if surface in self.swallows:
+            return False
+        if surface in self.refuses:
+            _send(writer, self.refuses[surface], {"detail": "not now"})
+            return True
+        if key in self.refused_keys:
+            _send(writer, self.refused_keys[key], {"detail": "not with this key"})
+            return True
+        task = Task(f"task-{len(self.tasks)}", surface, json.loads(body))
+        self.keys_of[task.name] = [key]
+        self.tasks[task.name] = task
+        _send(writer, 201, self._shown(task))
         return True
 
     def _shown(self, task: Task) -> dict[str, Any]:

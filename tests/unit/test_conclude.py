@@ -1,6 +1,8 @@
+import pytest
+
 from tests.support.evidence import a_book, a_closed, an_attempt, an_opened, price_rows
 from tollbridge.conclude import Conclusions, charge_of, conclude
-from tollbridge.core.call import AttemptOutcome, Ending, Hold, Status
+from tollbridge.core.call import AttemptOutcome, Ending, Hold, Operation, Status
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.rating.book import PriceBook
@@ -42,6 +44,33 @@ def test_what_a_worker_charges_is_what_the_books_charge() -> None:
     call = evidence(1_000_000)
     assert charge_of(call, CONCLUSIONS) == conclude(call, CONCLUSIONS).charge_nanousd
     assert charge_of(call, CONCLUSIONS) == CHARGE_NANOUSD
+
+
+@pytest.mark.parametrize(
+    ("rates", "counts", "flagged"),
+    [
+        ({"character": "15"}, {"character": 900}, False),
+        ({"audio_ms": "0.00025"}, {"character": 900, "audio_ms": 60_000}, True),
+        (
+            {"input": "0.6", "audio_output": "12", "output": "12"},
+            {"character": 900, "input": 225, "output": 1250, "audio_output": 1250},
+            True,
+        ),
+        ({"image": "1"}, {"character": 900}, False),
+    ],
+)
+def test_speech_is_billed_by_its_characters_or_by_what_they_take_of_what_has_a_price(
+    rates: dict[str, str], counts: dict[str, int], *, flagged: bool
+) -> None:
+    attempt = an_attempt(model="tts", counts={"character": 900})
+    call = CallEvidence(an_opened(operation=Operation.AUDIO_SPEECH), a_closed(attempts=(attempt,)))
+    conclusions = Conclusions(a_book("openai", "tts", rates), EstimateRules())
+    account = conclude(call, conclusions)
+    assert account.usage.counts == counts
+    assert ("speech_estimated" in account.flags) is flagged
+    assert ("estimated" in account.flags) is flagged
+    assert (account.cost_nanousd is None) is ("image" in rates)
+    assert charge_of(call, conclusions) == account.charge_nanousd
 
 
 def test_only_a_call_that_came_whole_to_its_caller_is_completed() -> None:

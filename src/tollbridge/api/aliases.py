@@ -88,6 +88,7 @@ router = APIRouter(
 )
 
 
+@router.get("", dependencies=[SIGNED_IN], include_in_schema=False)
 @router.get("/", dependencies=[SIGNED_IN])
 async def list_models(
     control: ControlOf,
@@ -110,6 +111,7 @@ async def list_models(
     )
 
 
+@router.get("/{model_name:path}", dependencies=[SIGNED_IN], include_in_schema=False)
 @router.get("/{model_name:path}/", dependencies=[SIGNED_IN])
 async def show_model(model_name: str, control: ControlOf) -> ModelEnvelope:
     """Show one active model; its name may have slashes."""

@@ -19,6 +19,7 @@ from tollbridge.journey import Inbound
 from tollbridge.providers.dialects.responses import TARGET
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.passage import HeaderLines, Reply
+from tollbridge.providers.pins import at_place
 from tollbridge.providers.request import Request
 from tollbridge.providers.tasks import Reaction
 from tollbridge.providers.wire import JSON, Outgoing, UntranslatableError, Wire
@@ -49,15 +50,16 @@ class Beside:
         """
         key = self._gateway.authenticate(inbound)
         sign = self._gateway.sign_for(key)
-        name, provider_id = sign.unpin(given_id)
+        place, provider_id = sign.unpin(given_id)
+        name, provider_key = at_place(place)
         endpoint = self._gateway.endpoint(name)
         if endpoint is None:
             raise NotFoundError(f"the provider of this response is not asked any more: {name}")
         target = f"{TARGET}/{provider_id}"
         if query:
             target += f"?{query.decode('latin-1')}"
-        reaction = await self._ask(endpoint, Outgoing(target, method=method))
-        as_known, as_given = sign.swap(provider_id, name)
+        reaction = await self._ask(endpoint, Outgoing(target, method=method), provider_key)
+        as_known, as_given = sign.swap(provider_id, place)
         body = reaction.body.replace(as_known, as_given)
         headers = b"content-type: %b\r\n" % reaction.headers.get(b"content-type", JSON)
         await reply.whole(_told(reaction.status), headers, body)
@@ -99,11 +101,13 @@ class Beside:
                 return reaction.body
         return None
 
-    async def _ask(self, endpoint: Endpoint, outgoing: Outgoing) -> Reaction:
+    async def _ask(
+        self, endpoint: Endpoint, outgoing: Outgoing, key: str | None = None
+    ) -> Reaction:
         call_id = new_id(self._clock.now_us())
         deadline_s = self._clock.monotonic_s() + PATIENCE_S
         try:
-            return await self._gateway.ask(endpoint, outgoing, call_id, deadline_s)
+            return await self._gateway.ask(endpoint, outgoing, call_id, deadline_s, key)
         except (TransportError, ValueError) as error:
             raise UpstreamError(f"{endpoint.name} could not be asked") from error
 

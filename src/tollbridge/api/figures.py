@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollbridge.jobs.job import JobFigures
 from tollbridge.providers.keys import KeyReport
 from tollbridge.routing.health import BreakerReport
 
@@ -53,6 +54,13 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     unreadable_lines: int = 0
     faults: int = 0
     """Errors of ours in the office since its start."""
+    office: WorkerFigures | None = None
+    """What the office itself thinks of endpoints and keys, by the jobs that it drives."""
+    jobs: JobFigures = JobFigures()
+
+    def seen(self) -> tuple[WorkerFigures, ...]:
+        """Return all who have an opinion of endpoints: the workers, and the office."""
+        return self.workers if self.office is None else (*self.workers, self.office)
 
     def problems(self) -> list[str]:
         """Return what is not as it should be, in words."""
@@ -65,4 +73,6 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
             found.append("the spool's disk has no room; new calls are refused")
         if self.drain_lag_s > DRAIN_LAG_S_MAX:
             found.append(f"the drain is {self.drain_lag_s:.0f} s behind")
+        if self.jobs.stuck:
+            found.append(f"{self.jobs.stuck} of {self.jobs.under_way} jobs are stuck")
         return found

@@ -4,10 +4,8 @@ The workers' half of `POST /api/v1/generate`: text, pictures and speech are carr
 films, and whatever is asked for as a job, are the office's (`api/control/generate.py`).
 """
 
-import base64
-from collections.abc import Awaitable, Mapping
-from types import MappingProxyType
-from typing import Any, Literal, cast
+from collections.abc import Awaitable
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,23 +18,15 @@ from tollbridge.core.clock import Clock
 from tollbridge.core.errors import InvalidRequestError, TollbridgeError, UpstreamError
 from tollbridge.gateway import Gateway
 from tollbridge.pipeline import serve
-from tollbridge.providers.dialects.media.kinds import image_kind
+from tollbridge.providers.dialects.generated import OPERATIONS, VOICE, fields_of, result_of
 from tollbridge.providers.passage import HeaderLines, Reply, WrappedReply
 from tollbridge.providers.wire import JSON
 
 PATH = "/api/v1/generate"
-VOICE = "alloy"
 PROMPT_CHARACTERS_MAX = 1_000_000
 GATHERED_BYTES_MAX = 64 * 1024 * 1024
 JSON_HEADERS: HeaderLines = b"content-type: application/json\r\n"
 _PROVIDER = b"x-tollbridge-provider: "
-_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
-    {
-        "TEXT": Operation.CHAT_COMPLETION,
-        "IMAGE": Operation.IMAGE_GENERATION,
-        "AUDIO": Operation.AUDIO_SPEECH,
-    }
-)
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,16 +87,17 @@ class Generate:
             wanted = msgspec.json.decode(body, type=Ask)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequestError(f"this cannot be understood: {error}") from error
-        operation = _OPERATIONS.get(wanted.category)
-        if operation is None or wanted.mode == "job":
+        operation = OPERATIONS[wanted.category]
+        if operation is Operation.VIDEO_GENERATION or wanted.mode == "job":
             await self._elsewhere.pass_on(exchange, b"POST", body)
             return
         if not wanted.prompt or len(wanted.prompt) > PROMPT_CHARACTERS_MAX:
             raise InvalidRequestError(
                 f"prompt: 1 to {PROMPT_CHARACTERS_MAX} characters", details={"param": "prompt"}
             )
-        reply.category = wanted.category
-        await serve(_Told(inbound, operation, _body_of(wanted)), reply, self._gateway)
+        reply.operation = operation
+        told = _Told(inbound, operation, _body_of(wanted, operation))
+        await serve(told, reply, self._gateway)
 
 
 class _Told:
@@ -177,11 +168,11 @@ class _Told:
 class GatheringReply(WrappedReply):
     """Gathers an answer and gives what is in it: one result, and who made it."""
 
-    __slots__ = ("_content_type", "_gathered", "_provider", "_size", "_status", "category")
+    __slots__ = ("_content_type", "_gathered", "_provider", "_size", "_status", "operation")
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply)
-        self.category = "TEXT"
+        self.operation = Operation.CHAT_COMPLETION
         self._status = 0
         self._provider = ""
         self._content_type = ""
@@ -228,7 +219,7 @@ class GatheringReply(WrappedReply):
         try:
             if self._size > GATHERED_BYTES_MAX:
                 raise UpstreamError("the answer is too large to be given in this way")
-            result = _result(self.category, self._content_type, body)
+            result = result_of(self.operation, self._content_type, body)
         except TollbridgeError as error:
             await _refuse(self._reply, self.call_id, error)
             return
@@ -249,52 +240,13 @@ async def _given(body: bytes) -> bytes:
     return body
 
 
-def _body_of(wanted: Ask) -> bytes:
+def _body_of(wanted: Ask, operation: Operation) -> bytes:
     """Return the request in the openai wire format."""
-    body: dict[str, Any] = {**wanted.options, "model": wanted.model or wanted.category.lower()}
-    for name in ("stream", "n"):
-        if body.get(name) not in {None, False, 1}:
-            raise InvalidRequestError(
-                f"options.{name}: one result is given, and all of it at once",
-                details={"param": f"options.{name}"},
-            )
-    if wanted.category == "TEXT":
-        before = body.get("messages", [])
-        messages = cast("list[Any]", before) if isinstance(before, list) else []
-        body["messages"] = [*messages, {"role": "user", "content": wanted.prompt}]
-    elif wanted.category == "AUDIO":
-        body["input"] = wanted.prompt
-        body.setdefault("voice", VOICE)
-    else:
-        body["prompt"] = wanted.prompt
-    return _encode(body)
-
-
-def _result(category: str, content_type: str, body: bytes) -> dict[str, str]:
-    """Return what an answer in the openai wire format has made. Raises UpstreamError."""
-    if category == "AUDIO" and not content_type.startswith("application/json"):
-        kind = content_type.partition(";")[0].strip() or "audio/mpeg"
-        return {"audioUrl": _data_url(kind, body)}
-    try:
-        found: Any = msgspec.json.decode(body)
-        if category == "TEXT":
-            text = found["choices"][0]["message"]["content"]
-            if isinstance(text, str):
-                return {"text": text}
-        else:
-            first = cast("dict[str, Any]", found["data"][0])
-            address = first.get("url")
-            if isinstance(address, str):
-                return {"imageUrl": address}
-            picture = base64.b64decode(first["b64_json"])
-            return {"imageUrl": _data_url(f"image/{image_kind(picture) or 'png'}", picture)}
-    except (msgspec.MsgspecError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise UpstreamError("the provider's answer holds no result") from error
-    raise UpstreamError("the provider's answer holds no text")
-
-
-def _data_url(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    model = wanted.model or wanted.category.lower()
+    fields = fields_of(operation, wanted.prompt, model, wanted.options)
+    if operation is Operation.AUDIO_SPEECH:
+        fields.setdefault("voice", VOICE)
+    return _encode(fields)
 
 
 def _with_call(headers: HeaderLines, call_id: str | None) -> HeaderLines:

@@ -12,7 +12,10 @@ from tollbridge.cli.books import NOT_IN_ORDER, check_books
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.output import note, print_json, print_table
 from tollbridge.configuration.read import read_file
+from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.jobs.job import LATE_S
+from tollbridge.jobs.store import load_figures
 from tollbridge.processes.environment import environment
 from tollbridge.processes.places import Places
 from tollbridge.processes.secrets import load_secrets
@@ -83,6 +86,7 @@ async def _look(settings: Settings) -> list[Finding]:
         async with opened(settings) as database:
             found.append(Finding("database", in_order=True, says=f"{database.dialect}, opens"))
             found.append(await _records(database))
+            found.append(await _jobs(database))
             if found[1].in_order:
                 found.append(await _endpoints(settings, places, database))
     except ConfigurationError as error:
@@ -141,6 +145,17 @@ async def _records(database: Database) -> Finding:
     if quarantined:
         says += "; to try again: tollbridge replay"
     return Finding("spool", in_order=not quarantined, says=says)
+
+
+async def _jobs(database: Database) -> Finding:
+    async with database.read() as unit:
+        found = await load_figures(unit, SystemClock().now_us(), round(LATE_S * SECOND_US))
+    says = f"{found.under_way} under way"
+    if found.under_way:
+        says += f", the oldest for {found.oldest_s:.0f} s; {found.stuck} past their time"
+    if found.stuck:
+        says += "; to see them: tollbridge jobs list --unfinished"
+    return Finding("jobs", in_order=not found.stuck, says=says)
 
 
 async def _endpoints(settings: Settings, places: Places, database: Database) -> Finding:

@@ -1,6 +1,7 @@
 """How does one get, see and revoke API keys?"""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from tollbridge.access import store
 from tollbridge.access.keys import KeyRow, KeyTerms, Minted, Scope
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
+from tollbridge.cli.price_options import read_pairs
 from tollbridge.core.clock import SystemClock, to_text, to_us
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.processes.places import Places
@@ -22,7 +24,7 @@ commands = typer.Typer(help="API keys.", no_args_is_help=True)
 PAGE_ROWS = 1000
 
 Name = Annotated[str, typer.Argument(help="The key's name.", show_default=False)]
-Count = Annotated[int | None, typer.Option(min=1, show_default="unlimited")]
+LIMITS = ("calls_per_minute", "concurrent_calls")
 
 
 @commands.command()
@@ -41,8 +43,16 @@ def create(
         str | None,
         typer.Option(help="An instant such as 2027-01-01T00:00:00Z, or 90d.", show_default="never"),
     ] = None,
-    calls_per_minute: Count = None,
-    concurrent_calls: Count = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"NAME=NUMBER, of: {', '.join(LIMITS)}. May be given again.",
+            show_default="unlimited",
+        ),
+    ] = None,
+    keep_content: Annotated[
+        bool, typer.Option("--keep-content", help="Keep prompts and answers of its calls.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Mint a key and print it: this is the only time that it is seen."""
@@ -52,8 +62,8 @@ def create(
         project=project,
         scopes=tuple(one.value for one in scope or [Scope.CALL]),
         expires_at_us=None if expires is None else expiry_us(expires, SystemClock().now_us()),
-        calls_per_minute=calls_per_minute,
-        concurrent_calls=concurrent_calls,
+        keep_content=keep_content,
+        **read_limits(limit),
     )
     minted = asyncio.run(_create(load_settings(data_dir=data_dir), terms))
     note(f"key {minted.row.terms.name} (id {minted.row.key_id}); it is shown this once:")
@@ -92,6 +102,20 @@ def keep_content(
     row = asyncio.run(_keep_content(load_settings(data_dir=data_dir), name, keep=not off))
     does = "are kept" if row.terms.keep_content else "are not kept"
     print_line(f"prompts and answers of key {row.terms.name} {does}")
+
+
+def read_limits(given: Iterable[str] | None) -> dict[str, int]:
+    """Return what `--limit` names, as fields of the key's terms. Raises InvalidRequestError."""
+    limits: dict[str, int] = {}
+    for name, text in read_pairs("--limit", given).items():
+        if name not in LIMITS:
+            raise InvalidRequestError(
+                f"--limit: there is no {name[:50]!r}; there are: {', '.join(LIMITS)}"
+            )
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+            raise InvalidRequestError(f"--limit {name} is a whole number from 1 on")
+        limits[name] = int(text)
+    return limits
 
 
 def expiry_us(text: str, now_us: int) -> int:

@@ -1,7 +1,6 @@
 """Which models are there, and how does one change them from a terminal?"""
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
 from tollbridge.cli.model_fields import read_fields
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
+from tollbridge.cli.who import actor_here
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.models import ModelType
@@ -131,7 +131,7 @@ def create(
     }
 
     async def work(unit: Unit) -> Model:
-        return await store.create_model(unit, given, actor=_actor(), now_us=_now_us())
+        return await store.create_model(unit, given, actor=actor_here(), now_us=_now_us())
 
     _print(_write(data_dir, work), is_json=as_json)
 
@@ -153,7 +153,9 @@ def edit(
         edited = version
         if edited is None:
             edited = (await store.get_model(unit, name, now_us)).version
-        return await store.edit_model(unit, name, edited, changes, actor=_actor(), now_us=now_us)
+        return await store.edit_model(
+            unit, name, edited, changes, actor=actor_here(), now_us=now_us
+        )
 
     _print(_write(data_dir, work), is_json=as_json)
 
@@ -178,7 +180,7 @@ def set_default(name: Name, *, data_dir: DataDir = None) -> None:
     """Make a model the one that calls of its type take which name none."""
 
     async def work(unit: Unit) -> Model:
-        return await store.set_default(unit, name, actor=_actor(), now_us=_now_us())
+        return await store.set_default(unit, name, actor=actor_here(), now_us=_now_us())
 
     model = _write(data_dir, work)
     print_line(f"{model.model_name} is the default for {model.model_type}")
@@ -231,7 +233,9 @@ def restore(
     async def work(unit: Unit) -> Model:
         now_us = _now_us()
         version = (await store.get_model(unit, name, now_us)).version
-        return await store.restore_model(unit, name, change, version, actor=_actor(), now_us=now_us)
+        return await store.restore_model(
+            unit, name, change, version, actor=actor_here(), now_us=now_us
+        )
 
     _print(_write(data_dir, work), is_json=as_json)
 
@@ -265,14 +269,6 @@ def _now_us() -> int:
     return SystemClock().now_us()
 
 
-def _actor() -> str:
-    """Return whom the history names: whoever is signed in to this machine."""
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):
-        return "command line"
-
-
 def _write(data_dir: Path | None, work: Callable[[Unit], Awaitable[T]]) -> T:
     """Do something in one unit that is written at its end."""
 
@@ -287,7 +283,7 @@ def _write(data_dir: Path | None, work: Callable[[Unit], Awaitable[T]]) -> T:
 def _switch(data_dir: Path | None, names: list[str], *, is_active: bool) -> None:
     async def work(unit: Unit) -> list[Model]:
         return await store.switch_models(
-            unit, names, is_active=is_active, actor=_actor(), now_us=_now_us()
+            unit, names, is_active=is_active, actor=actor_here(), now_us=_now_us()
         )
 
     for model in _write(data_dir, work):

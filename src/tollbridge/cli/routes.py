@@ -10,6 +10,7 @@ import typer
 
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import print_json, print_line, print_table
+from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.models import ModelType
 from tollbridge.routing import change_store, store
@@ -69,7 +70,7 @@ def put(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make or replace a route, on all workers within a second."""
+    """Make or replace a route, on all workers within a second; `policy` says more of it."""
     candidates = [_candidate(text, place, model) for place, text in enumerate(candidate or (), 1)]
     entry = RouteEntry(
         model=model,
@@ -87,6 +88,42 @@ def put(
 
     _write(data_dir, work)
     print_line(f"route {model} ({category.value}), {order.value}: {len(candidates)} candidates")
+
+
+@commands.command()
+def policy(
+    model: Model,
+    *,
+    category: CategoryOption = ModelType.TEXT,
+    bucket: Annotated[
+        Bucket | None,
+        typer.Option(
+            help="What its calls count in.", show_default="what operation and model's author say"
+        ),
+    ] = None,
+    on_content_filtered: Annotated[
+        OnContentFiltered,
+        typer.Option(help="Whether what one candidate's filter refuses is asked of the next."),
+    ] = OnContentFiltered.FINAL,
+    data_dir: DataDir = None,
+) -> None:
+    """Say of a route what its calls count in, and what becomes of those that a filter refuses."""
+
+    async def work(unit: Unit) -> None:
+        row = await store.get_route(unit, (model, category.value))
+        entry = msgspec.structs.replace(
+            row.entry, bucket=bucket, on_content_filtered=on_content_filtered
+        )
+        await change_store.put_route(unit, entry)
+        details: dict[str, Any] = msgspec.to_builtins(entry)
+        await audit.record(unit, actor(), "routes.put", _subject(model, category), details)
+
+    _write(data_dir, work)
+    counts = "as its operation says" if bucket is None else f"in {bucket.value}"
+    print_line(
+        f"route {model} ({category.value}) counts {counts}; what a filter refuses: "
+        f"{on_content_filtered.value}"
+    )
 
 
 @commands.command()

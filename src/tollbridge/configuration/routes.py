@@ -1,11 +1,21 @@
 """What does a [[route]] declare?"""
 
 from tollbridge.configuration.table import TableReader
-from tollbridge.core.call import Category
+from tollbridge.core.call import Bucket, Category, OnContentFiltered
 from tollbridge.routing.part import CandidateEntry, Order, RouteEntry
 
-FIELDS = frozenset({"model", "category", "order", "candidates", "keep_content", "hedge_after_ms"})
-NOT_BUILT = frozenset({"bucket", "on_content_filtered"})
+FIELDS = frozenset(
+    {
+        "model",
+        "category",
+        "order",
+        "candidates",
+        "keep_content",
+        "hedge_after_ms",
+        "bucket",
+        "on_content_filtered",
+    }
+)
 CANDIDATE_FIELDS = frozenset({"endpoint", "model", "priority", "weight"})
 CATEGORIES = tuple(one.value for one in Category if one is not Category.SEARCH)
 """Search comes by intake only."""
@@ -18,10 +28,13 @@ MODEL_LENGTH_MAX = 256
 
 def read_route(table: TableReader) -> RouteEntry:
     """Return what one [[route]] declares. A candidate's priority is its place, if not given."""
-    table.only(FIELDS, NOT_BUILT)
+    table.only(FIELDS)
     model = table.text("model", length_max=MODEL_LENGTH_MAX)
     category = table.choice("category", CATEGORIES, Category.TEXT.value)
     order = table.choice("order", [one.value for one in Order], Order.PRIORITY.value)
+    filtered = table.choice(
+        "on_content_filtered", [one.value for one in OnContentFiltered], OnContentFiltered.FINAL
+    )
     candidates = table.tables("candidates")
     if len(candidates) > CANDIDATES_MAX:
         raise table.error(f"a route has at most {CANDIDATES_MAX} candidates")
@@ -35,7 +48,15 @@ def read_route(table: TableReader) -> RouteEntry:
         ),
         keep_content=table.flag("keep_content", default=False),
         hedge_after_ms=table.whole("hedge_after_ms", 1, HEDGE_AFTER_MS_MAX),
+        bucket=_bucket(table),
+        on_content_filtered=OnContentFiltered(filtered),
     )
+
+
+def _bucket(table: TableReader) -> Bucket | None:
+    if not table.has("bucket"):
+        return None
+    return Bucket(table.choice("bucket", [one.value for one in Bucket]))
 
 
 def _candidate(table: TableReader, place: int, model: str) -> CandidateEntry:

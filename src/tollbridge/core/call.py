@@ -116,6 +116,13 @@ class OnCallerLeft(StrEnum):
     CANCEL = "cancel"
 
 
+class OnContentFiltered(StrEnum):
+    """Whether what one provider's filter refuses is asked of the next."""
+
+    FINAL = "final"
+    FALLBACK = "fallback"
+
+
 CATEGORY_OF: Mapping[Operation, Category] = {
     Operation.COMPLETION: Category.TEXT,
     Operation.CHAT_COMPLETION: Category.TEXT,

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tollbridge.core.call import OnCallerLeft
+from tollbridge.core.call import Bucket, OnCallerLeft, OnContentFiltered
 
 
 class Auth(StrEnum):
@@ -90,3 +90,6 @@ class Plan(msgspec.Struct, frozen=True):
     """Whether the route wants what is asked and answered to be kept."""
     hedge_after_s: float | None = None
     """After so long without a first byte the second candidate is asked beside the first."""
+    bucket: Bucket | None = None
+    """What its calls count in; None: what their operation and the model's author say."""
+    on_content_filtered: OnContentFiltered = OnContentFiltered.FINAL

@@ -1,7 +1,7 @@
 """Which rows does a filter mean? As conditions on calls, and on what roll-ups are about."""
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, exists, or_, select
+from sqlalchemy import ColumnElement, Table, exists, literal_column, or_, select
 
 from tollbridge.access.tables import keys
 from tollbridge.core.call import Bucket
@@ -33,9 +33,16 @@ class Matching(msgspec.Struct, frozen=True):
         """The column, and its values, by which an index finds the calls; None: by time alone."""
         if self.key_ids is not None:
             return "key_id", self.key_ids
+        if self.by_fallback:
+            return None
         if self.wanted.actual_provider is not None:
             return "actual_provider_name", (self.wanted.actual_provider,)
         return None
+
+    @property
+    def by_fallback(self) -> bool:
+        """Whether the index that finds the calls has only those that fell back."""
+        return self.wanted.fallback is True and self.key_ids is None
 
     @property
     def is_summed(self) -> bool:
@@ -104,14 +111,20 @@ def conditions_of(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]
         first = int(wanted.status_class[0]) * 100
         conditions += [columns.http_status >= first, columns.http_status < first + 100]
     if wanted.fallback is not None:
-        conditions.append(
-            columns.attempt_count > 1 if wanted.fallback else columns.attempt_count < 2
-        )
+        conditions.append(fell_back(table) if wanted.fallback else columns.attempt_count < 2)
     if wanted.unpriced is not None:
         since = exists().where(adjustments.c.call_id == columns.call_id, adjustments.c.call_priced)
         unpriced = columns.unpriced & ~since
         conditions.append(unpriced if wanted.unpriced else ~unpriced)
     return conditions
+
+
+def fell_back(table: Table) -> ColumnElement[bool]:
+    """Return what holds for a call for which more than one was tried, as the index has it.
+
+    Not with a parameter: a plan for any value could not use the index.
+    """
+    return table.c.attempt_count > literal_column("1")
 
 
 def dimension_conditions(wanted: CallFilter, *, coarse: bool) -> list[ColumnElement[bool]]:

@@ -60,6 +60,8 @@ COLUMNS = (
     "usage_source",
     "cost_nanousd",
     "cost_origin",
+    "computed_nanousd",
+    "reported_nanousd",
     "unpriced_reason",
     "charge_nanousd",
     "latency_ms",

@@ -1,5 +1,6 @@
 """Which keys and budgets are there, as lists? SQL over several packages, read-only."""
 
+from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import String, func, or_, select, tuple_
 
 from tollbridge.access.keys import KeyRow, KeyTerms
 from tollbridge.access.tables import keys
+from tollbridge.ledger.adjustment_tables import budget_adjustments
 from tollbridge.ledger.budgets import BudgetRow, BudgetTerms, PeriodState
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.ledger.postings import provider_account
@@ -23,6 +25,8 @@ class BudgetNow(msgspec.Struct, frozen=True):
 
     row: BudgetRow
     state: PeriodState
+    corrected_nanousd: int = 0
+    """What corrections of calls of the past did to `spent` in this period."""
 
 
 async def list_keys(unit: Unit, user: str | None, after_name: str, limit: int) -> list[KeyRow]:
@@ -78,14 +82,29 @@ async def list_budgets(
     rows = [_budget_row(row) for row in found]
     now_us = await unit.now_us()
     bounds = {row.budget_id: period_bounds(row.terms.period, now_us, zone) for row in rows}
-    states = await _period_counters(unit, {one: start for one, (start, _) in bounds.items()})
+    start_of = {one: start for one, (start, _) in bounds.items()}
+    states = await _period_counters(unit, start_of)
+    corrected = await corrected_of(unit, start_of.items())
     return [
         BudgetNow(
             row,
             PeriodState(row.budget_id, *bounds[row.budget_id], *states.get(row.budget_id, (0, 0))),
+            corrected.get(row.budget_id, 0),
         )
         for row in rows
     ]
+
+
+async def corrected_of(unit: Unit, states: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return by budget id what corrections did to the periods given by id and start, nano-USD."""
+    columns = budget_adjustments.c
+    rows = await unit.connection.execute(
+        select(columns.budget_id, func.sum(columns.difference_nanousd).label("total"))
+        .where(tuple_(columns.budget_id, columns.period_start_us).in_(list(states)))
+        .group_by(columns.budget_id),
+    )
+    # PostgreSQL sums whole numbers to a decimal.
+    return {row.budget_id: int(row.total) for row in rows}
 
 
 async def posted_provider_costs(unit: Unit) -> dict[str, int]:

@@ -13,7 +13,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Table, func, select
 
 from tollbridge.core.clock import to_datetime, to_us
-from tollbridge.insight.filter_queries import Matching, conditions_of, dimension_conditions
+from tollbridge.insight.filter_queries import (
+    Matching,
+    conditions_of,
+    dimension_conditions,
+    fell_back,
+)
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.rollups import QUARTER_US
 from tollbridge.recording.tables import dimensions, rollups_by_call, rollups_by_call_daily
@@ -96,6 +101,8 @@ class Branch:
         self._by: list[ColumnElement[bool]] = []
         if path is not None:
             self._by.append(table.c[path[0]] == value)
+        if found.by_fallback:
+            self._by.append(fell_back(table))
         self._all = [*self._by, *conditions_of(table, found.wanted)]
 
     def calls(self, span: Span, *columns: ColumnElement[Any]) -> Any:
@@ -205,8 +212,11 @@ class Scan:
     def _has_other_conditions(self) -> bool:
         """Return whether the index alone does not tell a filter's calls."""
         wanted, path = self._found.wanted, self._found.path
-        told = path is not None and (
-            wanted.key in path[1] if path[0] == "key_id" else wanted.actual_provider is not None
+        told = self._found.by_fallback or (
+            path is not None
+            and (
+                wanted.key in path[1] if path[0] == "key_id" else wanted.actual_provider is not None
+            )
         )
         return len(conditions_of(TIERS[0].details, wanted)) > (1 if told else 0)
 

@@ -96,6 +96,10 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     usage_source: str | None
     cost_nanousd: int | None
     cost_origin: str | None
+    computed_nanousd: int | None = None
+    """What our prices give, whatever the provider says."""
+    reported_nanousd: int | None = None
+    """What the provider says it charged; None where it says nothing."""
     unpriced_reason: str | None
     charge_nanousd: int | None
     latency_ms: int | None
@@ -177,6 +181,8 @@ class Bill(msgspec.Struct, frozen=True):
     attempt: int
     components: tuple[CostComponent, ...] = ()
     rounding_usd: str = "0"
+    source: str | None = None
+    """database or seed: where the prices came from; None in rows that do not say."""
 
 
 class Adjustment(msgspec.Struct, frozen=True):

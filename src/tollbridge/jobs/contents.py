@@ -13,7 +13,7 @@ from tollbridge.core.errors import NotFoundError, UpstreamError
 from tollbridge.core.plan import Endpoint
 from tollbridge.jobs.job import Job
 from tollbridge.jobs.outside import Outside
-from tollbridge.providers.doors import credentials_of
+from tollbridge.providers.doors import credentials_of, secret_of
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.fetch import FetchFailedError
 from tollbridge.providers.origin import Origin
@@ -66,8 +66,9 @@ class Contents:
             raise NotFoundError("this job made nothing that lies anywhere")
         near = None if endpoint is None else Origin.parse(endpoint.base_url)
         credentials: tuple[tuple[bytes, bytes], ...] = ()
-        if endpoint is not None and endpoint.api_key:
-            credentials = credentials_of(endpoint, endpoint.api_key)
+        if endpoint is not None:  # it lies with the account of the key that began it
+            key = job.attempts[-1].key if job.attempts else None
+            credentials = credentials_of(endpoint, secret_of(endpoint, key))
         deadline_s = self._clock.monotonic_s() + self._timeout_s
         try:
             response = await self._outside.get(url, deadline_s, near, credentials)

@@ -6,70 +6,25 @@ the end together with the books.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Protocol
-
-import msgspec
 
 from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass, OnCallerLeft, Status
-from tollbridge.core.clock import SECOND_US, Clock
+from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import OverloadedError
 from tollbridge.core.evidence import AttemptEvidence, Closed
 from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.jobs import store
-from tollbridge.jobs.books import JobBooks
-from tollbridge.jobs.holds import JobHolds
-from tollbridge.jobs.job import Job, JobError, MadeThing, Phase
+from tollbridge.jobs.at_once import OPERATIONS as AT_ONCE
+from tollbridge.jobs.ends import STOPPED, TIMED_OUT, made_of, verdict
+from tollbridge.jobs.job import Job, MadeThing, Phase
+from tollbridge.jobs.tools import Tools
 from tollbridge.providers import tasks
+from tollbridge.providers.failed import AttemptFailedError
 from tollbridge.providers.relay import new_attempt
-from tollbridge.providers.tasks import Ask, PollError, TaskFailedError, TaskLimits
-from tollbridge.providers.verdict import FINAL, conclude
-from tollbridge.providers.wire import Given, TaskState, TaskStatus, TaskWire
-from tollbridge.storage.unit import Database
+from tollbridge.providers.tasks import PollError, TaskFailedError
+from tollbridge.providers.verdict import FINAL
+from tollbridge.providers.wire import TaskState, TaskStatus, TaskWire
 
-Reach = Callable[[str], None]
-STOPPED = "it was cancelled"
-TIMED_OUT = "it took too long"
 DATABASE_RETRY_S = 0.5
-
-
-class Breakers(Protocol):
-    """Who is told how endpoints serve."""
-
-    def succeeded(self, endpoint: str) -> None:
-        """Note that an endpoint took work in."""
-        ...
-
-    def failed(
-        self, endpoint: str, error_class: ErrorClass, retry_after_s: float | None = None
-    ) -> None:
-        """Note that an endpoint failed, and why."""
-        ...
-
-
-class DriveLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a job's tasks may take."""
-
-    attempt_timeout_s: float = 1800.0
-    attempts_max: int = 8
-    tasks: TaskLimits = TaskLimits(poll_first_s=1.0, poll_max_s=15.0)
-
-
-class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What driving a job needs."""
-
-    database: Database
-    clock: Clock
-    ask: Ask
-    wires: Mapping[str, TaskWire]
-    endpoint_of: Callable[[str], Endpoint | None]
-    """An endpoint as it is now, by name; None for one that is gone or switched off."""
-    breakers: Breakers
-    books: JobBooks
-    holds: JobHolds
-    limits: DriveLimits
-    reach: Reach
-    """A place where a test may kill the process."""
 
 
 class Driver:
@@ -103,6 +58,10 @@ class Driver:
                 else:
                     return False
 
+    def under_way(self) -> tuple[str, ...]:
+        """Return the ids of the jobs that are driven now."""
+        return tuple(self._locks)
+
     def wake(self, job_id: str) -> None:
         """Let a job look at its task now: a webhook said something, or nobody wants it any more."""
         event = self._wakes.get(job_id)
@@ -134,46 +93,54 @@ class Driver:
         )
 
     async def _attempt(self, job: Job) -> None:
-        """Ask the next candidate: journaled, then sent, then what it said is written."""
+        """Ask the next candidate, in whatever way its provider is asked."""
         tools = self._tools
         name, model, reason = job.candidates[job.candidate]
         endpoint = tools.endpoint_of(name)
-        wire = None if endpoint is None else tools.wires.get(endpoint.dialect)
-        if endpoint is None or wire is None:
-            job.candidate += 1  # it was switched off meanwhile: nothing to journal
-            await self._save(job)
+        if endpoint is None:
+            await self._skip(job)  # it was switched off meanwhile: nothing to journal
             return
         candidate = Candidate(endpoint, model, reason)
         attempt = new_attempt(len(job.attempts) + 1, candidate, tools.clock.now_us())
-        request = job.request()
+        attempt.key, _ = tools.keys.choose(endpoint)
+        tools.breakers.began(name)
+        operation = job.request().operation
+        wire = tools.wires.get(endpoint.dialect)
+        if wire is not None and operation in wire.operations():
+            await self._as_task(job, attempt, candidate, wire)
+        elif operation in AT_ONCE and tools.at_once.speaks_to(candidate):
+            await self._at_once(job, attempt, candidate)
+        else:
+            await self._skip(job)  # it speaks another wire format by now
+
+    async def _as_task(
+        self, job: Job, attempt: AttemptEvidence, candidate: Candidate, wire: TaskWire
+    ) -> None:
+        """Submit: journaled, then sent, then what it said is written."""
+        tools, endpoint, request = self._tools, candidate.endpoint, job.request()
         try:
             outgoing = tasks.compose(wire, request, candidate)
         except TaskFailedError as failure:
-            self._note_failure(attempt, failure)
+            _note_failure(attempt, failure)
             await self._next(job, attempt)
             return
-        attempt.written = True  # until the transport says otherwise: if we die now, it may be
-        job.attempts = (*job.attempts, attempt)
-        job.phase, job.status = Phase.SUBMITTING, Status.PROCESSING
-        job.task_id = outgoing.task_id
-        job.task_started_at_us = attempt.started_at_us
-        await self._save(job)
+        outgoing = tools.hooks.on(outgoing, endpoint, job.token)
+        await self._journal(job, attempt, outgoing.task_id)
         tools.reach("job.before_submit")
         by_s = tools.clock.monotonic_s() + tools.limits.tasks.submit_timeout_s
         try:
             state = await tasks.submit(
-                tools.ask, wire, request, candidate, job.job_id, by_s, outgoing
+                tools.ask, wire, request, candidate, job.job_id, by_s, outgoing, attempt.key
             )
         except TaskFailedError as failure:
-            tools.breakers.failed(name, failure.error_class, failure.retry_after_s)
             if failure.outcome is AttemptOutcome.UNKNOWN and outgoing.task_id:
+                tools.breakers.failed(endpoint.name, failure.error_class)
                 await self._running(job, outgoing.task_id)  # its id is ours: ask after it
-                return
-            self._note_failure(attempt, failure)
-            await self._next(job, attempt)
+            else:
+                await self._failed(job, attempt, endpoint, failure)
             return
         tools.reach("job.after_submit")
-        tools.breakers.succeeded(name)
+        self._served(endpoint, attempt)
         attempt.http_status = 200
         attempt.first_byte_at_us = tools.clock.now_us()
         if state.status is TaskStatus.RUNNING:
@@ -181,6 +148,71 @@ class Driver:
         else:
             attempt.response_id = state.task_id or None
             await self._over(job, state)
+
+    async def _at_once(self, job: Job, attempt: AttemptEvidence, candidate: Candidate) -> None:
+        """Ask a provider that answers at once: journaled, then sent, then its answer is kept."""
+        tools, endpoint = self._tools, candidate.endpoint
+        await self._journal(job, attempt, "")
+        tools.reach("job.before_submit")
+        work = asyncio.create_task(tools.at_once.run(job, attempt, candidate))
+        try:
+            if not await self._is_wanted_until_done(job, work):
+                attempt.outcome = AttemptOutcome.UNKNOWN  # it may have been made, and be billed
+                attempt.message = STOPPED
+                await self._next(job, attempt)
+                return
+            made = await work
+        except AttemptFailedError as failure:
+            await self._failed(job, attempt, endpoint, failure)
+            return
+        finally:
+            work.cancel()
+        tools.reach("job.after_submit")
+        self._served(endpoint, attempt)
+        await self._succeeded(job, attempt, made)
+
+    async def _is_wanted_until_done(self, job: Job, work: asyncio.Task[object]) -> bool:
+        """Wait for an attempt's end; False as soon as nobody wants it any more."""
+        event = self._wakes[job.job_id]
+        while not work.done():
+            waking = asyncio.create_task(event.wait())
+            await asyncio.wait(
+                {work, waking},
+                timeout=self._tools.limits.tasks.poll_max_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            waking.cancel()
+            event.clear()
+            if not work.done() and await self._asks_to_stop(job):
+                return False
+        return True
+
+    async def _journal(self, job: Job, attempt: AttemptEvidence, task_id: str) -> None:
+        attempt.written = True  # until the transport says otherwise: if we die now, it may be
+        job.attempts = (*job.attempts, attempt)
+        job.phase, job.status = Phase.SUBMITTING, Status.PROCESSING
+        job.task_id = task_id
+        job.task_started_at_us = attempt.started_at_us
+        await self._save(job)
+
+    async def _failed(
+        self, job: Job, attempt: AttemptEvidence, endpoint: Endpoint, failure: AttemptFailedError
+    ) -> None:
+        """Conclude from a submit that failed: another key of the endpoint, or the next candidate.
+
+        It is told whom it is about: one of several keys, or the endpoint as a whole.
+        """
+        tools, wait_s = self._tools, failure.retry_after_s
+        _note_failure(attempt, failure)
+        has_another = tools.keys.failed(endpoint, attempt.key, failure.error_class, wait_s)
+        if not has_another:
+            tools.breakers.failed(endpoint.name, failure.error_class, wait_s)
+        again = has_another and failure.outcome is AttemptOutcome.FAILED
+        await self._next(job, attempt, again=again)
+
+    def _served(self, endpoint: Endpoint, attempt: AttemptEvidence) -> None:
+        self._tools.breakers.succeeded(endpoint.name)
+        self._tools.keys.succeeded(endpoint, attempt.key)
 
     async def _recover(self, job: Job) -> None:
         """Go on after a death between the journal of a submit and what came of it."""
@@ -219,7 +251,7 @@ class Driver:
             polls += 1
             try:
                 state = await tasks.look(
-                    tools.ask, wire, request, endpoint, job.task_id, job.job_id, by_s
+                    tools.ask, wire, request, endpoint, job.task_id, job.job_id, by_s, attempt.key
                 )
                 refusals = 0
             except PollError as error:
@@ -243,30 +275,27 @@ class Driver:
     async def _is_given_up(self, job: Job, wire: TaskWire, endpoint: Endpoint) -> bool:
         """End a task that nobody wants or that takes too long; return whether it was."""
         tools = self._tools
-        async with tools.database.read() as unit:
-            now = await store.find(unit, job.job_id)
-        job.asks_to_stop = now is not None and now.asks_to_stop
+        asks_to_stop = await self._asks_to_stop(job)
         now_us = tools.clock.now_us()
         started_us = job.task_started_at_us or now_us
         attempt_until_us = started_us + round(tools.limits.attempt_timeout_s * SECOND_US)
-        if not job.asks_to_stop and now_us < min(attempt_until_us, job.deadline_at_us):
+        if not asks_to_stop and now_us < min(attempt_until_us, job.deadline_at_us):
             return False
         attempt = job.attempts[-1]
         by_s = tools.clock.monotonic_s() + tools.limits.tasks.poll_timeout_s
-        await tasks.cancel(tools.ask, wire, endpoint, job.task_id, job.job_id, by_s)
+        about = job.task_id, job.job_id, by_s, attempt.key
+        await tasks.cancel(tools.ask, wire, endpoint, *about)
         state: TaskState | None = None
         try:  # what it bills for what it did
-            state = await tasks.look(
-                tools.ask, wire, job.request(), endpoint, job.task_id, job.job_id, by_s
-            )
+            state = await tasks.look(tools.ask, wire, job.request(), endpoint, *about)
         except PollError as error:
             attempt.message = str(error)
         if state is not None and state.status is not TaskStatus.RUNNING:
             await self._over(job, state)
             return True
         attempt.outcome = AttemptOutcome.UNKNOWN  # it may be finished yet, and billed
-        attempt.error_class = None if job.asks_to_stop else ErrorClass.TIMEOUT
-        attempt.message = STOPPED if job.asks_to_stop else TIMED_OUT
+        attempt.error_class = None if asks_to_stop else ErrorClass.TIMEOUT
+        attempt.message = STOPPED if asks_to_stop else TIMED_OUT
         await self._next(job, attempt)
         return True
 
@@ -278,30 +307,36 @@ class Driver:
         except TaskFailedError as failure:
             if state.status is TaskStatus.FAILED:
                 self._tools.breakers.failed(attempt.endpoint, failure.error_class)
-            self._note_failure(attempt, failure)
+            _note_failure(attempt, failure)
             await self._next(job, attempt)
             return
+        await self._succeeded(job, attempt, made_of(given))
+
+    async def _succeeded(
+        self, job: Job, attempt: AttemptEvidence, made: tuple[MadeThing, ...]
+    ) -> None:
         attempt.outcome = AttemptOutcome.SUCCEEDED
         attempt.ended_at_us = self._tools.clock.now_us()
-        job.outputs = _made(given)
+        job.outputs = made
         job.output_endpoint = attempt.endpoint
         await self._end(job, Ending.COMPLETE, None)
 
-    def _note_failure(self, attempt: AttemptEvidence, failure: TaskFailedError) -> None:
-        attempt.outcome = failure.outcome
-        attempt.error_class = failure.error_class
-        attempt.message = failure.message
-        attempt.retry_after_s = failure.retry_after_s
-        attempt.written = failure.written
-        if failure.http_status is not None:
-            attempt.http_status = failure.http_status
+    async def _asks_to_stop(self, job: Job) -> bool:
+        async with self._tools.database.read() as unit:
+            now = await store.find(unit, job.job_id)
+        job.asks_to_stop = now is not None and now.asks_to_stop
+        return job.asks_to_stop
 
-    async def _next(self, job: Job, attempt: AttemptEvidence) -> None:
-        """Write down an attempt that came to nothing, and turn to the next candidate."""
+    async def _next(self, job: Job, attempt: AttemptEvidence, *, again: bool = False) -> None:
+        """Write down an attempt that came to nothing, and turn to the next candidate.
+
+        `again`: to the same one, by another of its keys.
+        """
         attempt.ended_at_us = self._tools.clock.now_us()
         if not job.attempts or job.attempts[-1].number < attempt.number:
             job.attempts = (*job.attempts, attempt)
-        job.phase, job.task_id, job.candidate = Phase.NEXT, "", job.candidate + 1
+        job.phase, job.task_id = Phase.NEXT, ""
+        job.candidate += 0 if again else 1
         await self._save(job)
 
     async def _note_progress(self, job: Job, state: TaskState) -> None:
@@ -322,7 +357,7 @@ class Driver:
     async def _end(self, job: Job, ending: Ending, why: str | None) -> None:
         tools = self._tools
         now_us = tools.clock.now_us()
-        status, error = _verdict(job, ending, why)
+        status, error = verdict(job, ending, why)
         job.phase, job.error = Phase.FINISHED, error
         job.status = Status.COMPLETED if ending is Ending.COMPLETE else Status.FAILED
         job.updated_at_us = job.finished_at_us = now_us
@@ -343,29 +378,22 @@ class Driver:
         await tools.books.finish(job, closed)
         tools.reach("job.after_end")
 
+    async def _skip(self, job: Job) -> None:
+        job.candidate += 1
+        await self._save(job)
+
     async def _save(self, job: Job) -> None:
         job.updated_at_us = self._tools.clock.now_us()
         async with self._tools.database.write() as unit:
             await store.save(unit, job)
 
 
-def _verdict(job: Job, ending: Ending, why: str | None) -> tuple[int, JobError | None]:
-    """Return the status that the call has in the books, and what its caller is told."""
-    if ending is Ending.COMPLETE:
-        return 200, None
-    if ending is Ending.CALLER_LEFT:
-        return 499, JobError("cancelled", why or STOPPED)
-    if ending is Ending.PROVIDER_BROKE:
-        return 504, JobError("timeout", why or TIMED_OUT)
-    told = conclude(job.attempts)
-    code = told.details.get("code", told.code)
-    return told.status, JobError(str(code), told.message)
-
-
-def _made(given: Given) -> tuple[MadeThing, ...]:
-    if given.outputs:
-        return tuple(
-            MadeThing(one.url or "", one.content_type, one.text or "") for one in given.outputs
-        )
-    content_type = given.content_type.decode("latin-1")
-    return (MadeThing("", content_type, given.body.decode("utf-8", "replace")),)
+def _note_failure(attempt: AttemptEvidence, failure: AttemptFailedError) -> None:
+    attempt.outcome = failure.outcome
+    attempt.error_class = failure.error_class
+    attempt.message = failure.message
+    attempt.retry_after_s = failure.retry_after_s
+    if isinstance(failure, TaskFailedError):  # of others it stands in the attempt already
+        attempt.written = failure.written
+        if failure.http_status is not None:
+            attempt.http_status = failure.http_status

@@ -13,6 +13,8 @@ from tollbridge.providers.request import Request
 LEASE_PREFIX = "job:"
 """Of the worker's name under which a job's lease stands in the ledger."""
 VIDEO_PREFIX = "video_"
+LATE_S = 120.0
+"""What a job may need beyond its time to come to its end."""
 _ID_DIGITS = 32
 
 
@@ -38,6 +40,16 @@ class JobError(msgspec.Struct, frozen=True):
 
     code: str
     message: str
+
+
+class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How the jobs of one office are."""
+
+    under_way: int = 0
+    oldest_s: float = 0.0
+    """Age of the oldest of them; 0 where there is none."""
+    stuck: int = 0
+    """Those that are past their time, or meet faults of ours."""
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,6 +125,11 @@ def job_id_of(text: str) -> str:
         raise NotFoundError("there is no such job")
     parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
     return "-".join(parts)
+
+
+def begun_at_us(job_id: str) -> int:
+    """Return when a job was asked for, to the millisecond: its id is a UUIDv7."""
+    return int(job_id.replace("-", "")[:12], 16) * 1000
 
 
 def plain(value: Any) -> Any:

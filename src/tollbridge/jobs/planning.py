@@ -15,13 +15,16 @@ from tollbridge.core.errors import InvalidRequestError, UnpricedModelError
 from tollbridge.core.evidence import Opened
 from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.core.plan import Candidate, Plan
+from tollbridge.jobs.at_once import OPERATIONS as AT_ONCE
+from tollbridge.jobs.at_once import AtOnce
 from tollbridge.jobs.job import Shown
 from tollbridge.providers.dialects.tasks.asked import Asked, asked, demand_of
 from tollbridge.providers.request import Request
 from tollbridge.providers.tasks import TaskFailedError, compose
-from tollbridge.providers.wire import TaskWire
+from tollbridge.providers.wire import TaskWire, UntranslatableError
+from tollbridge.rating.ceiling import ceiling
 from tollbridge.rating.made_ceiling import Bounds, made_ceiling
-from tollbridge.routing.health import Health
+from tollbridge.routing.ordering import HealthView
 from tollbridge.routing.plan import RouteTable
 
 PROMPT_SHOWN_MAX = 2000
@@ -62,11 +65,22 @@ class Planned(msgspec.Struct, frozen=True):
     """What is asked for, understood, and who may make it."""
 
     request: Request
-    wanted: Asked
+    prompt: str
+    wanted: Asked | None
+    """What is asked of media; None of text."""
     plan: Plan
     candidates: tuple[Candidate, ...]
     able: tuple[Candidate, ...]
     """Those of them that can make it; the others are in its attempts, with the reason."""
+
+
+class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set aside where a request does not say how much it may take."""
+
+    attempt_timeout_s: float = 1800.0
+    """Of one provider's work on a job: by compute time no more is billed."""
+    reserve_output_tokens: int = 4096
+    reserve_file_tokens: int = 1_050_000
 
 
 class Planner:
@@ -76,13 +90,17 @@ class Planner:
         self,
         world: World,
         wires: Mapping[str, TaskWire],
-        health: Health,
+        at_once: AtOnce,
+        health: HealthView,
         draw: Callable[[], float],
+        limits: PlanLimits,
     ) -> None:
         self._world = world
         self._wires = wires
+        self._at_once = at_once
         self._health = health
         self._draw = draw
+        self._limits = limits
 
     def plan(self, order: Order) -> Planned:
         """Return what is asked for and who may make it. Raises InvalidRequestError."""
@@ -91,33 +109,50 @@ class Planner:
         model = fields.get("model") or category.value
         if not isinstance(model, str):
             raise InvalidRequestError("model: it is text", details={"param": "model"})
-        request = Request(order.operation, msgspec.json.encode(fields), model)
-        wanted = asked(request)
-        request = msgspec.structs.replace(request, demand=demand_of(wanted, order.operation))
+        body = msgspec.json.encode(fields)
+        request = Request(order.operation, body, model)
         routes = self._world.routes()
-        if category is Category.IMAGE and wanted.size is not None:
-            routes.check_size(model, category, wanted.size)
-        plan = routes.plan(model, category, self._health, self._draw)
-        candidates, able = self._able(request, plan)
-        return Planned(request, wanted, plan, candidates, able)
+        wanted: Asked | None = None
+        at_once: Request | None = None
+        if order.operation in AT_ONCE:
+            at_once = self._at_once.understand(order.operation, body, model)
+        if category is Category.TEXT and at_once is not None:
+            request = msgspec.structs.replace(at_once, body=body)
+        else:
+            wanted = asked(request)
+            request = msgspec.structs.replace(
+                request,
+                demand=demand_of(wanted, order.operation),
+                addresses=addresses_of(wanted, at_once),
+            )
+            if category is Category.IMAGE and wanted.size is not None:
+                routes.check_size(model, category, wanted.size)
+        plan = routes.plan(model, category, self._health, self._draw, order.operation)
+        candidates, able = self._able(request, at_once, plan)
+        prompt = _prompt_of(fields) if wanted is None else wanted.prompt
+        return Planned(request, prompt, wanted, plan, candidates, able)
 
     def _able(
-        self, request: Request, plan: Plan
+        self, request: Request, at_once: Request | None, plan: Plan
     ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
-        """Return the candidates that speak of tasks, and those that can make this one."""
+        """Return the candidates that make such things, and those that can make this one."""
         candidates: list[Candidate] = []
         able: list[Candidate] = []
         reasons: list[str] = []
         for one in plan.candidates:
             wire = self._wires.get(one.endpoint.dialect)
-            if wire is None or request.operation not in wire.operations():
-                continue
-            candidates.append(one)
             try:
-                compose(wire, request, one)
+                if wire is not None and request.operation in wire.operations():
+                    candidates.append(one)
+                    compose(wire, request, one)
+                elif at_once is not None and self._at_once.speaks_to(one):
+                    candidates.append(one)
+                    self._at_once.check(at_once, one)
+                else:
+                    continue
                 able.append(one)
-            except TaskFailedError as failure:
-                reasons.append(f"{one.endpoint.name}: {failure.message}")
+            except (TaskFailedError, UntranslatableError, InvalidRequestError) as failure:
+                reasons.append(f"{one.endpoint.name}: {failure}")
         if not candidates:
             raise InvalidRequestError(
                 f"nobody makes {CATEGORY_OF[request.operation].value} of {plan.label!r} as a job",
@@ -135,14 +170,7 @@ class Planner:
         limits = self._world.limits_of(order.key.key_id)
         amount = 0
         if any(limit.kind is LimitKind.MONEY for limit in limits):
-            request = planned.request
-            pictures = 0 if planned.wanted.image is None else 1
-            found = made_ceiling(
-                planned.able,
-                Bounds(request.operation, request.demand, len(planned.wanted.prompt), pictures),
-                order.received_at_us,
-                self._world.conclusions().book,
-            )
+            found = self._ceiling(order, planned)
             if found is None:
                 raise UnpricedModelError(
                     f"nothing is known of the price of {planned.plan.label!r}, and a money limit "
@@ -151,6 +179,30 @@ class Planner:
                 )
             amount = found
         return [(one, amount if one.kind is LimitKind.MONEY else 1) for one in limits]
+
+    def _ceiling(self, order: Order, planned: Planned) -> int | None:
+        """Return the most that a job can cost, in nano-USD; None where nobody can price it."""
+        request, wanted, limits = planned.request, planned.wanted, self._limits
+        book, at_us = self._world.conclusions().book, order.received_at_us
+        if wanted is not None:
+            bounds = Bounds(
+                request.operation,
+                request.demand,
+                len(planned.prompt.encode()),
+                0 if wanted.image is None else 1,
+                compute_ms_max=round(limits.attempt_timeout_s * 1000),
+            )
+            return made_ceiling(planned.able, bounds, at_us, book)
+        return ceiling(
+            planned.able,
+            len(request.body),
+            request.output_tokens_max or limits.reserve_output_tokens,
+            request.choices,
+            at_us,
+            book,
+            attachments=request.attachments,
+            file_tokens=limits.reserve_file_tokens if request.has_files else 0,
+        )
 
 
 def opened_of(order: Order, planned: Planned, job_id: str, now_us: int) -> Opened:
@@ -165,7 +217,7 @@ def opened_of(order: Order, planned: Planned, job_id: str, now_us: int) -> Opene
         path=order.path,
         operation=order.operation,
         category=CATEGORY_OF[order.operation],
-        bucket=bucket_of(order.operation, plan.vendor),
+        bucket=plan.bucket or bucket_of(order.operation, plan.vendor),
         label=plan.label,
         stream=False,
         request_bytes=order.request_bytes,
@@ -179,6 +231,22 @@ def opened_of(order: Order, planned: Planned, job_id: str, now_us: int) -> Opene
 
 def shown_of(planned: Planned) -> Shown:
     """Return what is told of the request again."""
-    wanted = planned.wanted
+    wanted, label = planned.wanted, planned.plan.label
+    prompt = planned.prompt[:PROMPT_SHOWN_MAX]
+    if wanted is None:
+        return Shown(label, prompt)
     seconds = None if wanted.duration_s is None else f"{wanted.duration_s:g}"
-    return Shown(planned.plan.label, wanted.prompt[:PROMPT_SHOWN_MAX], seconds, wanted.size)
+    return Shown(label, prompt, seconds, wanted.size)
+
+
+def addresses_of(wanted: Asked, at_once: Request | None) -> tuple[str, ...]:
+    """Return the addresses that a request names: what must not be fetched is refused."""
+    named = () if at_once is None else at_once.addresses
+    image = wanted.image
+    return named if image is None or image.startswith("data:") else (*named, image)
+
+
+def _prompt_of(fields: Mapping[str, Any]) -> str:
+    """Return what was said last."""
+    content: Any = fields["messages"][-1].get("content")  # ours: `generated.fields_of`
+    return content if isinstance(content, str) else ""

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Protocol
 
 import msgspec
@@ -20,12 +20,16 @@ from tollbridge.core.errors import (
 from tollbridge.core.evidence import Closed, Opened
 from tollbridge.core.limits import Limit
 from tollbridge.jobs import store
-from tollbridge.jobs.drive import Driver, Tools
+from tollbridge.jobs.drive import Driver
 from tollbridge.jobs.holds import JobHold
-from tollbridge.jobs.job import LEASE_PREFIX, Job
+from tollbridge.jobs.job import LATE_S, LEASE_PREFIX, Job, JobFigures, begun_at_us
 from tollbridge.jobs.planning import Order, Planner, opened_of, shown_of
+from tollbridge.jobs.tools import Tools
 from tollbridge.ledger.store import list_outstanding_leases, return_remainder
+from tollbridge.providers.dialects.tasks.hooks import Heard
 from tollbridge.storage.unit import Unit
+
+CheckUrls = Callable[[Iterable[str], str], Awaitable[None]]
 
 
 class Begin(Protocol):
@@ -56,8 +60,13 @@ class MediaJobs:
         limits: JobLimits,
         node: str,
         on_finished: Callable[[str], None],
+        check_urls: CheckUrls,
     ) -> None:
-        """`on_finished` hears the ids of jobs that are over, once or twice."""
+        """`on_finished` hears the ids of jobs that are over, once or twice.
+
+        `check_urls` raises InvalidRequestError for addresses that nobody may fetch.
+        """
+        self._check_urls = check_urls
         self._tools = tools
         self._planner = planner
         self._limits = limits
@@ -72,6 +81,17 @@ class MediaJobs:
     def clock(self) -> Clock:
         """The clock by which jobs are told."""
         return self._tools.clock
+
+    def figures(self, faulty: Collection[str] = ()) -> JobFigures:
+        """Return how the jobs under way are, from memory; `faulty` meet faults of ours."""
+        now_us = self._tools.clock.now_us()
+        ages_s = {one: (now_us - begun_at_us(one)) / SECOND_US for one in self._driver.under_way()}
+        late_s = self._limits.timeout_s + LATE_S
+        return JobFigures(
+            under_way=len(ages_s),
+            oldest_s=max(0.0, *ages_s.values(), 0.0),
+            stuck=sum(one in faulty or age_s > late_s for one, age_s in ages_s.items()),
+        )
 
     async def turn(self, job_id: str) -> bool:
         """Take a job's next step; return whether there is none left. For the engine."""
@@ -106,6 +126,8 @@ class MediaJobs:
         if self._begin is None:
             raise OverloadedError("the office is starting", retry_after_s=1)
         planned = self._planner.plan(order)
+        if planned.request.addresses:
+            await self._check_urls(planned.request.addresses, "image")
         now_us = self._tools.clock.now_us()
         job_id = new_id(order.received_at_us)
         opened = opened_of(order, planned, job_id, now_us)
@@ -167,14 +189,20 @@ class MediaJobs:
             return await store.find(unit, job.job_id) or job
 
     async def list_page(
-        self, key: KeyEntry, after: str | None, limit: int, *, newest_first: bool
+        self,
+        key: KeyEntry,
+        after: str | None,
+        limit: int,
+        *,
+        newest_first: bool,
+        operation: Operation | None = Operation.VIDEO_GENERATION,
     ) -> list[Job]:
-        """Return a page of a key's films."""
+        """Return a page of a key's jobs: films, or of another operation, or of all (None)."""
         async with self._tools.database.read() as unit:
             return await store.list_of_key(
                 unit,
                 key.key_id,
-                operation=Operation.VIDEO_GENERATION.value,
+                operation=None if operation is None else operation.value,
                 after=after,
                 newest_first=newest_first,
                 limit=limit,
@@ -194,14 +222,20 @@ class MediaJobs:
             await store.ask_to_stop(unit, job.job_id)
         self._driver.wake(job.job_id)
 
-    async def on_webhook(self, token: str) -> bool:
-        """Let the job that a provider speaks of look at its task; return whether there is one."""
+    async def on_webhook(self, endpoint: str, token: str, heard: Heard) -> bool:
+        """Let the job that a provider speaks of look at its task; return whether it does.
+
+        Raises what `Hooks.hear` raises.
+        """
         async with self._tools.database.read() as unit:
             job_id = await store.find_by_token(unit, token)
-        if job_id is None:
-            return False
-        self._driver.wake(job_id)
-        return True
+            job = None if job_id is None else await store.find(unit, job_id)
+        if job is None:
+            raise NotFoundError("there is no such job")
+        is_new = await self._tools.hooks.hear(job, endpoint, heard)
+        if is_new:
+            self._driver.wake(job.job_id)
+        return is_new
 
     async def prune(self, rows_max: int = 500) -> int:
         """Delete jobs that were finished long ago; return how many."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Row, Select, case, delete, func, insert, select, update
 
 from tollbridge.core.call import Status
+from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import AttemptEvidence, Opened
-from tollbridge.jobs.job import Job, JobError, MadeThing, Phase, Shown, plain
+from tollbridge.jobs.job import Job, JobError, JobFigures, MadeThing, Phase, Shown, plain
 from tollbridge.jobs.tables import media_jobs
 from tollbridge.storage.unit import Unit
 
@@ -84,20 +85,47 @@ async def list_of_key(
     unit: Unit,
     key_id: str,
     *,
-    operation: str,
+    operation: str | None,
     after: str | None,
     newest_first: bool,
     limit: int,
 ) -> list[Job]:
-    """Return a page of a key's jobs that are not deleted, by age."""
-    wanted: Select[Any] = select(media_jobs).where(
-        _C.key_id == key_id, _C.operation == operation, _C.is_deleted.is_(False)
-    )
+    """Return a page of a key's jobs that are not deleted, by age; `operation` None: of all."""
+    wanted: Select[Any] = select(media_jobs).where(_C.key_id == key_id, _C.is_deleted.is_(False))
+    if operation is not None:
+        wanted = wanted.where(_C.operation == operation)
     if after is not None:
         wanted = wanted.where(_C.job_id < after if newest_first else _C.job_id > after)
     order = _C.job_id.desc() if newest_first else _C.job_id
     found = await unit.connection.execute(wanted.order_by(order).limit(limit))
     return [_job(row) for row in found]
+
+
+async def list_all(
+    unit: Unit, *, unfinished: bool, after: str | None = None, limit: int = PAGE_ROWS_MAX
+) -> list[Job]:
+    """Return a page of everybody's jobs, the newest first; deleted ones too."""
+    wanted: Select[Any] = select(media_jobs)
+    if unfinished:
+        wanted = wanted.where(_C.finished_at_us.is_(None))
+    if after is not None:
+        wanted = wanted.where(_C.job_id < after)
+    found = await unit.connection.execute(wanted.order_by(_C.job_id.desc()).limit(limit))
+    return [_job(row) for row in found]
+
+
+async def load_figures(unit: Unit, now_us: int, late_us: int) -> JobFigures:
+    """Return how the jobs of all offices are; late is what is so long past its deadline."""
+    found = await unit.connection.execute(
+        select(
+            func.count(),
+            func.min(_C.created_at_us),
+            func.coalesce(func.sum(case((_C.deadline_at_us < now_us - late_us, 1), else_=0)), 0),
+        ).where(_C.finished_at_us.is_(None))
+    )
+    under_way, oldest_us, stuck = found.one()
+    oldest_s = 0.0 if oldest_us is None else max(0.0, (now_us - oldest_us) / SECOND_US)
+    return JobFigures(under_way=under_way, oldest_s=oldest_s, stuck=int(stuck))
 
 
 async def ask_to_stop(unit: Unit, job_id: str) -> None:

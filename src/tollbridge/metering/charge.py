@@ -4,8 +4,9 @@ Only providers whose field is known to be US dollars are read: the same field of
 provider may be credits of its own, or nothing at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, cast
 
 CHARGE_USD_MAX = Decimal(1_000_000)
@@ -18,28 +19,26 @@ CREDIT_USD = Decimal("0.0000005")
 """AIMLAPI's credits: 2,000,000 are one dollar."""
 REFUSED = "charge_refused"
 
+Said = tuple[str | None, str | None]
+"""The charge as decimal text in USD, or None and why there is none."""
 
-def reported_charge(provider: str, raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
+
+def reported_charge(provider: str, raw: Mapping[str, Any]) -> Said:
     """Return (charge as decimal text in USD, None), or (None, a flag or None).
 
     The flag `charge_refused` marks a charge that is no amount; `charge_incomplete` one that
     leaves out what a key of our own paid upstream.
     """
-    if provider == "openrouter":
-        return _openrouter(raw)
-    if provider == "xai":
-        ticks = raw.get("cost_in_usd_ticks")
-        if ticks is None:
-            return None, None
-        if type(ticks) is not int:
-            return None, REFUSED
-        return _checked(Decimal(ticks).scaleb(TICK_USD_PLACES))
-    if provider == "aimlapi":
-        return _aimlapi(raw)
-    return None, None
+    read = _READ_OF.get(provider)
+    return (None, None) if read is None else read(raw)
 
 
-def _openrouter(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def charge_in_headers(provider: str, headers: Mapping[str, str]) -> Said:
+    """Return likewise what an answer's headers say, for where its body does not."""
+    return _said(headers.get("x-aimlapi-usd-spent")) if provider == "aimlapi" else (None, None)
+
+
+def _openrouter(raw: Mapping[str, Any]) -> Said:
     if raw.get("cost") is None:
         return None, None
     cost = _amount(raw["cost"])
@@ -57,7 +56,20 @@ def _openrouter(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return (None, "charge_incomplete") if upstream is None else _checked(cost + upstream)
 
 
-def _aimlapi(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _xai(raw: Mapping[str, Any]) -> Said:
+    ticks = raw.get("cost_in_usd_ticks")
+    if ticks is None:
+        return None, None
+    if type(ticks) is not int:
+        return None, REFUSED
+    return _checked(Decimal(ticks).scaleb(TICK_USD_PLACES))
+
+
+def _runware(raw: Mapping[str, Any]) -> Said:
+    return _said(raw.get("cost"))
+
+
+def _aimlapi(raw: Mapping[str, Any]) -> Said:
     """Read what AIMLAPI charged: dollars, else its credits, by the name of the answer's age."""
     said = raw.get("usd_spent")
     credit_usd = Decimal(1)
@@ -68,6 +80,13 @@ def _aimlapi(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
         return None, None
     amount = _amount(said)
     return (None, REFUSED) if amount is None else _checked(amount * credit_usd)
+
+
+def _said(value: object) -> Said:
+    if value is None:
+        return None, None
+    amount = _amount(value)
+    return (None, REFUSED) if amount is None else _checked(amount)
 
 
 def _amount(value: object) -> Decimal | None:
@@ -87,7 +106,12 @@ def _amount(value: object) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
-def _checked(amount: Decimal) -> tuple[str | None, str | None]:
+def _checked(amount: Decimal) -> Said:
     if not 0 <= amount <= CHARGE_USD_MAX or amount.adjusted() < -CHARGE_PLACES_MAX:
         return None, REFUSED
     return f"{amount:f}", None
+
+
+_READ_OF: Mapping[str, Callable[[Mapping[str, Any]], Said]] = MappingProxyType(
+    {"aimlapi": _aimlapi, "openrouter": _openrouter, "runware": _runware, "xai": _xai}
+)

@@ -6,9 +6,13 @@ wire format knows, and then says it in the attempt's counts. What else a request
 estimate, for attempts whose answer says nothing or was never seen.
 """
 
+from collections.abc import Iterator
+
+import msgspec
+
 from tollbridge.core.call import Operation
 from tollbridge.core.evidence import AttemptEvidence, Opened
-from tollbridge.core.usage import Unit
+from tollbridge.core.usage import Unit, Usage, UsageSource
 from tollbridge.metering.estimate import EstimateRules
 
 MEASURED = frozenset(
@@ -25,6 +29,14 @@ MEASURED = frozenset(
 PICTURES = frozenset({Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT})
 DEMAND_BYTES_PER_TOKEN = 2
 """A demand is the most that may be billed: a token for each two bytes."""
+SPOKEN_CHARACTERS_PER_S = 15
+"""Of speech at its usual pace: some 150 words a minute."""
+SPEECH_TOKENS_PER_MIN = 1250
+"""Of OpenAI's speech: its price list gives 12 USD a million tokens as about 0.015 USD a minute."""
+CHARACTERS_PER_TOKEN = 4
+CHARACTERS_ALONE = frozenset({Unit.CHARACTER.value})
+SPEECH_ESTIMATED = "speech_estimated"
+"""A flag: of speech only the characters are known, and its price is not by characters."""
 INPUT = Unit.INPUT.value
 OUTPUT = Unit.OUTPUT.value
 IMAGE_OUTPUT = Unit.IMAGE_OUTPUT.value
@@ -49,3 +61,31 @@ def asked_for(opened: Opened, rules: EstimateRules) -> dict[str, int]:
     if INPUT in counts:
         counts[INPUT] = max(1, counts[INPUT] * DEMAND_BYTES_PER_TOKEN // rules.bytes_per_token)
     return counts
+
+
+def spoken(usage: Usage) -> Iterator[Usage]:
+    """Yield what speech of so many characters takes by other measures: tokens, then time.
+
+    For a model that is billed by one of these and whose answer counts none of them. Nothing where
+    more is known than the characters.
+    """
+    counts = usage.counts
+    if counts.keys() != CHARACTERS_ALONE:
+        return
+    characters = counts[Unit.CHARACTER.value]
+    length_ms = characters * 1000 // SPOKEN_CHARACTERS_PER_S
+    tokens = length_ms * SPEECH_TOKENS_PER_MIN // 60_000
+    for measures in (
+        {
+            INPUT: -(-characters // CHARACTERS_PER_TOKEN),
+            OUTPUT: tokens,
+            Unit.AUDIO_OUTPUT.value: tokens,
+        },
+        {Unit.AUDIO_MS.value: length_ms},
+    ):
+        yield msgspec.structs.replace(
+            usage,
+            counts={**counts, **measures},
+            source=UsageSource.ESTIMATED,
+            flags=(*usage.flags, SPEECH_ESTIMATED),
+        )

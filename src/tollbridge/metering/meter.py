@@ -6,7 +6,7 @@ A pure function of the evidence: run again, it says the same.
 from tollbridge.core.call import AttemptOutcome, Ending, Operation
 from tollbridge.core.evidence import AttemptEvidence, Closed, Opened
 from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
-from tollbridge.metering.charge import reported_charge
+from tollbridge.metering.charge import charge_in_headers, reported_charge
 from tollbridge.metering.estimate import EstimateRules, estimate_input, estimate_output
 from tollbridge.metering.extract import INPUT, OUTPUT, PATHS, extract, facts_of
 from tollbridge.metering.measured import MEASURED, add_counted, asked_for, split_output
@@ -70,6 +70,10 @@ def _reported(attempt: AttemptEvidence, *, has_output: bool) -> Reported:
             if not counts and not attempt.counts:
                 flags.append("usage_unreadable")
         charge, refused = reported_charge(attempt.provider, attempt.usage)
+        if refused is not None:
+            flags.append(refused)
+    if charge is None and attempt.headers:
+        charge, refused = charge_in_headers(attempt.provider, attempt.headers)
         if refused is not None:
             flags.append(refused)
     if attempt.counts:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import msgspec
 import structlog
 
 from tollbridge.api.control.generate import generated
+from tollbridge.api.figures import WorkerFigures
 from tollbridge.conclude import Conclusions
 from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import Clock
@@ -19,26 +21,41 @@ from tollbridge.core.errors import OverloadedError
 from tollbridge.core.limits import Limit
 from tollbridge.core.models import ModelPart
 from tollbridge.core.plan import Endpoint
+from tollbridge.jobs.at_once import AtOnce, AtOnceLimits
 from tollbridge.jobs.books import JobBooks, JobLedger
 from tollbridge.jobs.contents import Contents
-from tollbridge.jobs.drive import DriveLimits, Tools
 from tollbridge.jobs.holds import Granting, JobHolds
+from tollbridge.jobs.hooks import Hooks, HookSettings
+from tollbridge.jobs.job import JobFigures
 from tollbridge.jobs.notify import Notifier
 from tollbridge.jobs.outside import Outside
-from tollbridge.jobs.planning import Planner
+from tollbridge.jobs.planning import PlanLimits, Planner
 from tollbridge.jobs.service import JobLimits, MediaJobs
+from tollbridge.jobs.tools import DriveLimits, Tools
 from tollbridge.ledger.refusals import limit_error
 from tollbridge.processes.broadcast import Broadcast
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.logs import cause_of
 from tollbridge.processes.places import Places
 from tollbridge.processes.snapshot import PartName
-from tollbridge.processes.tools import make_transport
+from tollbridge.processes.standing import NodeHealth
+from tollbridge.processes.tools import (
+    make_attempts,
+    make_fetcher,
+    make_key_ring,
+    make_transport,
+    media_limits,
+)
 from tollbridge.providers.ask import Asking
-from tollbridge.providers.dialects.registry import task_wires
+from tollbridge.providers.attempt import MediaTools
+from tollbridge.providers.delivery import Delivery
+from tollbridge.providers.dialects.openai import OPENAI
+from tollbridge.providers.dialects.registry import faces, task_wires, wires
+from tollbridge.providers.fetch import Fetcher
 from tollbridge.providers.limits import TransportLimits
 from tollbridge.providers.resolver import CachingResolver
-from tollbridge.providers.tasks import TaskLimits
+from tollbridge.providers.tasks import Ask, TaskLimits
+from tollbridge.providers.transport import Transport
 from tollbridge.recording.closing import Close, Closer, error_of
 from tollbridge.recording.logs import log_calls
 from tollbridge.recording.record import Shelf
@@ -123,13 +140,15 @@ class World:
         self._made_of = (routing, models)
 
 
-class Hands(msgspec.Struct, frozen=True, kw_only=True):
+class Hands(msgspec.Struct, frozen=True):
     """What the office lends to its jobs."""
 
     signing_key: bytes
     zone: tzinfo
     reach: Callable[[str], None]
     on_fault: Callable[[str, BaseException], None]
+    workers: Callable[[], Sequence[WorkerFigures]]
+    """What the node's workers think of its endpoints."""
 
 
 class MediaDesk:
@@ -155,25 +174,16 @@ class MediaDesk:
             self._transport, resolver, limits, settings.fetch_private_hosts.split()
         )
         self.holds = JobHolds(granter, clock, limit_error, settings.reserve_wait_ms / 1000)
-        health = Health(
+        self._health = Health(
             clock,
             BreakerSettings(
                 failures_to_open=settings.breaker_failures_max,
                 breaker_open_s=settings.breaker_open_s,
             ),
         )
-        tools = Tools(
-            database=database,
-            clock=clock,
-            ask=Asking(self._transport, clock, settings.answer_bytes_max),
-            wires=task_wires(),
-            endpoint_of=world.endpoint_of,
-            breakers=health,
-            books=books,
-            holds=self.holds,
-            limits=_drive_limits(settings),
-            reach=hands.reach,
-        )
+        self._keys = make_key_ring(settings, clock)
+        self._fetcher = make_fetcher(settings, clock)
+        tools = self._make_tools(settings, clock, world, books, hands)
         self.notifier = Notifier(
             database,
             clock,
@@ -183,7 +193,14 @@ class MediaDesk:
         )
         self.jobs = MediaJobs(
             tools,
-            Planner(world, tools.wires, health, random.random),
+            Planner(
+                world,
+                tools.wires,
+                tools.at_once,
+                NodeHealth(self._health, hands.workers),
+                random.random,
+                _plan_limits(settings),
+            ),
             JobLimits(
                 timeout_s=settings.job_timeout_s,
                 jobs_max=settings.jobs_max,
@@ -191,6 +208,7 @@ class MediaDesk:
             ),
             settings.node,
             self.notifier.tell,
+            self._fetcher.check_urls,
         )
         self.contents = Contents(
             self._outside,
@@ -204,6 +222,40 @@ class MediaDesk:
         self._on_fault = hands.on_fault
         self._faults_of: dict[str, int] = {}
         self._is_over: dict[str, bool] = {}
+
+    def _make_tools(
+        self, settings: Settings, clock: Clock, world: World, books: JobBooks, hands: Hands
+    ) -> Tools:
+        ask = Asking(self._transport, clock, settings.answer_bytes_max)
+        return Tools(
+            database=self._database,
+            clock=clock,
+            ask=ask,
+            wires=task_wires(),
+            at_once=_make_at_once(settings, self._transport, self._fetcher, ask, clock),
+            endpoint_of=world.endpoint_of,
+            keys=self._keys,
+            breakers=self._health,
+            books=books,
+            holds=self.holds,
+            hooks=Hooks(_hook_settings(settings, hands), ask, world.endpoint_of, clock),
+            limits=_drive_limits(settings),
+            reach=hands.reach,
+        )
+
+    def figures(self) -> JobFigures:
+        """Return how the jobs are."""
+        return self.jobs.figures(faulty=self._faults_of.keys())
+
+    def seen(self) -> WorkerFigures:
+        """Return what the office itself thinks of endpoints and keys, by its jobs."""
+        return WorkerFigures(
+            worker="office",
+            pid=os.getpid(),
+            breakers={one: self._health.state(one).value for one in self._health.troubled},
+            breaker_reports=tuple(self._health.report()),
+            key_reports=tuple(self._keys.report()),
+        )
 
     async def run(self) -> None:
         """Go on with what is left, take new jobs, and forget old ones, for ever."""
@@ -262,6 +314,7 @@ class MediaDesk:
             self._engine.close()
         self.notifier.close()
         await self._outside.aclose()
+        await self._fetcher.aclose()
         await self._transport.aclose()
 
 
@@ -287,6 +340,39 @@ def make_media_desk(
 
     books = JobBooks(database, closer_of, on_added)
     return MediaDesk(settings, database, clock, granter, world, books, hands)
+
+
+def _make_at_once(
+    settings: Settings, transport: Transport, fetcher: Fetcher, ask: Ask, clock: Clock
+) -> AtOnce:
+    tools = MediaTools(deliver=Delivery(ask, fetcher))
+    return AtOnce(
+        make_attempts(settings, transport, clock, tools),
+        wires(),
+        faces(media_limits(settings))[OPENAI],
+        clock,
+        AtOnceLimits(
+            timeout_s=settings.total_timeout_s,
+            result_bytes_max=settings.job_result_bytes_max,
+            reserve_output_tokens=settings.reserve_output_tokens,
+        ),
+    )
+
+
+def _hook_settings(settings: Settings, hands: Hands) -> HookSettings:
+    return HookSettings(
+        public_url=settings.public_url,
+        signing_key=hands.signing_key,
+        openrouter_secret=settings.openrouter_webhook_secret.get_secret_value(),
+    )
+
+
+def _plan_limits(settings: Settings) -> PlanLimits:
+    return PlanLimits(
+        attempt_timeout_s=settings.job_attempt_timeout_s,
+        reserve_output_tokens=settings.reserve_output_tokens,
+        reserve_file_tokens=settings.reserve_file_tokens,
+    )
 
 
 def _drive_limits(settings: Settings) -> DriveLimits:

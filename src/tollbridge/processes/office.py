@@ -118,12 +118,7 @@ class Office:
             self._granter,
             World(self._broadcast, lambda: self._conclusions),
             self._close,
-            Hands(
-                signing_key=installation.signing,
-                zone=zone,
-                reach=self._reach,
-                on_fault=self._on_fault,
-            ),
+            Hands(installation.signing, zone, self._reach, self._on_fault, self._desk.figures),
         )
         self._services = self._make_services(installation, zone, here)
 
@@ -270,6 +265,8 @@ class Office:
             quarantined=health.quarantined,
             unreadable_lines=health.unreadable_lines,
             faults=self._faults,
+            office=self._media.seen(),
+            jobs=self._media.figures(),
         )
 
     def _on_fault(self, action: str, error: BaseException) -> None:

@@ -16,6 +16,7 @@ from tollbridge.providers.ask import Asking
 from tollbridge.providers.attempt import AttemptLimits, Attempts, MediaTools
 from tollbridge.providers.connect import client_ssl_context
 from tollbridge.providers.delivery import Delivery
+from tollbridge.providers.dialects.media.limits import MediaLimits
 from tollbridge.providers.dialects.registry import FACES, task_wires, wires
 from tollbridge.providers.fetch import Fetcher, FetchLimits
 from tollbridge.providers.keys import KeyRing, KeySettings
@@ -76,6 +77,7 @@ def make_fetcher(settings: Settings, clock: Clock) -> Fetcher:
     """Return what fetches addresses that others give, and none of our own network."""
     limits = TransportLimits(connect_timeout_s=settings.connect_timeout_s)
     bounds = FetchLimits(
+        timeout_s=settings.fetch_timeout_s,
         bytes_max=settings.answer_bytes_max,
         private_hosts=tuple(settings.fetch_private_hosts.split()),
     )
@@ -90,17 +92,11 @@ def make_key_ring(settings: Settings, clock: Clock) -> KeyRing:
     )
 
 
-def make_relay(
-    settings: Settings,
-    transport: Transport,
-    fetcher: Fetcher,
-    health: Health,
-    clock: Clock,
-    keys: KeyRing,
-) -> Relay:
-    """Return what carries calls to providers."""
-    ask = make_asking(settings, transport, clock)
-    attempts = Attempts(
+def make_attempts(
+    settings: Settings, transport: Transport, clock: Clock, tools: MediaTools
+) -> Attempts:
+    """Return what makes single attempts."""
+    return Attempts(
         transport,
         wires(),
         FACES,
@@ -111,8 +107,22 @@ def make_relay(
         ),
         clock,
         merge_usage,
-        MediaTools(Tasks(ask, clock), task_wires(), Delivery(ask, fetcher)),
+        tools,
     )
+
+
+def make_relay(
+    settings: Settings,
+    transport: Transport,
+    fetcher: Fetcher,
+    health: Health,
+    clock: Clock,
+    keys: KeyRing,
+) -> Relay:
+    """Return what carries calls to providers."""
+    ask = make_asking(settings, transport, clock)
+    tools = MediaTools(Tasks(ask, clock), task_wires(), Delivery(ask, fetcher))
+    attempts = make_attempts(settings, transport, clock, tools)
     limits = RelayLimits(
         drain_timeout_s=settings.drain_timeout_s,
         drains_max=settings.drains_max,
@@ -122,6 +132,21 @@ def make_relay(
         retry_backoff_s=settings.retry_backoff_s,
     )
     return Relay(attempts, health, limits, clock, keys)
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """Return the bounds of what one call may bring, or ask for, beside text."""
+    return MediaLimits(
+        prompt_characters_max=settings.image_prompt_characters_max,
+        images_max=settings.images_max,
+        images_given_max=settings.images_given_max,
+        image_bytes_max=settings.image_bytes_max,
+        image_side_px_max=settings.image_side_px_max,
+        speech_characters_max=settings.speech_characters_max,
+        audio_bytes_max=settings.audio_bytes_max,
+        documents_max=settings.rerank_documents_max,
+        form_parts_max=settings.form_parts_max,
+    )
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:

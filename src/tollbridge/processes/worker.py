@@ -53,8 +53,9 @@ from tollbridge.processes.tools import (
     make_server,
     make_spool,
     make_transport,
+    media_limits,
 )
-from tollbridge.providers.dialects.registry import FACES
+from tollbridge.providers.dialects.registry import faces
 from tollbridge.providers.probe import Prober
 from tollbridge.rating.nominal import prices_at
 from tollbridge.rating.prices import PricePart
@@ -115,7 +116,7 @@ class Worker:
             purses=self._purses,
             outside=Outside(
                 self._relay,
-                FACES,
+                faces(media_limits(settings)),
                 make_asking(settings, self._transport, self._clock),
                 self._fetcher.check_urls,
             ),

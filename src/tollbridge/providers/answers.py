@@ -20,6 +20,7 @@ KEPT_HEADERS = frozenset(
         b"x-amzn-requestid",
         # What was used or charged, where no body says it.
         b"character-cost",
+        b"x-aimlapi-usd-spent",
         b"x-character-count",
         b"x-inference-id",
         b"x-compute-time",

@@ -23,14 +23,19 @@ class Asking:
         self._doors = Doors()
 
     async def __call__(
-        self, endpoint: Endpoint, outgoing: Outgoing, call_id: str, deadline_s: float
+        self,
+        endpoint: Endpoint,
+        outgoing: Outgoing,
+        call_id: str,
+        deadline_s: float,
+        key: str | None = None,
     ) -> Reaction:
         """Return the whole answer, whatever its status.
 
         Raises TransportError in its kinds, ValueError for an endpoint that is not usable.
-        `deadline_s` is an instant of the monotonic clock.
+        `deadline_s` is an instant of the monotonic clock; `key` names one of several keys.
         """
-        door = self._doors.door(endpoint)
+        door = self._doors.door(endpoint, key)
         response = await self._transport.send(
             door.origin,
             door.head(outgoing, call_id),

@@ -75,7 +75,10 @@ class Delivery:
             fetched = await self._fetcher.fetch(url)
             kind = output.content_type or fetched.content_type
             return msgspec.structs.replace(output, data=fetched.data, content_type=kind)
-        reaction = await self._ask(endpoint, own, passage.call_id, passage.deadline_s)
+        # It lies with the account that made it.
+        made_by = (one.key for one in reversed(passage.attempts) if one.endpoint == endpoint.name)
+        key = next(made_by, None)
+        reaction = await self._ask(endpoint, own, passage.call_id, passage.deadline_s, key)
         if reaction.status != 200:
             raise FetchFailedError(f"HTTP {reaction.status}")
         kind = output.content_type or reaction.headers.get(b"content-type", b"").decode("latin-1")

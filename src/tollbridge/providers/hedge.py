@@ -13,6 +13,8 @@ from tollbridge.core.clock import Clock
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.providers.passage import HeaderLines, Passage, Reply, WrappedReply
 
+AT_ONCE_MAX = 2
+"""Candidates that are asked at the same time: so many may bill one call."""
 TOO_LATE = "the other candidate of the hedge answered first"
 
 

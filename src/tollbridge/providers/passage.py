@@ -5,6 +5,7 @@ from typing import Protocol
 
 from tollbridge.core.call import Ending, OnCallerLeft
 from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.providers.verdict import FINAL
 
 HeaderLines = bytes
 """Response headers as on the wire, each line with its CRLF, without those of the framing."""
@@ -173,6 +174,7 @@ class Passage:
         "drained",
         "ending",
         "error",
+        "final_classes",
         "http_status",
         "output_tokens_cap",
         "policy",
@@ -193,6 +195,8 @@ class Passage:
         self.http_status = 499
         self.response_bytes = 0
         self.error: str | None = None
+        self.final_classes = FINAL
+        """What one candidate says so is asked of nobody else."""
         self.policy = OnCallerLeft.DRAIN
         self.caller_left_policy: OnCallerLeft | None = None
         self.drained = False

@@ -1,8 +1,8 @@
 """At which provider does what an id names lie, and whose is it?
 
-An id that we give to a caller carries its endpoint and a signature over it and the caller's
-project: no table of ids is kept, and nobody can reach another project's state, or send a call to
-an endpoint by an id that we did not give.
+An id that we give to a caller carries its endpoint, the name of the key that was used where there
+are several, and a signature over them and the caller's project: no table of ids is kept, and nobody
+can reach another project's state, or send a call to an endpoint by an id that we did not give.
 """
 
 import binascii
@@ -18,6 +18,8 @@ from tollbridge.providers.passage import HeaderLines, Passage, Reply, WrappedRep
 from tollbridge.providers.request import Request
 
 SEPARATOR = "_tb"
+KEY_SEPARATOR = "/"
+"""Between an endpoint's name, which has none, and its key's."""
 SIGNATURE_BYTES = 10
 ID_LENGTH_MAX = 1024
 
@@ -29,19 +31,18 @@ class Sign(msgspec.Struct, frozen=True):
     sign: Callable[[bytes], bytes]
     """Returns 32 bytes that nobody else can make of a message."""
 
-    def suffix(self, provider_id: str, endpoint: str) -> str:
+    def suffix(self, provider_id: str, place: str) -> str:
         """Return what follows the provider's id in the one that the caller gets."""
-        signed = self.sign(f"state\0{self.project}\0{endpoint}\0{provider_id}".encode())
-        place = _text(endpoint.encode())
-        return f"{SEPARATOR}{place}_{_text(signed[:SIGNATURE_BYTES])}"
+        signed = self.sign(f"state\0{self.project}\0{place}\0{provider_id}".encode())
+        return f"{SEPARATOR}{_text(place.encode())}_{_text(signed[:SIGNATURE_BYTES])}"
 
-    def swap(self, provider_id: str, endpoint: str) -> tuple[bytes, bytes]:
-        """Return the provider's id as it stands in JSON, and what the caller gets in its place."""
-        given_id = provider_id + self.suffix(provider_id, endpoint)
+    def swap(self, provider_id: str, place: str) -> tuple[bytes, bytes]:
+        """Return the provider's id as it stands in JSON, and what the caller gets in its stead."""
+        given_id = provider_id + self.suffix(provider_id, place)
         return msgspec.json.encode(provider_id), msgspec.json.encode(given_id)
 
     def unpin(self, given_id: str) -> tuple[str, str]:
-        """Return endpoint and provider's id of one that was given to a caller of this project.
+        """Return place and provider's id of one that was given to a caller of this project.
 
         Raises InvalidRequestError for an id that was not.
         """
@@ -49,23 +50,37 @@ class Sign(msgspec.Struct, frozen=True):
         provider_id, _, place = head.rpartition(SEPARATOR)
         try:
             padded = place.upper() + "=" * (-len(place) % 8)
-            endpoint = b32decode(padded).decode()
+            found = b32decode(padded).decode()
         except (binascii.Error, ValueError):
-            endpoint = ""
-        if not endpoint or given_id != provider_id + self.suffix(provider_id, endpoint):
+            found = ""
+        if not found or given_id != provider_id + self.suffix(provider_id, found):
             raise InvalidRequestError(
                 "there is no response of this id here", details={"param": "previous_response_id"}
             )
-        return endpoint, provider_id
+        return found, provider_id
+
+
+def place_of(endpoint: str, key: str | None) -> str:
+    """Return what an id names: an endpoint, and the account by the name of its key."""
+    return endpoint if key is None else f"{endpoint}{KEY_SEPARATOR}{key}"
+
+
+def at_place(place: str) -> tuple[str, str | None]:
+    """Return endpoint and key's name of a place."""
+    endpoint, _, key = place.partition(KEY_SEPARATOR)
+    return endpoint, key or None
 
 
 def unpinned(request: Request, sign: Sign) -> Request:
     """Return a request that goes on from something, as the provider that has it knows it."""
     given_id = request.state_id or ""
-    endpoint, provider_id = sign.unpin(given_id)
+    place, provider_id = sign.unpin(given_id)
+    endpoint, key = at_place(place)
     as_given, as_known = msgspec.json.encode(given_id), msgspec.json.encode(provider_id)
     body = request.body.replace(as_given, as_known)
-    return msgspec.structs.replace(request, body=body, state_id=provider_id, endpoint=endpoint)
+    return msgspec.structs.replace(
+        request, body=body, state_id=provider_id, endpoint=endpoint, endpoint_key=key
+    )
 
 
 def narrowed(plan: Plan, endpoint: str) -> Plan:
@@ -136,9 +151,8 @@ class PinningReply(WrappedReply):
         for attempt in reversed(self._passage.attempts):
             known = attempt.response_id
             if known and attempt.endpoint in self._keepers and known.encode() in data:
-                return [
-                    self._sign.swap(one, attempt.endpoint) for one in (known, self._state_id) if one
-                ]
+                place = place_of(attempt.endpoint, attempt.key)
+                return [self._sign.swap(one, place) for one in (known, self._state_id) if one]
         return []
 
 

@@ -22,7 +22,7 @@ from tollbridge.providers.hedge import Race
 from tollbridge.providers.keys import KEY_FAULTS, KeyRing
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.request import Request
-from tollbridge.providers.verdict import FINAL, RETRYABLE, conclude
+from tollbridge.providers.verdict import FINAL_OF, RETRYABLE, conclude
 
 Journal = Callable[[tuple[AttemptEvidence, ...]], None]
 
@@ -114,6 +114,7 @@ class Relay:
         if reply.gone:
             _never_began(passage, self._clock.now_us())
             return
+        passage.final_classes = FINAL_OF[plan.on_content_filtered]
         guard = Guard(passage, reply, self._drains, streaming=request.stream)
         candidates = plan.candidates
         try:
@@ -127,7 +128,9 @@ class Relay:
                     attempt = self._next_attempt(passage, candidate, journal)
                     if await self._try(passage, attempt, candidate, request, reply):
                         return
-                    asks = self._has_another_key(candidate.endpoint, attempt)
+                    asks = request.endpoint_key is None and self._has_another_key(
+                        candidate.endpoint, attempt
+                    )
             await self._after_all_failed(passage, request, plan, reply, journal)
         except asyncio.CancelledError:
             if not guard.cancelled_by_us():
@@ -181,7 +184,7 @@ class Relay:
             passage.http_status = 499
             return
         passage.ending = Ending.ALL_REFUSED
-        raise conclude(passage.attempts)
+        raise conclude(passage.attempts, passage.final_classes)
 
     async def _try_again(
         self, passage: Passage, request: Request, plan: Plan, reply: Reply, journal: Journal
@@ -220,7 +223,7 @@ class Relay:
         passage.policy = endpoint.on_caller_left
         self._health.began(endpoint.name)
         if len(endpoint.keys) > 1:
-            attempt.key, _ = self._keys.choose(endpoint)
+            attempt.key = request.endpoint_key or self._keys.choose(endpoint)[0]
         try:
             await self._attempts.run(passage, attempt, candidate, request, reply)
         except AttemptFailedError as failure:
@@ -279,7 +282,7 @@ class Relay:
             return True
         return (
             not reply.gone
-            and passage.attempts[-1].error_class not in FINAL
+            and passage.attempts[-1].error_class not in passage.final_classes
             and len(passage.attempts) < self._limits.attempts_max
             and self._clock.monotonic_s() < passage.deadline_s
         )

@@ -42,6 +42,8 @@ class Request(msgspec.Struct, frozen=True):
     """What the provider keeps and the request goes on from: a previous response."""
     endpoint: str | None = None
     """The only endpoint that can serve it: it has what `state_id` names."""
+    endpoint_key: str | None = None
+    """Of that endpoint's several keys the one whose account has it."""
     variant: str = ""
     """What the address asks for beside the operation: `count_tokens`; "" as usual."""
     received_at_us: int = 0

@@ -49,11 +49,16 @@ class Ask(Protocol):
     """Carries one request to an endpoint, with its credentials, and brings the whole answer."""
 
     def __call__(
-        self, endpoint: Endpoint, outgoing: Outgoing, call_id: str, deadline_s: float
+        self,
+        endpoint: Endpoint,
+        outgoing: Outgoing,
+        call_id: str,
+        deadline_s: float,
+        key: str | None = None,
     ) -> Awaitable[Reaction]:
         """Raise TransportError in its kinds, ValueError for an endpoint that is not usable.
 
-        `deadline_s` is an instant of the monotonic clock.
+        `deadline_s` is an instant of the monotonic clock; `key` names one of several keys.
         """
         ...
 
@@ -118,13 +123,16 @@ async def submit(
     call_id: str,
     by_s: float,
     outgoing: Outgoing,
+    key: str | None,
 ) -> TaskState:
     """Begin a task, whose attempt is journaled already. Raises TaskFailedError.
+
+    A task lies with the account of the key that began it: `key` names it, and asks after it too.
 
     Its outcome is UNKNOWN where the request may have arrived and nothing says what became of it.
     """
     try:
-        reaction = await ask(candidate.endpoint, outgoing, call_id, by_s)
+        reaction = await ask(candidate.endpoint, outgoing, call_id, by_s, key)
     except ValueError as error:
         said = f"the endpoint is not usable: {error}"
         raise TaskFailedError(
@@ -166,10 +174,11 @@ async def look(
     task_id: str,
     call_id: str,
     by_s: float,
+    key: str | None,
 ) -> TaskState:
     """Ask after a task. Raises PollError where this says nothing of it."""
     try:
-        reaction = await ask(endpoint, wire.poll(task_id), call_id, by_s)
+        reaction = await ask(endpoint, wire.poll(task_id), call_id, by_s, key)
     except TransportError as error:
         raise PollError(error.message, lasting=False) from error
     except ValueError as error:
@@ -185,14 +194,20 @@ async def look(
 
 
 async def cancel(
-    ask: Ask, wire: TaskWire, endpoint: Endpoint, task_id: str, call_id: str, by_s: float
+    ask: Ask,
+    wire: TaskWire,
+    endpoint: Endpoint,
+    task_id: str,
+    call_id: str,
+    by_s: float,
+    key: str | None,
 ) -> bool:
     """Ask a provider to end a task; return whether it said yes. Never raises for its answer."""
     outgoing = wire.cancel(task_id)
     if outgoing is None:
         return False
     try:
-        return (await ask(endpoint, outgoing, call_id, by_s)).status < 300
+        return (await ask(endpoint, outgoing, call_id, by_s, key)).status < 300
     except (TransportError, ValueError):
         return False
 
@@ -215,7 +230,8 @@ class Tasks:
     ) -> Given:
         """Submit, then ask until it is over or `passage.deadline_s`; return what was made.
 
-        The attempt is journaled before this is called. Into it go `written`, `http_status`,
+        The attempt is journaled before this is called, and its `key` is chosen: by it the task is
+        begun, looked at and cancelled. Into it go `written`, `http_status`,
         `response_id` (the task's id, as soon as there is one), `first_byte_at_us`, and, on every
         way out, `usage`, `counts` and `facts` as the provider bills them; the caller of this sets
         outcome and error from what is returned or raised, and renders `Given.outputs`.
@@ -231,7 +247,7 @@ class Tasks:
         try:
             outgoing = compose(wire, request, candidate)
             state = await submit(
-                self._ask, wire, request, candidate, passage.call_id, by_s, outgoing
+                self._ask, wire, request, candidate, passage.call_id, by_s, outgoing, attempt.key
             )
         except TaskFailedError as error:
             attempt.written = error.written
@@ -241,24 +257,26 @@ class Tasks:
         attempt.response_id = state.task_id
         attempt.first_byte_at_us = clock.now_us()
         if state.status is TaskStatus.RUNNING:
-            state = await self._until_over(wire, passage, candidate, request, state)
+            state = await self._until_over(wire, passage, attempt, candidate, request, state)
         return concluded(attempt, state)
 
     async def _until_over(
         self,
         wire: TaskWire,
         passage: Passage,
+        attempt: AttemptEvidence,
         candidate: Candidate,
         request: Request,
         state: TaskState,
     ) -> TaskState:
         endpoint, clock, limits = candidate.endpoint, self._clock, self._limits
+        call_id, key = passage.call_id, attempt.key
         polls = refusals = 0
         while state.status is TaskStatus.RUNNING:
             wait_s = limits.wait_s(polls)
             if clock.monotonic_s() + wait_s >= passage.deadline_s:
                 by_s = clock.monotonic_s() + limits.poll_timeout_s
-                await cancel(self._ask, wire, endpoint, state.task_id, passage.call_id, by_s)
+                await cancel(self._ask, wire, endpoint, state.task_id, call_id, by_s, key)
                 raise TaskFailedError(
                     ErrorClass.TIMEOUT, AttemptOutcome.UNKNOWN, "the task took too long"
                 )
@@ -267,7 +285,7 @@ class Tasks:
             by_s = min(passage.deadline_s, clock.monotonic_s() + limits.poll_timeout_s)
             try:
                 state = await look(
-                    self._ask, wire, request, endpoint, state.task_id, passage.call_id, by_s
+                    self._ask, wire, request, endpoint, state.task_id, call_id, by_s, key
                 )
                 refusals = 0
             except PollError as error:

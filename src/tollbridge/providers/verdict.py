@@ -1,14 +1,18 @@
 """Every candidate failed: what does the caller hear, and does a retry help?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tollbridge.core.call import ErrorClass
+from tollbridge.core.call import ErrorClass, OnContentFiltered
 from tollbridge.core.errors import InvalidRequestError, LimitError, TollbridgeError, UpstreamError
 from tollbridge.core.evidence import AttemptEvidence
 
 # The request itself is at fault: no other candidate would say otherwise.
 FINAL = frozenset({ErrorClass.INVALID_REQUEST, ErrorClass.CONTENT_FILTERED})
+FINAL_OF: Mapping[OnContentFiltered, frozenset[ErrorClass]] = {
+    OnContentFiltered.FINAL: FINAL,
+    OnContentFiltered.FALLBACK: FINAL - {ErrorClass.CONTENT_FILTERED},
+}
 
 # Refused without work done, and likely to pass: the same candidate may be asked again.
 RETRYABLE = frozenset(
@@ -33,13 +37,15 @@ _ALIKE: Mapping[ErrorClass, tuple[int, str]] = {
 }
 
 
-def conclude(attempts: Sequence[AttemptEvidence]) -> TollbridgeError:
+def conclude(
+    attempts: Sequence[AttemptEvidence], final_classes: Collection[ErrorClass] = FINAL
+) -> TollbridgeError:
     """Return the one error that tells of all attempts.
 
     Refused alike: that status and class. All rate-limited: 429 with the least retry-after. Mixed,
     or a fault of ours such as a wrong provider key: 502 that lists the attempts.
     """
-    final = next((attempt for attempt in attempts if attempt.error_class in FINAL), None)
+    final = next((attempt for attempt in attempts if attempt.error_class in final_classes), None)
     classes = {attempt.error_class for attempt in attempts}
     alike = final.error_class if final is not None else None
     if alike is None and len(classes) == 1:

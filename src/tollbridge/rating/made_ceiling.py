@@ -36,6 +36,8 @@ SOUND_BYTES_PER_S_MIN = 500
 IMAGE_PIXELS_MAX = 4096 * 4096
 FRAMES_PER_S_MAX = 60
 FILM_PIXELS_MAX = 3840 * 2160
+COMPUTE_MS_MAX = 600_000
+"""Of one attempt whose time-out is not said: the default of the setting total_timeout_s."""
 FILM_MS_MAX = 60_000
 """Of a film whose length nobody has said."""
 ZERO = Decimal(0)
@@ -61,6 +63,8 @@ class Bounds(msgspec.Struct, frozen=True):
     request_bytes: int
     attachments: int
     """Pictures of the input."""
+    compute_ms_max: int = COMPUTE_MS_MAX
+    """How long a provider may work on it before it is given up, where that is what is billed."""
 
     def count(self, unit: Unit, otherwise: int = 0) -> int:
         """Return how much of a unit is asked for, at most."""
@@ -107,8 +111,15 @@ class _Rates:
         return max(found, default=None)
 
     def by_call(self) -> Decimal | None:
-        """Return zero where the call itself has a price, which is added to all; else None."""
-        return None if self.each(Unit.REQUEST) is None else ZERO
+        """Return what is billed whatever is made, None where that has no price either.
+
+        By compute time that is the attempt's whole time-out: it is not known how long the work
+        takes, and after that it is cancelled. The call's own price is added to all.
+        """
+        cost = _times(self.each(Unit.COMPUTE_MS), self.bounds.compute_ms_max)
+        if cost is None and self.each(Unit.REQUEST) is not None:
+            return ZERO
+        return cost
 
     def prompt(self) -> Decimal:
         """Return what the input can cost, nothing where input has no price."""

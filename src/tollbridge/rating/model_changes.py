@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from tollbridge.rating.models import Model
+from tollbridge.rating.models import Costs, Model
 
 ModelPlace = tuple[int, str]
 """Where a model stands in a list: its sort_order and name."""
@@ -77,3 +77,9 @@ def state_of(model: Model, *, with_costs: bool = True) -> dict[str, Any]:
             value = list(cast("tuple[Any, ...]", value))
         state[field] = value
     return state
+
+
+def costs_state(costs: Costs) -> dict[str, str | None]:
+    """Return prices as the history keeps them."""
+    values = msgspec.structs.asdict(costs)
+    return {field: None if value is None else f"{value:f}" for field, value in values.items()}

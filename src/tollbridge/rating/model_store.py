@@ -13,7 +13,14 @@ from sqlalchemy import Select, bindparam, insert, select, tuple_, update
 from tollbridge.core.errors import ConflictError, NotFoundError
 from tollbridge.core.models import ModelPart
 from tollbridge.rating import store as price_store
-from tollbridge.rating.model_changes import Action, ModelChange, ModelFilter, ModelPlace, state_of
+from tollbridge.rating.model_changes import (
+    Action,
+    ModelChange,
+    ModelFilter,
+    ModelPlace,
+    costs_state,
+    state_of,
+)
 from tollbridge.rating.model_costs import Prices, with_costs
 from tollbridge.rating.model_fields import COST_FIELDS, apply_changes, new_model, refused
 from tollbridge.rating.model_tables import (
@@ -177,13 +184,17 @@ async def restore_model(
     before = await _get(unit, name, prices)
     _require_version(before, version)
     found = await unit.connection.execute(
-        select(model_changes.c.after).where(
+        select(model_changes.c.after, model_changes.c.at_us).where(
             model_changes.c.change_id == change_id, model_changes.c.model_name == name
         )
     )
-    state = found.scalar_one_or_none()
-    if state is None:
+    then = found.first()
+    if then is None:
         raise NotFoundError(f"the model {name!r} has no change {change_id}")
+    state = then.after
+    if not state.keys() >= COST_FIELDS:
+        # A sync keeps its models without prices: those count that were in force at its instant.
+        state = state | costs_state(await Prices(unit, then.at_us).of(state["provider"], name))
     fields = {field: value for field, value in state.items() if field in _RESTORED}
     after = await _changed(prices, before, fields)
     if after == before:

@@ -5,6 +5,7 @@ another statement beside it, is only proposed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -118,6 +119,47 @@ def withdrawal(interval: Interval, source: str, since_us: int, recorded_at_us: i
         ),
         None,
     )
+
+
+def by_hand_over(
+    version: Version, timelines: Timelines, reason: str | None, recorded_at_us: int
+) -> Stated | None:
+    """Return the statement by hand that lets an accepted price hold; None where it holds already.
+
+    What lists of a higher rank say of its time would hide it. Where the configuration file prices
+    the model, that stays.
+    """
+    start, end = window(version)
+    order = list(Source)
+    higher = {one.value for one in order[order.index(Source(version.key.source)) + 1 :]}
+    others = [
+        (key, interval.version)
+        for key, timeline in timelines.items()
+        if key.source in higher and key[:2] == version.key[:2]
+        for interval in timeline
+        if interval.start_us < end and start < interval.end_us
+    ]
+    if any(key.source == Source.FILE.value and one.rate_usd is not None for key, one in others):
+        return None
+    if all(key[:4] != version.key[:4] or one.figure == version.figure for key, one in others):
+        return None
+    price = DeclaredPrice(
+        provider=version.key.provider,
+        model=version.key.model,
+        unit=version.key.unit,
+        rate_usd=Decimal(version.rate_usd or 0),
+        per=version.per,
+        comment=f"as proposed in {version.id}" + (f": {reason}" if reason else ""),
+    )
+    accepted = msgspec.structs.replace(
+        version,
+        id=new_id(recorded_at_us),
+        key=version.key._replace(source=Source.OPERATOR.value),
+        recorded_at_us=recorded_at_us,
+        status=Status.ACTIVE.value,
+        active_at_us=recorded_at_us,
+    )
+    return Stated(accepted, price)
 
 
 def differ(one: Version, other: Version) -> bool:

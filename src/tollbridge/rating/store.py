@@ -24,7 +24,7 @@ from tollbridge.rating.prices import (
     checked,
     read_file_prices,
 )
-from tollbridge.rating.record import Decision, Stated, decide, withdrawal
+from tollbridge.rating.record import Decision, Stated, by_hand_over, decide, withdrawal
 from tollbridge.rating.seed import seed_prices
 from tollbridge.rating.tables import price_aliases, price_intervals, price_versions
 from tollbridge.rating.version_store import (
@@ -207,9 +207,10 @@ async def change_status(
 ) -> None:
     """Accept (active), reject, dispute or withdraw a version, by an event.
 
-    An accepted proposal is laid over what its source said before; a withdrawn version leaves a
-    gap, which no lower source fills. Raises InvalidRequestError where there is no such version or
-    it cannot become that.
+    An accepted proposal is laid over what its source said before; where a higher source says
+    something else of its time, it is stated by hand as well, so that it holds. A withdrawn version
+    leaves a gap, which no lower source fills. Raises InvalidRequestError where there is no such
+    version or it cannot become that.
     """
     await parts.bump(unit, PART)
     provider = await _provider_of(unit, price_version_id)
@@ -227,17 +228,22 @@ async def change_status(
         status=status.value,
         active_at_us=at_us if begins else version.active_at_us,
     )
-    gaps: list[Stated] = []
+    timelines = derive(versions)
+    more: list[Stated] = []
     if status is Status.WITHDRAWN:
-        gaps = [
+        more = [
             withdrawal(interval, version.key.source, interval.start_us, at_us)
-            for interval in derive(versions).get(version.key, ())
+            for interval in timelines.get(version.key, ())
             if interval.version.id == version.id
         ]
-        await add_versions(unit, gaps, actor)
+    elif begins:
+        by_hand = by_hand_over(version, timelines, reason, at_us)
+        more = [] if by_hand is None else [by_hand]
+    await add_versions(unit, more, actor)
     same = [changed if one.id == version.id else one for one in versions]
-    same += [gap.version for gap in gaps]
-    await refresh_intervals(unit, same, {version.key}, at_us + 1)
+    same += [one.version for one in more]
+    keys = {version.key, *(one.version.key for one in more)}
+    await refresh_intervals(unit, same, keys, at_us + 1)
 
 
 async def withdraw(

@@ -7,9 +7,14 @@ unchanged. Whoever adds a column to one adds it to the other, in the same migrat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy import Column, Index, MetaData, Table, text
 
-from tollbridge.recording.tables import call_attempt_rows, call_attempts, call_details
+from tollbridge.recording.tables import (
+    FELL_BACK,
+    call_attempt_rows,
+    call_attempts,
+    call_details,
+)
 from tollbridge.storage.types import metadata
 
 INDEXED = (
@@ -19,7 +24,9 @@ INDEXED = (
 )
 
 
-def _archive_of(table: Table, name: str, indexed: Sequence[Sequence[str]] = ()) -> Table:
+def _archive_of(
+    table: Table, name: str, indexed: Sequence[Sequence[str]] = (), *more: Index
+) -> Table:
     columns = [
         Column(
             column.name,
@@ -35,11 +42,22 @@ def _archive_of(table: Table, name: str, indexed: Sequence[Sequence[str]] = ()) 
         metadata,
         *columns,
         *(Index(f"ix_{name}_{'_'.join(of)}", *of) for of in indexed),
+        *more,
         sqlite_with_rowid=table.dialect_options["sqlite"]["with_rowid"],
     )
 
 
-call_details_archive = _archive_of(call_details, "call_details_archive", INDEXED)
+call_details_archive = _archive_of(
+    call_details,
+    "call_details_archive",
+    INDEXED,
+    Index(
+        "ix_call_details_archive_fallbacks",
+        "accounted_at_us",
+        sqlite_where=text(FELL_BACK),
+        postgresql_where=text(FELL_BACK),
+    ),
+)
 call_attempts_archive = _archive_of(call_attempt_rows, "call_attempts_archive")
 
 # A view like `call_attempts`, of what is archived.

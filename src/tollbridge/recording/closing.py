@@ -46,22 +46,29 @@ class Closer:
     async def one_by_one(
         self, unit: Unit, ended: Sequence[EndedCall], now_us: int
     ) -> tuple[UnitBooks, list[Unclosable]]:
-        """Close each call by itself; return the ones that cannot be closed, and why.
+        """Close what can be closed; return the calls that cannot, and why.
 
-        Raises what is the database's fault.
+        Each is tried by itself and taken back, and with it its locks: what is left is closed at
+        once, in the order of keys that everybody keeps to. Raises what is the database's fault.
         """
         ended = await self._charged(unit, await claimed(unit, ended))
-        books = self._books(unit, ended, now_us)
         culprits: list[Unclosable] = []
+        good: list[EndedCall] = []
         for call in ended:
-            error = await error_of(self._close_one(unit, call, books))
+            error = await _fault_of(self._try_one(unit, call, now_us))
             if error is None:
-                continue
-            if is_database_fault(error):
-                raise error
-            text = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
-            evidence = call.evidence
-            culprits.append(Unclosable(call.source, evidence.opened.call_id, text, evidence))
+                good.append(call)
+            else:
+                culprits.append(_unclosable(call, error))
+        books = self._books(unit, good, now_us)
+        if await _fault_of(self._close_some(unit, good, books)) is None:
+            return books, culprits
+        # Each of them can be closed, but not all: those that come first are.
+        books = self._books(unit, good, now_us)
+        for call in good:
+            error = await _fault_of(self._close_some(unit, [call], books))
+            if error is not None:
+                culprits.append(_unclosable(call, error))
         return books, culprits
 
     async def _charged(self, unit: Unit, ended: Sequence[EndedCall]) -> Sequence[EndedCall]:
@@ -80,9 +87,30 @@ class Closer:
         sources = {call.evidence.opened.call_id: call.source for call in ended}
         return UnitBooks(unit, self.shelf, self.ledger, sources, now_us)
 
-    async def _close_one(self, unit: Unit, call: EndedCall, books: UnitBooks) -> None:
-        async with unit.connection.begin_nested():
-            await self._close([call.evidence], books)
+    async def _close_some(self, unit: Unit, calls: Sequence[EndedCall], books: UnitBooks) -> None:
+        if calls:
+            async with unit.connection.begin_nested():
+                await self._close([call.evidence for call in calls], books)
+
+    async def _try_one(self, unit: Unit, call: EndedCall, now_us: int) -> None:
+        point = await unit.connection.begin_nested()
+        try:
+            await self._close([call.evidence], self._books(unit, [call], now_us))
+        finally:
+            await point.rollback()
+
+
+async def _fault_of(work: Awaitable[object]) -> Exception | None:
+    """Return what is wrong with a call itself. Raises what is the database's fault."""
+    error = await error_of(work)
+    if error is not None and is_database_fault(error):
+        raise error
+    return error
+
+
+def _unclosable(call: EndedCall, error: Exception) -> Unclosable:
+    text = f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+    return Unclosable(call.source, call.evidence.opened.call_id, text, call.evidence)
 
 
 def _holding(call: EndedCall, holds: Mapping[Caller, tuple[Hold, ...]]) -> EndedCall:

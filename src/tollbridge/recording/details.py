@@ -75,6 +75,8 @@ class Bill(msgspec.Struct, frozen=True):
     attempt: int
     components: tuple[CostComponent, ...]
     rounding_usd: str
+    source: str | None
+    """database, or seed: nobody has said anything of the price since it came with the program."""
 
 
 def milliseconds(start_us: int, end_us: int | None) -> int | None:
@@ -212,11 +214,11 @@ def _bills(attempts: Sequence[AttemptAccount]) -> str | None:
         if not rated.components:
             return None
         number = attempts[0].evidence.number
-        return _encode([Bill(number, rated.components, rated.rounding_usd)]).decode()
+        return _encode([_bill(number, rated)]).decode()
     return json_of(
-        [
-            Bill(one.evidence.number, one.rated.components, one.rated.rounding_usd)
-            for one in attempts
-            if one.rated.components
-        ]
+        [_bill(one.evidence.number, one.rated) for one in attempts if one.rated.components]
     )
+
+
+def _bill(attempt: int, rated: Rated) -> Bill:
+    return Bill(attempt, rated.components, rated.rounding_usd, rated.source)

@@ -74,6 +74,7 @@ class CallLines:
                     seen.outcome,
                     seen.error_class,
                     seen.http_status,
+                    attempt.rated.source,
                 )
                 parts = kinds.get(key) or self._keep(key, _of_attempt(account, attempt, _PLACE))
                 lines.append(call_id.join(parts))
@@ -135,6 +136,7 @@ def _of_attempt(account: CallAccount, attempt: AttemptAccount, call_id: str) -> 
         "outcome": seen.outcome.value,
         "error_class": error,
         "http_status": seen.http_status,
+        "price_source": attempt.rated.source,
     }
 
 

@@ -25,8 +25,8 @@ from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES
 # The order of what is selected of a call (reattribution_store) behind its id.
 AT = 1
 SHARED = slice(2, 13)
-FOLDED, ATTEMPT_COUNT, PRICED_AS, COST_ORIGIN, LATENCY = range(13, 18)
-CALL_SUMS = slice(18, 18 + len(CALL_MEASURES))
+FOLDED, ATTEMPT_COUNT, COST_ORIGIN, LATENCY = range(13, 17)
+CALL_SUMS = slice(17, 17 + len(CALL_MEASURES))
 ATTEMPT_SUMS = slice(CALL_SUMS.stop, CALL_SUMS.stop + len(ATTEMPT_MEASURES))
 STATUS = 9
 """Of the shared ones: the place of the HTTP status."""

@@ -6,7 +6,10 @@ run that is cut short goes on from there; one that is begun anew finds nothing t
 is changed already. What a call cost stays.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +27,7 @@ from tollbridge.recording.reassign import (
     make_move,
 )
 from tollbridge.recording.reattribution_runs_store import Run, RunPlace, Wanted
-from tollbridge.recording.reattribution_store import Applied, apply
+from tollbridge.recording.reattribution_store import Applied, Moving, apply, load_moving
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.spool import Reach, nothing_happens
 from tollbridge.storage.unit import Database, Unit
@@ -42,6 +45,16 @@ class Tools(msgspec.Struct, frozen=True):
     days: Days
     batch_calls: int = BATCH_CALLS
     reach: Reach = nothing_happens
+
+
+class _Looked(NamedTuple):
+    """The next calls of a tier."""
+
+    changes: Mapping[str, Move]
+    moving: Moving
+    seen: int
+    reached: RunPlace
+    is_last: bool
 
 
 async def begin(database: Database, wanted: Wanted) -> Run:
@@ -76,14 +89,14 @@ async def preview(
     findings = Findings()
     memory = Memory(again)
     run = Run(run_id="", wanted=wanted, end_us=end_us)
-    for number, tier in enumerate(TIERS):
+    for number in range(len(TIERS)):
         place = _start(run, number)
-        while place is not None:
-            changes, seen, place = await _look(database, run, tier, place, memory, batch_calls)
-            findings.add(count_changes(seen, changes))
-            on_progress(seen)
-            if calls_max is not None and findings.calls >= calls_max:
-                return findings
+        async with aclosing(_pages(database, run, place, memory, batch_calls)) as found:
+            async for page in found:
+                findings.add(count_changes(page.seen, page.changes))
+                on_progress(page.seen)
+                if calls_max is not None and findings.calls >= calls_max:
+                    return findings
     return findings
 
 
@@ -100,23 +113,13 @@ async def reattribute(
     first = 0 if stands is None else stands[0]
     for number in range(first, len(TIERS)):
         resumed = stands is not None and number == stands[0]
-        place = stands if resumed else _start(run, number)
-        while place is not None:
-            changes, seen, following = await _look(
-                database, run, TIERS[number], place, memory, tools.batch_calls
-            )
-            reached = following or (number, run.end_us, NO_CALL)
-            async with database.write() as unit:
-                await runs.take_turn(unit, run, stands)
-                done = await _change(unit, run, TIERS[number], changes, tools)
-                found = count_changes(seen, done.changed)
-                found.marked = done.marked
-                await runs.advance_run(unit, run, reached, found)
-                tools.reach("before commit")
-            tools.reach("after commit")
-            stands, place = reached, following
-            findings.add(found)
-            on_progress(seen)
+        place = stands if stands is not None and resumed else _start(run, number)
+        pages_ = _pages(database, run, place, memory, tools.batch_calls)
+        async with aclosing(pages_) as found:
+            async for page in found:
+                findings.add(await _write(database, run, stands, page, tools))
+                stands = page.reached
+                on_progress(page.seen)
     await _end(database, run, stands)
     return findings
 
@@ -145,7 +148,8 @@ async def revert(
             await runs.take_turn(unit, run, stands)
             found = Findings(calls=len(page))
             for tier in TIERS:
-                done = await _change(unit, run, tier, wanted, tools)
+                moving = await load_moving(unit, tier, wanted)
+                done = await _change(unit, run, tier, wanted, moving, tools)
                 found.add(count_changes(0, done.changed))
                 found.marked += done.marked
                 wanted = {one: move for one, move in wanted.items() if one not in done.changed}
@@ -160,28 +164,72 @@ async def revert(
     return findings
 
 
+async def _pages(
+    database: Database, run: Run, place: RunPlace, memory: Memory, limit: int
+) -> AsyncGenerator[_Looked]:
+    """Look at the calls of a tier from a place on, page by page.
+
+    Each is read while the one before is written: no call stands in both.
+    """
+    looking = asyncio.create_task(_look(database, run, place, memory, limit))
+    try:
+        while True:
+            page = await looking
+            if page.is_last:
+                yield page
+                return
+            looking = asyncio.create_task(_look(database, run, page.reached, memory, limit))
+            yield page
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+async def _write(
+    database: Database, run: Run, stands: RunPlace | None, page: _Looked, tools: Tools
+) -> Findings:
+    """Change what is to be changed of one page, in one unit; return what this came to."""
+    async with database.write() as unit:
+        await runs.take_turn(unit, run, stands)
+        tier = TIERS[page.reached[0]]
+        done = await _change(unit, run, tier, page.changes, page.moving, tools)
+        found = count_changes(page.seen, done.changed)
+        found.marked = done.marked
+        await runs.advance_run(unit, run, page.reached, found)
+        tools.reach("before commit")
+    tools.reach("after commit")
+    return found
+
+
 async def _look(
-    database: Database, run: Run, tier: Tier, place: RunPlace, memory: Memory, limit: int
-) -> tuple[Mapping[str, Move], int, RunPlace | None]:
+    database: Database, run: Run, place: RunPlace, memory: Memory, limit: int
+) -> _Looked:
     """Return what changes of the next calls, how many they are, and where to go on."""
+    number, tier = place[0], TIERS[place[0]]
     since_us = BEFORE_ALL_US if run.wanted.since_us is None else run.wanted.since_us
     async with database.read() as unit:
         rows = await pages.load_page(unit, tier, (since_us, run.end_us), place[1:], limit)
         page = await pages.as_page(unit, rows, memory.again.aggregators)
-    changes = memory.consider(page)
+        changes = memory.consider(page)
+        moving = await load_moving(unit, tier, changes)
     if len(rows) < limit:
-        return changes, len(rows), None
+        return _Looked(changes, moving, len(rows), (number, run.end_us, NO_CALL), is_last=True)
     call_id, at_us = page.places[-1]
-    return changes, len(rows), (place[0], at_us, call_id)
+    return _Looked(changes, moving, len(rows), (number, at_us, call_id), is_last=False)
 
 
 async def _change(
-    unit: Unit, run: Run, tier: Tier, changes: Mapping[str, Move], tools: Tools
+    unit: Unit,
+    run: Run,
+    tier: Tier,
+    changes: Mapping[str, Move],
+    moving: Moving,
+    tools: Tools,
 ) -> Applied:
     """Change one batch: rows, sums, and whom the ledger says that the cost is owed to."""
     if not changes:
         return Applied({}, {}, 0)
-    done = await apply(unit, tier, run.run_id, changes, tools.days)
+    done = await apply(unit, tier, run.run_id, changes, moving, tools.days)
     if done.provider_costs:
         await tools.ledger.adjust(unit, new_id(await unit.now_us()), {}, done.provider_costs)
     return done

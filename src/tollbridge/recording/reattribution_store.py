@@ -22,14 +22,22 @@ from tollbridge.recording.moved_sums import (
     CALL_SUMS,
     COST_ORIGIN,
     FOLDED,
-    PRICED_AS,
     MovedSums,
     corrected,
     emptied,
 )
 from tollbridge.recording.reassign import Move, Served, needs_rating
 from tollbridge.recording.rollups import Days, Row
-from tollbridge.recording.scope_store import add, among, call_id_of, fetch, put, scope, uuid_place
+from tollbridge.recording.scope_store import (
+    add,
+    add_sums,
+    among,
+    call_id_of,
+    fetch,
+    put,
+    scope,
+    uuid_place,
+)
 from tollbridge.recording.statements import joined
 from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES, ROLLUPS
 from tollbridge.storage.unit import Unit
@@ -60,7 +68,6 @@ _MOVING = joined(
     "d.bucket, d.category, d.operation, coalesce(d.requested_model, ''), d.label, d.project,",
     "d.user_name, d.key_id, d.key_name, d.http_status, d.usage_source,",
     "CASE WHEN d.attempt_started_at_us IS NULL THEN 0 ELSE 1 END, d.attempt_count,",
-    "(SELECT k.provider FROM rerating_marks AS k WHERE k.call_id = d.call_id),",
     "d.cost_origin,",
     _of_folded("a.latency_ms"),
     ",",
@@ -68,17 +75,13 @@ _MOVING = joined(
     ",",
     ", ".join(_of_folded(adds) for adds in ATTEMPT_ADDS.values()),
 )
-# Not by RETURNING: SQLite 3.40 takes columns there for NOT NULL that are not.
-_SELECT_SQLITE = """
-SELECT call_id, {moving} FROM {details} AS d
-WHERE d.call_id IN (SELECT value FROM json_each(?)) AND +d.actual_provider_name = ?
-    AND coalesce(d.upstream_provider_name, '') = ? AND d.attribution_rule = ?
-    AND d.attribution_confidence = ?
-"""
 _UPDATE_SQLITE = """
 UPDATE {details} SET actual_provider_name = ?, upstream_provider_name = ?, attribution_rule = ?,
     attribution_confidence = ?, attribution_evidence = ?
-WHERE call_id IN (SELECT value FROM json_each(?))
+WHERE call_id IN (SELECT value FROM json_each(?)) AND +actual_provider_name = ?
+    AND coalesce(upstream_provider_name, '') = ? AND attribution_rule = ?
+    AND attribution_confidence = ?
+RETURNING call_id
 """
 _UPDATE_POSTGRESQL = """
 UPDATE {details} AS d SET actual_provider_name = m.provider, upstream_provider_name = m.upstream,
@@ -92,7 +95,7 @@ JOIN unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::te
 WHERE d.call_id = n.call_id AND d.actual_provider_name = m.old_provider
     AND coalesce(d.upstream_provider_name, '') = m.old_upstream
     AND d.attribution_rule = m.old_rule AND d.attribution_confidence = m.old_confidence
-RETURNING d.call_id::text, {moving}
+RETURNING d.call_id::text
 """
 _MOVE = """
 INSERT INTO attribution_moves (run_id, move_id, old_provider, old_upstream, old_rule,
@@ -112,18 +115,44 @@ class Applied(msgspec.Struct, frozen=True):
     """Calls that are to be rated again by it."""
 
 
+Moving = Mapping[str, tuple[Any, ...]]
+"""By call id: what moves with a call, in the order of moved_sums."""
+
+
+async def load_moving(unit: Unit, tier: Tier, wanted: Mapping[str, Move]) -> Moving:
+    """Return what moves with those of the calls that get another provider, and are in a tier.
+
+    None of it ever changes: it may be read before the unit that moves it.
+    """
+    call_ids = [call_id for call_id, move in wanted.items() if move.reassigns]
+    if not call_ids:
+        return {}
+    sql = joined(
+        "SELECT",
+        call_id_of(unit),
+        ",",
+        _MOVING,
+        f"FROM {tier.details.name} AS d WHERE d.call_id {among(unit)}",
+    )
+    return {row[0]: row for row in await fetch(unit, sql, (scope(unit, call_ids),))}
+
+
 async def apply(
-    unit: Unit, tier: Tier, run_id: str, wanted: Mapping[str, Move], days: Days
+    unit: Unit,
+    tier: Tier,
+    run_id: str,
+    wanted: Mapping[str, Move],
+    moving: Moving,
+    days: Days,
 ) -> Applied:
     """Give calls of one tier another provider, with all their sums, in this unit.
 
     A call that is not there, or says something else than its change expects, is left.
     """
-    rows = await _update(unit, tier, wanted)
-    if not rows:
+    changed = {call_id: wanted[call_id] for call_id in await _update(unit, tier, wanted)}
+    if not changed:
         return Applied({}, {}, 0)
-    changed = {call_id: wanted[call_id] for call_id in rows}
-    reassigned = {call_id: row for call_id, row in rows.items() if wanted[call_id].reassigns}
+    reassigned = {call_id: moving[call_id] for call_id, one in changed.items() if one.reassigns}
     sums = await _sums(unit, tier, reassigned, wanted, days)
     await _write_attempts(unit, tier, reassigned, wanted)
     await _write_changes(unit, run_id, changed)
@@ -132,27 +161,24 @@ async def apply(
     return Applied(changed, sums.provider_costs(), marked)
 
 
-async def _update(unit: Unit, tier: Tier, wanted: Mapping[str, Move]) -> dict[str, tuple[Any, ...]]:
-    """Let rows say who served, where they say what is expected; return what moves by it.
+async def _update(unit: Unit, tier: Tier, wanted: Mapping[str, Move]) -> Sequence[str]:
+    """Let rows say who served, where they say what is expected; return of which calls they do.
 
-    By call id: _MOVING. From here on nobody else moves, corrects or rates these calls again.
+    From here on nobody else moves, corrects or rates these calls again.
     """
     name = tier.details.name
     if unit.dialect == "sqlite":
-        select = _SELECT_SQLITE.format(details=name, moving=_MOVING)
         update = _UPDATE_SQLITE.format(details=name)
         of_move: dict[Move, list[str]] = {}
         for call_id, move in wanted.items():
             of_move.setdefault(move, []).append(call_id)
 
-        def run(raw: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
-            moving: dict[str, tuple[Any, ...]] = {}
+        def run(raw: sqlite3.Connection) -> list[str]:
+            changed: list[str] = []
             for move, call_ids in of_move.items():
-                found = raw.execute(select, (scope(unit, call_ids), *move.old[:4])).fetchall()
-                moving.update((row[0], row) for row in found)
-                changed = scope(unit, [row[0] for row in found])
-                raw.execute(update, (*_named(move.new), changed)).close()
-            return moving
+                parameters = (*_named(move.new), scope(unit, call_ids), *move.old[:4])
+                changed += [row[0] for row in raw.execute(update, parameters)]
+            return changed
 
         return await unit.run_script_sync(run)
     # In one order everywhere, so that no two runs wait for each other in a circle.
@@ -160,19 +186,19 @@ async def _update(unit: Unit, tier: Tier, wanted: Mapping[str, Move]) -> dict[st
     moves = {move.move_id: move for move in wanted.values()}
     said = [(*_named(move.new), *move.old[:4]) for move in moves.values()]
     rows = await (await unit.postgres_driver()).fetch(
-        _UPDATE_POSTGRESQL.format(details=name, moving=_MOVING),
+        _UPDATE_POSTGRESQL.format(details=name),
         call_ids,
         [wanted[call_id].move_id for call_id in call_ids],
         list(moves),
         *statements.arrays(said),
     )
-    return {row[0]: tuple(row) for row in rows}
+    return [row[0] for row in rows]
 
 
 async def _sums(
     unit: Unit,
     tier: Tier,
-    rows: Mapping[str, tuple[Any, ...]],
+    rows: Moving,
     wanted: Mapping[str, Move],
     days: Days,
 ) -> MovedSums:
@@ -211,12 +237,9 @@ _Corrections = list[tuple[int, dict[str, int], dict[str, int]]]
 """Attempt, and what its adjustments change of the measures of the call and of the attempt."""
 
 
-async def _adjustments(
-    unit: Unit, tier: Tier, rows: Mapping[str, tuple[Any, ...]]
-) -> dict[str, _Corrections]:
-    instants = [row[AT] for row in rows.values()]
+async def _adjustments(unit: Unit, tier: Tier, rows: Moving) -> dict[str, _Corrections]:
     sql = "SELECT 1 FROM adjustments WHERE accounted_at_us >= ? AND accounted_at_us <= ? LIMIT 1"
-    if not await fetch(unit, sql, (min(instants), max(instants))):
+    if not await fetch(unit, sql, _first_and_last(rows)):
         return {}
     # Through their own index first: hardly any call has one.
     sql = joined(
@@ -248,9 +271,7 @@ def _adjusted(row: tuple[Any, ...], corrections: _Corrections) -> tuple[Any, ...
     return (*row[: CALL_SUMS.start], *of_call, *of_attempt)
 
 
-async def _write_attempts(
-    unit: Unit, tier: Tier, rows: Mapping[str, tuple[Any, ...]], wanted: Mapping[str, Move]
-) -> None:
+async def _write_attempts(unit: Unit, tier: Tier, rows: Moving, wanted: Mapping[str, Move]) -> None:
     """Let a serving attempt's own row say it too, where it said the same as the call's."""
     sql = joined(
         "UPDATE",
@@ -295,22 +316,42 @@ async def _write_changes(unit: Unit, run_id: str, changed: Mapping[str, Move]) -
     )
 
 
-async def _mark(unit: Unit, rows: Mapping[str, tuple[Any, ...]], wanted: Mapping[str, Move]) -> int:
+async def _mark(unit: Unit, rows: Moving, wanted: Mapping[str, Move]) -> int:
     """Note whose price is another provider's now; one that got its own back is right again."""
+    priced_as = await _priced_as(unit, rows)
     marks: list[tuple[str, int, str]] = []
     right: list[tuple[str]] = []
     for call_id, row in rows.items():
         move = wanted[call_id]
         if not needs_rating(move.old, move.new, row[COST_ORIGIN]):
             continue
-        if row[PRICED_AS] is None:
+        provider = priced_as.get(call_id)
+        if provider is None:
             marks.append((call_id, row[AT], move.old.provider))
-        elif row[PRICED_AS] == move.new.provider:
+        elif provider == move.new.provider:
             right.append((call_id,))
     sql = f"INSERT INTO rerating_marks (call_id, accounted_at_us, provider) {_values(unit)}"
     await add(unit, sql, marks)
     await put(unit, joined("DELETE FROM rerating_marks WHERE call_id =", uuid_place(unit)), right)
     return len(marks)
+
+
+async def _priced_as(unit: Unit, rows: Moving) -> dict[str, str]:
+    """Return whose prices the calls have that are marked."""
+    sql = "SELECT 1 FROM rerating_marks WHERE accounted_at_us >= ? AND accounted_at_us <= ? LIMIT 1"
+    if not rows or not await fetch(unit, sql, _first_and_last(rows)):
+        return {}
+    sql = joined(
+        "SELECT",
+        call_id_of(unit),
+        f", d.provider FROM rerating_marks AS d WHERE d.call_id {among(unit)}",
+    )
+    return {row[0]: row[1] for row in await fetch(unit, sql, (scope(unit, list(rows)),))}
+
+
+def _first_and_last(rows: Moving) -> tuple[int, int]:
+    instants = [row[AT] for row in rows.values()]
+    return min(instants), max(instants)
 
 
 def _values(unit: Unit) -> str:
@@ -325,7 +366,7 @@ async def _move_sums(unit: Unit, sums: MovedSums) -> None:
     dimensions = [(key, *sums.dimensions[key]) for key in sorted(sums.dimensions)]
     await add(unit, statements.add_dimensions(unit.dialect), dimensions)
     for name, added in rows.items():
-        await add(unit, statements.add_to_rollup(name, unit.dialect), added)
+        await add_sums(unit, name, added)
     for name, added in rows.items():
         await _remove_empty(unit, name, added)
 

@@ -26,6 +26,7 @@ from tollbridge.recording.rollups import (
     dimension_id,
     latency_bucket,
 )
+from tollbridge.recording.scope_store import add, add_sums
 from tollbridge.recording.statements import joined
 from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES, DIMENSION_COLUMNS
 from tollbridge.storage.unit import Unit
@@ -85,7 +86,7 @@ async def rebuild_rollups(unit: Unit, zone: tzinfo, *, replace: bool = False) ->
                 await _replace(unit, table, (start_us, end_us), rows)
         if replace and fresh:
             dimensions = [(key, *fresh[key]) for key in sorted(fresh)]
-            await _add(unit, statements.add_dimensions(unit.dialect), dimensions)
+            await add(unit, statements.add_dimensions(unit.dialect), dimensions)
     return found
 
 
@@ -199,15 +200,7 @@ async def _replace(unit: Unit, table: str, window: tuple[int, int], rows: Rows) 
     sql = joined("DELETE FROM", table, "WHERE", start, ">= ? AND", start, "< ?")
     await unit.connection.exec_driver_sql(_placed(unit, sql), window)
     added = [(*key, *rows[key]) for key in sorted(rows)]
-    if added:
-        await _add(unit, statements.add_to_rollup(table, unit.dialect), added)
-
-
-async def _add(unit: Unit, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if unit.dialect == "sqlite":
-        await unit.run_many(sql, rows)
-    else:
-        await (await unit.postgres_driver()).execute(sql, *statements.arrays(rows))
+    await add_sums(unit, table, added)
 
 
 async def _query(unit: Unit, sql: str, parameters: tuple[int, ...]) -> Sequence[Sequence[Any]]:

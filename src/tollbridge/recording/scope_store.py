@@ -53,6 +53,17 @@ async def add(unit: Unit, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         await (await unit.postgres_driver()).execute(sql, *statements.arrays(rows))
 
 
+async def add_sums(unit: Unit, table: str, rows: Sequence[tuple[int, ...]]) -> None:
+    """Add sums to the rows of a roll-up; a row that is not there yet is made."""
+    if not rows:
+        return
+    sql = statements.add_to_rollup(table, unit.dialect)
+    if unit.dialect == "sqlite":
+        await unit.run_many(sql, rows)
+    else:
+        await (await unit.postgres_driver()).execute(sql, *statements.number_arrays(rows))
+
+
 async def put(unit: Unit, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement with `?` once for each row."""
     if rows:

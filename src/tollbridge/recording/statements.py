@@ -104,7 +104,7 @@ def add_to_rollup(table: str, dialect: str) -> str:
     sums = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in columns if name not in keys)
     return (
         f"{_into(f'{table} AS r', columns)} "
-        f"{_values(dialect, ['bigint'] * len(columns))} "
+        f"{_values(dialect, ['text::bigint'] * len(columns))} "
         f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
     )
 
@@ -139,6 +139,15 @@ def open_call_row(call: OpenCall, segment: str) -> tuple[Any, ...]:
 def arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     """Turn rows into one array per column, as `unnest` takes them."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def number_arrays(rows: Sequence[tuple[int, ...]]) -> list[str]:
+    """Turn rows of whole numbers into one array per column, in the words of PostgreSQL.
+
+    The driver asks each element of a list whether it is a list too; the server reads the words
+    in a fraction of that time.
+    """
+    return [f"{{{repr(list(column))[1:-1]}}}" for column in zip(*rows, strict=True)]
 
 
 def numbered(sql: str) -> str:

@@ -141,7 +141,7 @@ class RecordingStore:
             await driver.execute(self._add_dimensions, *statements.arrays(added))
         for name, sums in rows.fold.rows().items():
             if sums:
-                await driver.execute(self._add[name], *statements.arrays(sums))
+                await driver.execute(self._add[name], *statements.number_arrays(sums))
 
 
 async def load_standing(unit: Unit, node: str) -> Standing:

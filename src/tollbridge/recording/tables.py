@@ -5,13 +5,27 @@ In `dimensions`, "" stands for "there is none": a key without an upstream provid
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from tollbridge.storage.types import CallId, Instant, Json, NanoUsd, RowId, metadata
 
 NAME_LENGTH_MAX = 128
 PROVIDER_LENGTH_MAX = 50
 WORD_LENGTH_MAX = 32
+
+FELL_BACK = "attempt_count > 1"
+"""The calls for which more than one candidate was tried: few, and in an index of their own."""
 
 # How far each file of the spool is in the books.
 spool_segments = Table(
@@ -141,8 +155,8 @@ call_details = Table(
     Column("unpriced", Boolean, nullable=False),
     Column("unpriced_reason", Text),
     Column("charge_nanousd", NanoUsd, nullable=False),
-    # [{"attempt": 1, "components": [{unit, quantity, rate_usd, per, amount_usd,
-    # price_version_id}], "rounding_usd": "0"}]: its sum is known_cost_nanousd.
+    # [{"attempt": 1, "components": [{unit, quantity, rate_usd, per, amount_usd, price_version_id}],
+    # "rounding_usd": "0", "source": "database"}]: its sum is known_cost_nanousd. source: or seed.
     Column("components", Json),
     Column("flags", Json),
     Column("request_bytes", BigInteger, nullable=False),
@@ -165,6 +179,12 @@ call_details = Table(
         "ix_call_details_actual_provider_name_accounted_at_us",
         "actual_provider_name",
         "accounted_at_us",
+    ),
+    Index(
+        "ix_call_details_fallbacks",
+        "accounted_at_us",
+        sqlite_where=text(FELL_BACK),
+        postgresql_where=text(FELL_BACK),
     ),
 )
 

@@ -92,6 +92,8 @@ def make_route(entry: RouteEntry, placed: Sequence[Placed], price_of: PriceOf) -
             vendor_of(entry.model),
             entry.keep_content,
             None if hedge_ms is None else hedge_ms / 1000,
+            entry.bucket,
+            entry.on_content_filtered,
         ),
     )
 
@@ -118,7 +120,15 @@ def deal(route: Route, health: HealthView, draw: Callable[[], float]) -> Plan:
             else:
                 behind.append(slot.open)
     plan = route.plan
-    return Plan(plan.label, (*front, *behind), plan.vendor, plan.keep_content, plan.hedge_after_s)
+    return Plan(
+        plan.label,
+        (*front, *behind),
+        plan.vendor,
+        plan.keep_content,
+        plan.hedge_after_s,
+        plan.bucket,
+        plan.on_content_filtered,
+    )
 
 
 def priority_of(endpoint: Endpoint, category: str) -> int:

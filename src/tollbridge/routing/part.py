@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.plan import Endpoint
 
 # The wire formats that providers can be spoken to in; others may be named, and are skipped.
@@ -77,6 +78,10 @@ class RouteEntry(msgspec.Struct, frozen=True):
     """Whether what its calls ask and are answered is kept."""
     hedge_after_ms: int | None = None
     """After so long without a first byte the second candidate is asked too; None never."""
+    bucket: Bucket | None = None
+    """What its calls count in; None: what their operation and the model's author say."""
+    on_content_filtered: OnContentFiltered = OnContentFiltered.FINAL
+    """Whether what one candidate's filter refuses is asked of the next."""
 
 
 class ByHand(msgspec.Struct, frozen=True, omit_defaults=True):

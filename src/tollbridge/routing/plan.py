@@ -76,6 +76,7 @@ class RouteTable:
                 self._add_model(one)
         for category in Category:
             self._add(RouteEntry(model=category.value, category=category.value))
+        self._add_by_own_names()
 
     def plan(
         self,
@@ -168,6 +169,20 @@ class RouteTable:
         entry = RouteEntry(model.name, category)
         self._plan(entry, _with_others(own, self._defaults(category)))
         self._plan_apart(entry, own)
+
+    def _add_by_own_names(self) -> None:
+        """Plan endpoints' default models that can be asked for by no name yet, by their own."""
+        found: dict[tuple[str, str], list[CandidateEntry]] = {}
+        for one in self._endpoints.values():
+            for kind, model in one.default_models.items():
+                category = APART.get(kind, kind)
+                entry = CandidateEntry(one.name, model, priority_of(one, category))
+                found.setdefault((model, category), []).append(entry)
+        for (model, category), candidates in found.items():
+            name = (model, category)
+            if name not in self._routes and not self._is_switched_off(*name):
+                entry = RouteEntry(model, category, candidates=_once_each(candidates))
+                self._plan(entry, entry.candidates)
 
     def _plan_apart(self, entry: RouteEntry, own: Sequence[CandidateEntry]) -> None:
         """Plan the operations that have default models of their own, where any endpoint does."""
@@ -262,6 +277,11 @@ def _with_others(
     """Return a model's own provider's candidates, and of the others those of other endpoints."""
     names = {one.endpoint for one in own}
     return [*own, *(one for one in others if one.endpoint not in names)]
+
+
+def _once_each(candidates: Iterable[CandidateEntry]) -> tuple[CandidateEntry, ...]:
+    """Return one candidate per endpoint: a model may be its default for several operations."""
+    return tuple({one.endpoint: one for one in candidates}.values())
 
 
 def _shown(name: str) -> str:

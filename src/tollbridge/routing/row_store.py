@@ -62,6 +62,8 @@ async def write_route(
         "order": str(entry.order),
         "keep_content": entry.keep_content,
         "hedge_after_ms": entry.hedge_after_ms,
+        "bucket": None if entry.bucket is None else entry.bucket.value,
+        "on_content_filtered": entry.on_content_filtered.value,
         "enabled": True,
         "source": source.value,
         "withdrawn_at_us": None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import NotFoundError
 from tollbridge.routing import key_store
 from tollbridge.routing.entries import check_candidates, implicit_routes
@@ -135,6 +136,8 @@ async def list_routes(unit: Unit) -> list[RouteRow]:
                 candidates=tuple(candidates.get((row.model, row.category), ())),
                 keep_content=row.keep_content,
                 hedge_after_ms=row.hedge_after_ms,
+                bucket=None if row.bucket is None else Bucket(row.bucket),
+                on_content_filtered=OnContentFiltered(row.on_content_filtered),
             ),
             enabled=row.enabled,
             source=row.source,

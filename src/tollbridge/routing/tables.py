@@ -75,6 +75,10 @@ routes = Table(
     Column("keep_content", Boolean, nullable=False, server_default=false()),
     # NULL: the second candidate is asked only when the first has failed.
     Column("hedge_after_ms", Integer),
+    # NULL: what the operation and the model's author say.
+    Column("bucket", String(16)),
+    # One of core.call.OnContentFiltered.
+    Column("on_content_filtered", String(16), nullable=False, server_default=text("'final'")),
     Column("enabled", Boolean, nullable=False),
     Column("source", String(16), nullable=False),
     Column("withdrawn_at_us", Instant),

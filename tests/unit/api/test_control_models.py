@@ -93,6 +93,13 @@ async def test_the_document_s_list_has_the_active_models_and_its_filters(plane: 
     assert "gpt-4o-mini" not in await ask("?default=false")
 
 
+async def test_the_document_s_addresses_answer_without_their_last_slash_too(plane: Plane) -> None:
+    """A browser or a proxy that drops it gets the same answer, not a fault."""
+    for path in (AS_DOCUMENTED, f"{AS_DOCUMENTED}gpt-4o/"):
+        whole, cut = [await plane.client.get(one) for one in (path, path.removesuffix("/"))]
+        assert (cut.status_code, cut.json()) == (200, whole.json())
+
+
 async def test_one_model_of_the_document_an_image_model_with_its_sizes(plane: Plane) -> None:
     answer = await plane.client.get(f"{AS_DOCUMENTED}dall-e-3/")
     assert answer.json() == {

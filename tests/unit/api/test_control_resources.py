@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from sqlalchemy import insert
 
 from tests.support.control import PASSWORD, Plane, control_plane
 from tests.support.recorded import NOON_US, CallSpec, record
 from tollbridge.access.keys import DeclaredKey, KeyTerms
 from tollbridge.access.store import apply as apply_keys
 from tollbridge.access.users import Role
+from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.plan import Endpoint
 from tollbridge.ledger import store as ledger_store
+from tollbridge.ledger.adjustment_tables import budget_adjustments
 from tollbridge.ledger.budgets import BudgetSource, BudgetTerms
 from tollbridge.routing import change_store
 from tollbridge.routing import store as routing_store
@@ -144,6 +147,7 @@ async def test_the_usage_log_shows_the_call_as_it_was(plane: Plane) -> None:
     assert whole["attribution"]["confidence"] == "observed"
     components = whole["attempt_list"][1]["components"]
     assert {one["unit"]: one["amount_usd"] for one in components}.keys() == {"input", "output"}
+    assert [one["price_source"] for one in whole["attempt_list"]] == [None, "seed"]
 
 
 async def test_a_cost_that_is_not_known_is_null_and_says_why(plane: Plane) -> None:
@@ -238,6 +242,36 @@ async def test_a_budgets_limit_is_changed_live(plane: Plane) -> None:
     assert [(one["name"], one["spent_usd"], one["leased_usd"]) for one in listed] == [
         ("month", "0", "0")
     ]
+
+
+async def test_a_budget_says_what_corrections_did_to_its_running_period(plane: Plane) -> None:
+    """In the list and after a change; what is within earlier periods does not count."""
+    async with plane.database.write() as unit:
+        row = await ledger_store.create_budget(unit, BudgetTerms("month", "key:ci", 10**9))
+        start_us = (await ledger_store.period_state(unit, row)).period_start_us
+        await unit.connection.execute(
+            insert(budget_adjustments),
+            [
+                {
+                    "batch_id": new_id(NOON_US + number),
+                    "budget_id": row.budget_id,
+                    "period_start_us": at_us,
+                    "difference_nanousd": difference,
+                    "spent_after_nanousd": 0,
+                    "flag": None,
+                    "posted_at_us": NOON_US,
+                }
+                for number, (at_us, difference) in enumerate(
+                    [(start_us, 5 * 10**8), (start_us, -(10**8)), (start_us - 1, 7)]
+                )
+            ],
+        )
+    admin = await plane.key("root", "admin")
+    (listed,) = (await plane.client.get("/api/v1/budgets", headers=admin)).json()["budgets"]
+    assert listed["corrected_usd"] == "0.4"
+    body = {"limit_usd": "2.5"}
+    changed = await plane.client.patch("/api/v1/budgets/month", json=body, headers=admin)
+    assert changed.json()["corrected_usd"] == "0.4"
 
 
 @pytest.mark.parametrize("limit", ["-1", "a lot", "NaN", "0.0000000001", "10000000000"])

@@ -219,6 +219,8 @@ ROUTE: dict[str, Any] = {
     "category": "text",
     "order": "cheapest",
     "hedge_after_ms": 300,
+    "bucket": "wavespeed",
+    "on_content_filtered": "fallback",
     "candidates": [{"endpoint": "local", "model": "m", "priority": 1, "weight": 3}],
 }
 
@@ -246,6 +248,7 @@ async def test_a_route_without_candidates_stands_for_its_category(
     order = {"model": "pictures", "category": "image"}
     status, made = await ask(plane, admin, "POST", "/routes", order)
     assert (status, made["candidates"], made["order"]) == (201, [], "priority")
+    assert (made["bucket"], made["on_content_filtered"]) == (None, "final")
 
 
 @pytest.mark.parametrize(
@@ -254,6 +257,8 @@ async def test_a_route_without_candidates_stands_for_its_category(
         {"order": "dearest"},
         {"category": "smell"},
         {"hedge_after_ms": 0},
+        {"bucket": "nobody"},
+        {"on_content_filtered": "perhaps"},
         {"candidates": [{"endpoint": "nobody", "model": "m", "priority": 1}]},
         {"candidates": [{"endpoint": "local", "model": "m", "priority": -1}]},
     ],

@@ -80,6 +80,26 @@ def test_a_key_is_minted_listed_and_revoked(terminal: Terminal) -> None:
 
 
 @on_sqlite
+def test_a_key_is_minted_with_its_limits_and_whether_content_is_kept(terminal: Terminal) -> None:
+    limits = ("--limit", "calls_per_minute=60", "--limit", "concurrent_calls=4")
+    terminal.done("keys", "create", "ci", *limits, "--keep-content")
+    terminal.done("keys", "create", "plain")
+    kept, plain = (row["terms"] for row in json.loads(terminal.done("keys", "list", "--json")))
+    assert (kept["calls_per_minute"], kept["concurrent_calls"]) == (60, 4)
+    assert (plain["calls_per_minute"], plain["concurrent_calls"]) == (None, None)
+    assert (kept["keep_content"], plain["keep_content"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["calls_per_minute", "calls_per_minute=0", "calls_per_minute=-1", "calls=5"]
+)
+@on_sqlite
+def test_a_limit_that_there_is_not_is_refused(terminal: Terminal, text: str) -> None:
+    assert "--limit" in terminal.refused("keys", "create", "ci", "--limit", text)
+    assert json.loads(terminal.done("keys", "list", "--json")) == []
+
+
+@on_sqlite
 def test_a_key_is_not_minted_under_secrets_that_no_worker_knows(terminal: Terminal) -> None:
     (terminal.data_dir / "secrets").rmdir()
     assert "--data-dir" in terminal.refused("keys", "create", "ci")

@@ -84,6 +84,11 @@ def test_a_route_is_set_listed_switched_and_removed(local: Terminal) -> None:
         ("acme/fast", 2, 1),
     ]
     assert "after 300 ms" in local.done("routes", "list")
+    said = ("--bucket", "audio", "--on-content-filtered", "fallback")
+    assert "counts in audio" in local.done("routes", "policy", "acme/fast", *said)
+    (row,) = json.loads(local.done("routes", "list", "--json"))
+    assert (row["entry"]["bucket"], row["entry"]["on_content_filtered"]) == ("audio", "fallback")
+    assert row["entry"]["hedge_after_ms"] == 300
     local.done("routes", "disable", "acme/fast")
     assert local.done("routes", "list").splitlines()[1].split()[-1] == "off"
     local.done("routes", "enable", "acme/fast")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tollbridge.configuration.read import Configuration, read, read_file
-from tollbridge.core.call import OnCallerLeft
+from tollbridge.core.call import Bucket, OnCallerLeft, OnContentFiltered
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.core.plan import ProviderKey
 from tollbridge.routing.builtin import load_known
@@ -323,7 +323,8 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (ENDPOINT + "planning_price = { text = 'cheap' }", ["planning_price.text"]),
         (ENDPOINT + "planning_price = { text = '-1' }", ["planning_price.text is not below"]),
         (ENDPOINT + "default_models = { texts = 'm' }", ["there is no 'texts'"]),
-        (ROUTE + "bucket = 'openai'", ["bucket is not built yet"]),
+        (ROUTE + "bucket = 'opena'", ["there is no 'opena'", "openai"]),
+        (ROUTE + "on_content_filtered = 'ask'", ["there is no 'ask'"]),
         (PRICE + "rates = { video_ms = '1' }", ["rates.video_ms: no such unit"]),
         (BUDGET.replace("key:ci", "customer:ci"), ["customer: is not built yet; built: org"]),
         (BUDGET + "hard = false", ["hard = false is not built yet"]),
@@ -428,6 +429,21 @@ def test_a_route_may_be_of_any_category_and_order_and_hedge() -> None:
         """
     ).routes
     assert route == RouteEntry("pictures", "image", "cheapest", hedge_after_ms=250)
+
+
+def test_a_route_may_say_what_it_counts_in_and_what_follows_a_filters_no() -> None:
+    one, two = given(
+        """
+        [[route]]
+        model = "m"
+        bucket = "wavespeed"
+        on_content_filtered = "fallback"
+        [[route]]
+        model = "n"
+        """
+    ).routes
+    assert (one.bucket, one.on_content_filtered) == (Bucket.WAVESPEED, OnContentFiltered.FALLBACK)
+    assert (two.bucket, two.on_content_filtered) == (None, OnContentFiltered.FINAL)
 
 
 def test_an_endpoint_says_its_auth_its_planning_price_and_models_for_single_operations() -> None:

@@ -46,7 +46,12 @@ class Script:
         self.asked: list[str] = []
 
     async def __call__(
-        self, endpoint: Endpoint, outgoing: Outgoing, call_id: str, deadline_s: float
+        self,
+        endpoint: Endpoint,
+        outgoing: Outgoing,
+        call_id: str,
+        deadline_s: float,
+        key: str | None = None,
     ) -> Reaction:
         self.asked.append(f"{outgoing.method.decode()} {outgoing.target}")
         said = self.said.pop(0) if len(self.said) > 1 else self.said[0]

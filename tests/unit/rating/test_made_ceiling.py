@@ -127,7 +127,7 @@ def test_the_dearest_candidate_decides_and_one_without_a_price_leaves_it_unknown
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_a_price_of_something_else_is_no_price(operation: Operation) -> None:
-    book = a_book("p", "m", {"compute_ms": "0.001"})
+    book = a_book("p", "m", {"page": "0.001"})
     bounds = Bounds(operation, Demand(), 10, 0)
     assert made_ceiling([candidate("p", "m")], bounds, 5, book) is None
 
@@ -137,3 +137,12 @@ def test_a_price_of_the_call_bounds_it(operation: Operation) -> None:
     book = a_book("p", "m", {"request": "0.2"})
     bounds = Bounds(operation, Demand(), 10, 0)
     assert made_ceiling([candidate("p", "m")], bounds, 5, book) == 200_000_000
+
+
+@pytest.mark.parametrize("operation", [PICTURES, SPEECH, Operation.VIDEO_GENERATION])
+def test_what_is_billed_by_compute_time_alone_takes_its_whole_time_out_at_most(
+    operation: Operation,
+) -> None:
+    book = a_book("p", "m", {"compute_ms": "0.001"})
+    bounds = Bounds(operation, Demand(), 10, 0, compute_ms_max=90_000)
+    assert made_ceiling([candidate("p", "m")], bounds, 5, book) == 90_000_000

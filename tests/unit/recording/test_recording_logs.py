@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import CapturedCall
@@ -11,6 +12,9 @@ from tests.support.drained import CONCLUSIONS, USAGE, begun, opened_call, refuse
 from tollbridge.conclude import conclude
 from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
 from tollbridge.core.evidence import CallEvidence, Closed
+from tollbridge.rating.book import PriceBook
+from tollbridge.rating.prices import PricePart, PriceRow, Source
+from tollbridge.recording.details import counted, varying_row
 from tollbridge.recording.logs import CallLines, log_calls
 
 SECRET = "sk-live-secret"
@@ -97,3 +101,27 @@ def test_rendered_lines_say_what_a_logger_would_be_told(
     assert [msgspec.json.decode(b"{%b}" % line) for line in rendered] == [
         {"event": call.args[0], **call.kwargs} for call in logger.calls
     ]
+
+
+@pytest.mark.parametrize(("source", "said"), [(Source.SEED, "seed"), (Source.FILE, "database")])
+def test_row_and_line_say_whether_the_price_came_with_the_program(
+    source: Source, said: str
+) -> None:
+    prices = [
+        PriceRow(f"{source}-{unit}", "openai", "gpt*", unit, "1", 1, 0, None, source.value)
+        for unit in ("input", "output")
+    ]
+    priced = msgspec.structs.replace(CONCLUSIONS, book=PriceBook(PricePart(rows=prices)))
+    attempt = succeeded(begun(1, 1, "openai"), 2)
+    opened = opened_call(1)
+    closed = Closed(opened.call_id, 5, Ending.COMPLETE, 200, (attempt,))
+    account = conclude(CallEvidence(opened, closed), priced)
+    logger = Lines()
+    log_calls(logger, [account])
+    assert logger.calls[0].kwargs["price_source"] == said
+    bills = [
+        msgspec.json.decode(value)
+        for value in varying_row(account, counted(account.usage), folded=True)
+        if isinstance(value, str) and value.startswith('[{"attempt"')
+    ]
+    assert [bill["source"] for (bill,) in bills] == [said]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollbridge.core.call import Category, ErrorClass
+from tollbridge.core.call import Bucket, Category, ErrorClass, OnContentFiltered
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.errors import ModelNotFoundError
 from tollbridge.core.plan import Endpoint, Plan
@@ -247,7 +247,22 @@ def test_the_models_are_all_labels_that_have_a_candidate() -> None:
     assert [(one.model, one.category, one.provider) for one in table.models()] == [
         ("m", "text", "provider of a"),
         ("text", "text", "provider of a"),
+        ("x", "text", "provider of a"),
     ]
+
+
+def test_default_models_can_be_asked_for_by_their_own_names_of_all_that_have_them() -> None:
+    """Those of single operations belong to their category; a written route comes first."""
+    table = make(
+        [
+            endpoint("a", 2, defaults={"text": "x", "audio_transcription": "ears"}),
+            endpoint("b", 1, defaults={"text": "x", "image": "m", "image_edit": "m"}),
+        ],
+        RouteEntry("ears", "audio", candidates=(candidate("b"),)),
+    )
+    assert names(table.plan("x", TEXT, healthy(), never)) == ["b", "a"]
+    assert names(table.plan("m", "image", healthy(), never, "image_edit")) == ["b"]
+    assert names(table.plan("ears", "audio", healthy(), never)) == ["b"]
 
 
 def test_a_plan_carries_the_vendor_of_its_label() -> None:
@@ -284,3 +299,20 @@ def test_a_plan_says_whether_its_route_keeps_content(
     )
     plan = RouteTable(part).plan("m", TEXT, healthy(), random.random)
     assert plan.keep_content is keeps
+
+
+@pytest.mark.parametrize("priorities", [(1, 2), (1, 1)], ids=["ready-made", "dealt"])
+def test_a_plan_has_its_routes_bucket_and_what_follows_a_filters_no(
+    priorities: tuple[int, int],
+) -> None:
+    candidates = tuple(candidate(name, each) for name, each in zip("ab", priorities, strict=True))
+    entry = RouteEntry(
+        "m",
+        TEXT.value,
+        candidates=candidates,
+        bucket=Bucket.AUDIO,
+        on_content_filtered=OnContentFiltered.FALLBACK,
+    )
+    table = RouteTable(RoutingPart([endpoint("a"), endpoint("b")], [entry]))
+    plan = table.plan("m", TEXT, healthy(), random.random)
+    assert (plan.bucket, plan.on_content_filtered) == (Bucket.AUDIO, OnContentFiltered.FALLBACK)

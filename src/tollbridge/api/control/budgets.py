@@ -11,7 +11,7 @@ from tollbridge.api.deps import ADMIN, ControlOf, ViewerOf
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import parse_usd, to_nanousd, to_usd, usd_text
-from tollbridge.insight.resource_queries import BudgetNow, list_budgets
+from tollbridge.insight.resource_queries import BudgetNow, corrected_of, list_budgets
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import LIMIT_NANOUSD_MAX
 
@@ -26,6 +26,10 @@ class Budget(BaseModel):
     subject: str = Field(description="Whom it binds, such as key:ci.")
     limit_usd: str
     spent_usd: str
+    corrected_usd: str = Field(
+        description="Of `spent_usd`, what corrections of past calls added, or with a minus took "
+        "away; they may take it over the limit, or below nothing."
+    )
     leased_usd: str = Field(description="Granted to workers and not spent yet.")
     period: str
     period_start: str
@@ -86,7 +90,8 @@ async def change(name: str, wanted: BudgetChange, control: ControlOf) -> Budget:
         enabled = found.enabled if wanted.enabled is None else wanted.enabled
         row = await store.change_budget(unit, terms, enabled=enabled)
         state = await store.period_state(unit, row, services.billing_zone)
-    return _budget(BudgetNow(row, state))
+        corrected = await corrected_of(unit, [(row.budget_id, state.period_start_us)])
+    return _budget(BudgetNow(row, state, corrected.get(row.budget_id, 0)))
 
 
 def _limit(text: str) -> int:
@@ -113,6 +118,7 @@ def _budget(now: BudgetNow) -> Budget:
         subject=row.terms.subject,
         limit_usd=usd_text(row.terms.limit_nanousd),
         spent_usd=usd_text(state.spent_nanousd),
+        corrected_usd=usd_text(now.corrected_nanousd),
         leased_usd=usd_text(state.leased_nanousd),
         period=row.terms.period,
         period_start=to_text(state.period_start_us),

@@ -64,6 +64,10 @@ class Call(BaseModel):
     cost_input_usd: str | None = Field(description="Of it for input; null is not known.")
     cost_output_usd: str | None = Field(description="Of it for output; null is not known.")
     cost_origin: str | None = Field(description="reported, computed, nothing_owed or mixed.")
+    computed_usd: str | None = Field(description="What our prices give; null is not known.")
+    reported_usd: str | None = Field(
+        description="What the provider says it charged: then that is the cost."
+    )
     unpriced_reason: str | None
     charge_usd: str | None = Field(description="What the account pays, as first recorded.")
     charge_now_usd: str | None = Field(description="What it pays with all corrections.")
@@ -128,6 +132,9 @@ class Attempt(BaseModel):
     unpriced_reason: str | None
     components: list[Component]
     rounding_usd: str | None = Field(description="Cost minus the exact sum of the components.")
+    price_source: str | None = Field(
+        description="database, or seed: a price that came with the program. Null: not known."
+    )
     adjustments: list[Adjustment] = Field(description="The last one's `after_usd` is its cost now.")
     flags: list[str]
     response_id: str | None
@@ -292,6 +299,8 @@ def _fields(row: CallRow, shown: Shown) -> dict[str, object]:
         "cost_input_usd": None if shown.cost is None else plain_usd(shown.cost.input_usd),
         "cost_output_usd": None if shown.cost is None else plain_usd(shown.cost.output_usd),
         "cost_origin": row.cost_origin,
+        "computed_usd": _usd(row.computed_nanousd),
+        "reported_usd": _usd(row.reported_nanousd),
         "unpriced_reason": row.unpriced_reason,
         "charge_usd": _usd(row.charge_nanousd),
         "charge_now_usd": _usd(row.charge_now_nanousd),
@@ -331,6 +340,7 @@ def _attempt(
         unpriced_reason=row.unpriced_reason,
         components=[] if bill is None else [_component(one) for one in bill.components],
         rounding_usd=None if bill is None else bill.rounding_usd,
+        price_source=None if bill is None else bill.source,
         adjustments=[_adjustment(one) for one in adjustments],
         flags=list(row.flags),
         response_id=row.response_id,

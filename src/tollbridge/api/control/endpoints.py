@@ -38,7 +38,7 @@ async def list_all(control: ControlOf) -> EndpointList:
     async with control.services.database.read() as unit:
         rows = await store.list_endpoints(unit)
         errors = await recent_errors(unit)
-    workers, here = control.services.figures().workers, control.services.builtin_here
+    workers, here = control.services.figures().seen(), control.services.builtin_here
     return EndpointList(
         endpoints=[
             view_of(row, workers, here, errors.get(row.declared.endpoint.name, ())) for row in rows
@@ -129,7 +129,7 @@ async def _view(unit: Unit, name: str, control: Control) -> EndpointView:
     row = await store.get_endpoint(unit, name)
     errors = await recent_errors(unit)
     services = control.services
-    return view_of(row, services.figures().workers, services.builtin_here, errors.get(name, ()))
+    return view_of(row, services.figures().seen(), services.builtin_here, errors.get(name, ()))
 
 
 def _by_hand(wanted: EndpointChange) -> ByHand:

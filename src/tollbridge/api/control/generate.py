@@ -5,30 +5,27 @@ answered at once is the workers' (`api/generate.py`).
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from tollbridge.api.callers import JobsOf, KeyOf, customer_of, tags_of
 from tollbridge.api.deps import ControlOf
-from tollbridge.core.call import Operation, Status
+from tollbridge.core.call import Status
 from tollbridge.core.clock import to_text
-from tollbridge.core.errors import InvalidRequestError, NotFoundError, UpstreamError
+from tollbridge.core.errors import UpstreamError
 from tollbridge.jobs.job import Job, job_id_of
 from tollbridge.jobs.planning import Order
+from tollbridge.providers.dialects.generated import OPERATIONS, fields_of
+from tollbridge.providers.dialects.tasks.hooks import Heard
 
 router = APIRouter(tags=["generate"])
 hooks = APIRouter(tags=["generate"])
 
-OPERATIONS: Mapping[str, Operation] = {
-    "VIDEO": Operation.VIDEO_GENERATION,
-    "IMAGE": Operation.IMAGE_GENERATION,
-    "AUDIO": Operation.AUDIO_SPEECH,
-}
 RESULT_NAMES: Mapping[str, str] = {"VIDEO": "videoUrl", "IMAGE": "imageUrl", "AUDIO": "audioUrl"}
-PROMPT_FIELD: Mapping[str, str] = {"AUDIO": "input"}
+LIMIT_MAX = 100
 
 
 class GenerateOrder(BaseModel):
@@ -72,18 +69,11 @@ async def generate(
     control: ControlOf,
 ) -> Generated:
     """Make something: a film is waited for as long as a caller may, then it goes on as a job."""
-    operation = OPERATIONS.get(order.category)
-    if operation is None:
-        raise InvalidRequestError(
-            "text is answered at once; ask for it with mode sync", details={"param": "mode"}
-        )
+    operation = OPERATIONS[order.category]
     secret: str | None = None
     if order.webhook_url is not None:
         secret = await control.services.check_webhook(order.webhook_url, key.key_id)
-    fields: dict[str, Any] = {**order.options}
-    fields[PROMPT_FIELD.get(order.category, "prompt")] = order.prompt
-    if order.model is not None:
-        fields["model"] = order.model
+    fields = fields_of(operation, order.prompt, order.model, order.options)
     job = await jobs.create(
         Order(
             key=key,
@@ -108,6 +98,38 @@ async def generate(
     return found
 
 
+class JobsQuery(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: str | None = Field(default=None, max_length=200, description="`next_cursor`.")
+    limit: int = Field(default=20, ge=1, le=LIMIT_MAX)
+
+
+class JobPage(BaseModel):
+    """A page of a key's jobs, the newest first."""
+
+    jobs: list[Generated]
+    next_cursor: str | None = Field(description="Of the next page: `after`; null at the end.")
+
+
+@router.get("/jobs")
+async def list_page(
+    key: KeyOf,
+    jobs: JobsOf,
+    query: Annotated[JobsQuery, Query()],
+) -> JobPage:
+    """List what this key has asked for as jobs, films too."""
+    start = None if query.after is None else job_id_of(query.after)
+    found = await jobs.list_page(key, start, query.limit + 1, newest_first=True, operation=None)
+    page = found[: query.limit]
+    return JobPage(
+        jobs=[generated(job) for job in page],
+        next_cursor=page[-1].job_id if len(found) > query.limit else None,
+    )
+
+
 @router.get("/jobs/{job}")
 async def show(job: str, key: KeyOf, jobs: JobsOf) -> Generated:
     """Say how a job stands, and what it made."""
@@ -122,13 +144,14 @@ async def cancel(job: str, key: KeyOf, jobs: JobsOf) -> Generated:
     return generated(found)
 
 
-@hooks.post("/hooks/{provider}/{token}", status_code=202, include_in_schema=False)
-async def hook(provider: str, token: str, jobs: JobsOf) -> dict[str, bool]:
-    """Hear that something became of a task: it is looked at, and nothing said here is believed."""
-    del provider
-    if not await jobs.on_webhook(token):
-        raise NotFoundError("there is no such job")
-    return {"heard": True}
+@hooks.post("/hooks/{endpoint}/{token}", status_code=202, include_in_schema=False)
+async def hook(endpoint: str, token: str, request: Request, jobs: JobsOf) -> dict[str, bool]:
+    """Hear that something became of a task: it is looked at, and nothing said here is believed.
+
+    What is not the endpoint's, or too old, is refused; what was heard before is let be.
+    """
+    heard = Heard(dict(request.headers.items()), await request.body())
+    return {"heard": await jobs.on_webhook(endpoint, token, heard)}
 
 
 def generated(job: Job) -> Generated:
@@ -137,7 +160,9 @@ def generated(job: Job) -> Generated:
     finished_us, error = job.finished_at_us, job.error
     made = job.outputs[0] if job.status is Status.COMPLETED and job.outputs else None
     result: dict[str, str] | None = None
-    if made is not None:
+    if made is not None and made.text and not made.url:
+        result = {"text": made.text}
+    elif made is not None:
         address = made.url
         if address.startswith("/"):  # it lies behind the provider's key: passed through
             address = f"/v1/videos/{job.job_id}/content"

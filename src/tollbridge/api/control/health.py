@@ -45,6 +45,9 @@ class Health(BaseModel):
     open_calls: int = Field(description="Begun and not yet ended, as far as the drain has read.")
     quarantined: int = Field(description="Records that could not be closed; tollbridge replay.")
     unreadable_lines: int
+    jobs_under_way: int
+    job_oldest_s: float = Field(description="Age of the oldest job under way.")
+    jobs_stuck: int = Field(description="Past their time, or met by faults of ours.")
     workers_expected: int
     workers: list[WorkerHealth]
 
@@ -71,6 +74,9 @@ async def health(control: ControlOf) -> Health:
         open_calls=figures.open_calls,
         quarantined=figures.quarantined,
         unreadable_lines=figures.unreadable_lines,
+        jobs_under_way=figures.jobs.under_way,
+        job_oldest_s=figures.jobs.oldest_s,
+        jobs_stuck=figures.jobs.stuck,
         workers_expected=figures.workers_expected,
         workers=[_worker(worker) for worker in figures.workers],
     )
@@ -119,6 +125,10 @@ class _Figures(Collector):
             "unreadable_lines", "Spool lines that were no record.", figures.unreadable_lines
         )
         yield _counter("office_faults", "Errors of ours in the office.", figures.faults)
+        jobs = figures.jobs
+        yield _gauge("media_jobs_under_way", "Jobs begun and not yet ended.", jobs.under_way)
+        yield _gauge("media_job_oldest_seconds", "Age of the oldest of them.", jobs.oldest_s)
+        yield _gauge("media_jobs_stuck", "Jobs past their time, or met by faults.", jobs.stuck)
         yield from _of_workers(figures.workers)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi import Query as QueryParameters
 
+from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import decode_cursor, encode_cursor
 from tollbridge.api.control.price_views import (
     DisputePage,
@@ -217,12 +218,6 @@ async def show(price_version_id: str, control: ControlOf) -> Price:
     """Show one price version."""
     async with control.services.database.read() as unit:
         return price_view(await _found(unit, price_version_id))
-
-
-def actor_of(viewer: Viewer) -> str:
-    """Return what the history says of whoever changed something."""
-    name = viewer.user if viewer.key_name is None else f"{viewer.user} (key {viewer.key_name})"
-    return name[:NAME_MAX]
 
 
 async def exported(unit: Unit, wanted: PriceFilter) -> list[PriceVersion]:

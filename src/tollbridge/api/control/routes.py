@@ -9,6 +9,7 @@ from tollbridge.api.control.endpoint_views import ModelName, Name, Priority
 from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import instant_text
 from tollbridge.api.deps import SIGNED_IN, AdminOf, ControlOf
+from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.core.models import ModelType
 from tollbridge.routing import change_store, store
@@ -44,6 +45,12 @@ class Route(BaseModel):
     hedge_after_ms: int | None = Field(
         description="After so long without a first byte the second candidate is asked too."
     )
+    bucket: str | None = Field(
+        description="What its calls count in; null: what operation and model's author say."
+    )
+    on_content_filtered: str = Field(
+        description="final or fallback: whether what one filter refuses is asked of the next."
+    )
     source: str = Field(description="file or api: who may change it.")
     candidates: list[Candidate] = Field(
         description="Empty: the category's endpoints in order, each with its default model."
@@ -70,6 +77,13 @@ class RouteOrder(BaseModel):
     )
     keep_content: bool = False
     hedge_after_ms: Annotated[int, Field(ge=1, le=HEDGE_AFTER_MS_MAX)] | None = None
+    bucket: Bucket | None = Field(
+        None, description="What its calls count in, whoever serves them and whatever they ask."
+    )
+    on_content_filtered: OnContentFiltered = Field(
+        OnContentFiltered.FINAL,
+        description="Whether what one candidate's filter refuses is asked of the next.",
+    )
 
 
 class RouteSwitch(BaseModel):
@@ -113,6 +127,8 @@ async def put(order: RouteOrder, admin: AdminOf, control: ControlOf) -> Route:
         ),
         keep_content=order.keep_content,
         hedge_after_ms=order.hedge_after_ms,
+        bucket=order.bucket,
+        on_content_filtered=order.on_content_filtered,
     )
     async with control.services.database.write() as unit:
         try:
@@ -174,6 +190,8 @@ def _route(row: RouteRow) -> Route:
         enabled=row.enabled,
         keep_content=row.entry.keep_content,
         hedge_after_ms=row.entry.hedge_after_ms,
+        bucket=row.entry.bucket,
+        on_content_filtered=row.entry.on_content_filtered,
         source=row.source,
         candidates=[
             Candidate(

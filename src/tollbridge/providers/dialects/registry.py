@@ -10,6 +10,7 @@ from tollbridge.providers.dialects.media.cohere import CohereWire
 from tollbridge.providers.dialects.media.elevenlabs import ElevenLabsWire
 from tollbridge.providers.dialects.media.huggingface import HuggingFaceWire
 from tollbridge.providers.dialects.media.jina import JinaWire
+from tollbridge.providers.dialects.media.limits import DEFAULT_LIMITS, MediaLimits
 from tollbridge.providers.dialects.media.stability import StabilityWire
 from tollbridge.providers.dialects.media.xai import XaiWire
 from tollbridge.providers.dialects.openai import AzureWire, OpenAIFace, OpenAIWire
@@ -18,12 +19,14 @@ from tollbridge.providers.dialects.tasks.every import every_task_wire
 from tollbridge.providers.wire import Face, TaskWire, Wire
 
 
-def _faces() -> tuple[Face, ...]:
-    return OpenAIFace(), ResponsesFace(), AnthropicFace(), GeminiFace()
+def faces(limits: MediaLimits = DEFAULT_LIMITS) -> Mapping[str, Face]:
+    """Return the formats that callers speak; `limits` bound what they ask of media."""
+    made: tuple[Face, ...] = (OpenAIFace(limits), ResponsesFace(), AnthropicFace(), GeminiFace())
+    return MappingProxyType({face.name: face for face in made})
 
 
-FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in _faces()})
-"""The formats that callers speak."""
+FACES = faces()
+"""Those formats, for errors and answers: of a request they hold it to the customary limits."""
 
 
 def wires() -> Mapping[str, Wire]:

@@ -1,8 +1,9 @@
 """Which prices does a file of somebody's state?
 
 CSV with a heading, a JSON array, or JSON lines; read row by row, so that its size does not count.
-Columns: provider, model, unit (as in `[[price]]`, media_prices.csv or genai-prices), rate in US
-dollars, and where wanted conditions (JSON, or `size=1024x1024; quality=hd`), quantity_min,
+Columns: provider, model, unit (as in `[[price]]`, media_prices.csv or genai-prices), rate (or
+rate_usd) in US dollars, and where wanted per (the rate is for so many of the unit, which may then
+be one of ours too), conditions (JSON, or `size=1024x1024; quality=hd`), quantity_min,
 quantity_step, valid_from, valid_to (a day, or an instant with its zone), reference, as_of, comment.
 """
 
@@ -18,12 +19,16 @@ from typing import Any, BinaryIO, cast
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.core.usage import UPSTREAM
+from tollbridge.rating.by_hand import priced_unit
 from tollbridge.rating.prices import DeclaredPrice, checked, read_rate
 from tollbridge.rating.sources.reading import Resolve, content_hash
-from tollbridge.rating.unit_names import find, why_skipped
+from tollbridge.rating.unit_names import Priced, find, why_skipped
 
 NEEDED = ("provider", "model", "unit", "rate")
+RATE_USD = "rate_usd"
+"""What the pricing table calls the rate."""
 OPTIONAL = (
+    "per",
     "conditions",
     "quantity_min",
     "quantity_step",
@@ -57,6 +62,8 @@ def read_prices(file: BinaryIO, name: str, resolve: Resolve) -> Iterator[Declare
 
 
 def _price(where: str, row: Mapping[str, Any], name: str, resolve: Resolve) -> DeclaredPrice:
+    if RATE_USD in row and "rate" not in row:
+        row = {("rate" if key == RATE_USD else key): value for key, value in row.items()}
     unknown = row.keys() - COLUMNS
     if unknown:
         raise ConfigurationError(f"{where}: no such column: {min(map(str, unknown))}")
@@ -65,11 +72,7 @@ def _price(where: str, row: Mapping[str, Any], name: str, resolve: Resolve) -> D
         if column not in filled:
             raise ConfigurationError(f"{where}: {column} is missing")
     texts = {column: _text(where, column, filled) for column in (*NEEDED, *OPTIONAL)}
-    unit_name = texts["unit"] or ""
-    priced = find(unit_name)
-    if priced is None:
-        why = why_skipped(unit_name) or "no such unit"
-        raise ConfigurationError(f"{where}: unit: {unit_name!r}: {why}")
+    priced = _priced(where, texts["unit"] or "", _whole(where, "per", texts))
     conditions = _conditions(where, filled.get("conditions"))
     # A provider that nobody lists may be the operator's own: it keeps its name.
     provider = texts["provider"] or ""
@@ -98,6 +101,20 @@ def _price(where: str, row: Mapping[str, Any], name: str, resolve: Resolve) -> D
         ),
         where,
     )
+
+
+def _priced(where: str, name: str, per: int | None) -> Priced:
+    """Return the unit that a name means, and for how many of it a rate is."""
+    if per is not None:
+        try:
+            return priced_unit(name, per)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: {error.message}") from error
+    found = find(name)
+    if found is None:
+        why = why_skipped(name) or "no such unit"
+        raise ConfigurationError(f"{where}: unit: {name!r}: {why}")
+    return found
 
 
 def _text(where: str, column: str, row: Mapping[str, Any]) -> str | None:
@@ -181,7 +198,8 @@ def _csv_rows(file: BinaryIO, name: str) -> Iterator[Row]:
     read = 0
     try:
         headings = reader.fieldnames or ()
-        missing = [column for column in NEEDED if column not in headings]
+        also = {"rate"} if RATE_USD in headings else set[str]()
+        missing = [column for column in NEEDED if column not in {*headings, *also}]
         if missing or len(set(headings)) < len(headings):
             raise ConfigurationError(
                 f"{name} line 1: the heading lacks {', '.join(missing)}"

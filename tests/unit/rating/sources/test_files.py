@@ -71,6 +71,13 @@ def test_each_format_says_the_same(name: str, text: str) -> None:
     assert len(price.content_hash or "") == 64
 
 
+def test_the_columns_of_the_pricing_table_are_understood() -> None:
+    (price,) = read("provider,model,unit,rate_usd,per\nlocal,m,video_ms,0.5,1000\n")
+    assert (price.unit, price.per, price.rate_usd) == ("video_ms", 1000, Decimal("0.5"))
+    (price,) = read(json.dumps([{**ROW, "per": 1000}]), "p.json")
+    assert (price.unit, price.per) == ("input", 1000)
+
+
 def test_conditions_may_be_written_without_braces() -> None:
     (price,) = read(f"{HEAD},conditions\nlocal,m,image,0.1,quality=hd; size=1024x1024\n")
     assert price.conditions == {"quality": "hd", "size": "1024x1024"}
@@ -132,6 +139,9 @@ def test_a_bad_line_of_csv_is_named(row: str, why: str) -> None:
         ("conditions", "{hd", "line 2: conditions:"),
         ("conditions", "hours=25:00-26:00", "hours are"),
         ("wish", "1", "line 2: no such column: wish"),
+        ("per", "0", "per"),
+        ("per", "many", "line 2: per is a whole number"),
+        ("rate_usd", "1", "line 2: no such column: rate_usd"),
     ],
 )
 def test_a_bad_column_is_named(column: str, value: str, why: str) -> None:

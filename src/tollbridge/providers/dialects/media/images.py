@@ -19,7 +19,7 @@ from tollbridge.core.usage import Unit
 from tollbridge.providers.dialects.media.asked import Asked, read_asked, refused
 from tollbridge.providers.dialects.media.forms import Part
 from tollbridge.providers.dialects.media.kinds import IMAGE_TYPES, image_kind
-from tollbridge.providers.dialects.media.limits import MediaLimits
+from tollbridge.providers.dialects.media.limits import UNBOUNDED, MediaLimits
 from tollbridge.providers.request import Request, label_of
 from tollbridge.providers.wire import Given, Output, UntranslatableError
 
@@ -126,19 +126,8 @@ def parse_image(
 
 def read_image(request: Request) -> ImageAsk:
     """Return what a checked call asks."""
-    asked = _asked(request.body, request.content_type, _UNBOUNDED)
-    return _ask(request.operation, asked, _UNBOUNDED)
-
-
-# What was checked once is not checked again by other bounds than it was.
-_UNBOUNDED = MediaLimits(
-    prompt_characters_max=2**31,
-    images_max=2**20,
-    images_given_max=2**20,
-    image_bytes_max=2**40,
-    image_side_px_max=2**20,
-    form_parts_max=2**10,
-)
+    asked = _asked(request.body, request.content_type, UNBOUNDED)
+    return _ask(request.operation, asked, UNBOUNDED)
 
 
 # What says nothing about the picture, or what every provider makes anyway.

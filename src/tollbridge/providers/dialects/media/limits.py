@@ -23,3 +23,15 @@ class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_LIMITS = MediaLimits()
+# What was checked once is not checked again by other bounds than it was.
+UNBOUNDED = MediaLimits(
+    prompt_characters_max=2**31,
+    images_max=2**20,
+    images_given_max=2**20,
+    image_bytes_max=2**40,
+    image_side_px_max=2**20,
+    speech_characters_max=2**31,
+    audio_bytes_max=2**40,
+    documents_max=2**20,
+    form_parts_max=2**20,
+)

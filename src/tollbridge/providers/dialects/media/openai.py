@@ -21,10 +21,11 @@ from tollbridge.providers.dialects.media.answers import (
     objects_in,
     usage_in,
 )
+from tollbridge.providers.dialects.media.at_once import as_events
 from tollbridge.providers.dialects.media.forms import Part, is_form, read_form, with_field
 from tollbridge.providers.dialects.media.images import QUALITY, SIZE, read_image
 from tollbridge.providers.dialects.media.kinds import image_size
-from tollbridge.providers.dialects.media.limits import DEFAULT_LIMITS
+from tollbridge.providers.dialects.media.limits import UNBOUNDED
 from tollbridge.providers.dialects.media.sounds import read_speech
 from tollbridge.providers.dialects.media.streams import Bytes, Pictures
 from tollbridge.providers.dialects.media.texts import read_rerank, render_rerank, scores_of
@@ -94,6 +95,10 @@ class OpenAIMedia:
 
     def read(self, request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:
         """Read a whole answer. Raises MalformedAnswerError."""
+        given = self._read(request, headers, body)
+        return as_events(request, given) if request.stream else given
+
+    def _read(self, request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:
         if request.operation in IMAGES:
             return read_pictures(request, headers, body)
         if request.operation is Operation.RERANK:
@@ -124,7 +129,7 @@ def with_model(request: Request, model: str) -> bytes:
     if model == request.model:
         return request.body
     if is_form(request.content_type):
-        parts = read_form(request.body, request.content_type, DEFAULT_LIMITS.form_parts_max)
+        parts = read_form(request.body, request.content_type, UNBOUNDED.form_parts_max)
         value = Part("model", model.encode())
         return with_field(request.body, request.content_type, parts, value)
     return changed(request.body, {"model": model})
@@ -218,6 +223,8 @@ def _facts(request: Request, fields: Mapping[str, Any], first: object) -> dict[s
 def _read_transcript(headers: Mapping[bytes, bytes], body: bytes) -> Given:
     """Read a transcript; only its JSON says what it took."""
     content_type = headers.get(b"content-type", JSON)
+    if content_type.startswith(b"text/html"):
+        raise MalformedAnswerError("the answer is a page")
     if not content_type.startswith(JSON):
         return Given(NO_NAMES, body, content_type)
     fields = object_of(body)

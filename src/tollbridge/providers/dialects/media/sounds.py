@@ -17,7 +17,7 @@ from tollbridge.providers.dialects.media.asked import Asked, read_asked, read_ob
 from tollbridge.providers.dialects.media.durations import duration_ms
 from tollbridge.providers.dialects.media.forms import Part, is_form
 from tollbridge.providers.dialects.media.kinds import audio_kind
-from tollbridge.providers.dialects.media.limits import DEFAULT_LIMITS, MediaLimits
+from tollbridge.providers.dialects.media.limits import UNBOUNDED, MediaLimits
 from tollbridge.providers.request import Request, label_of
 from tollbridge.providers.wire import Given
 
@@ -95,7 +95,7 @@ def parse_speech(body: bytes, limits: MediaLimits) -> Request:
 def read_speech(request: Request) -> SpeechAsk:
     """Return what a checked call for speech asks."""
     asked = Asked(read_object(request.body, "input", SPEECH_NAMES), (), is_form=False)
-    return _speech(asked, 2**31)
+    return _speech(asked, UNBOUNDED.speech_characters_max)
 
 
 def parse_transcription(body: bytes, content_type: bytes, limits: MediaLimits) -> Request:
@@ -122,9 +122,9 @@ def parse_transcription(body: bytes, content_type: bytes, limits: MediaLimits) -
 
 def read_transcription(request: Request) -> TranscriptAsk:
     """Return what a checked call for a transcript asks."""
-    parts_max = DEFAULT_LIMITS.form_parts_max
+    parts_max = UNBOUNDED.form_parts_max
     asked = read_asked(request.body, request.content_type, parts_max, "file", ())
-    return _transcript(asked, 2**40)
+    return _transcript(asked, UNBOUNDED.audio_bytes_max)
 
 
 def render_speech(request: Request, given: Given) -> tuple[bytes, bytes]:
