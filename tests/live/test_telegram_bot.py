@@ -7,23 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
-
-import pytest
 
 from tests.support.node import KEY, config_of, running_node
 from tests.support.raw_provider import running_raw_provider
 
 BOT = Path(__file__).parents[2] / "examples" / "telegram_bot" / "bot.py"
-PYTHON = os.environ.get("TELEGRAM_BOT_PYTHON", sys.executable)
 WAIT_MAX_S = 30.0
-pytestmark = pytest.mark.skipif(
-    find_spec("aiogram") is None and "TELEGRAM_BOT_PYTHON" not in os.environ,
-    reason="aiogram is not installed; TELEGRAM_BOT_PYTHON names an interpreter that has it",
-)
 
 
 class BotApi:
@@ -118,7 +110,7 @@ async def test_what_is_asked_of_the_bot_is_made_and_sent_with_its_makers_name(
                 "TOLLBRIDGE_URL": node.url,
                 "TOLLBRIDGE_KEY": KEY,
             }
-            bot = subprocess.Popen([PYTHON, str(BOT)], env=environment)
+            bot = subprocess.Popen([sys.executable, str(BOT)], env=environment)
             try:
                 api.say("/text a paper boat")
                 async with asyncio.timeout(WAIT_MAX_S):

@@ -4,6 +4,7 @@ Both kinds of reader note what the stream says in the attempt, frame by frame: t
 bytes arrive change nothing.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ from tollbridge.providers.frames import data_of, split_frames
 from tollbridge.providers.wire import UsageMerge
 
 
-class ChatStream:
+class ChatStream(ABC):
     """What readers of streams share: where it went wrong, and whether it is whole."""
 
     def __init__(self, attempt: AttemptEvidence, merge_usage: UsageMerge) -> None:
@@ -61,13 +62,13 @@ class ChatStream:
         if self.failure is not None:
             raise self.failure
 
+    @abstractmethod
     def _take(self, frame: bytes, data: bytes) -> bytes:
         """Note what a frame says, return what the caller gets of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _comment(self, frame: bytes) -> bytes:
         """Return what the caller gets of a frame without data: surplus line ends and comments."""
-        raise NotImplementedError
 
     def _note_names(self, began: Began) -> None:
         self._attempt.served_model = began.model
@@ -199,6 +200,6 @@ class PassedStream(ChatStream):
     def _comment(self, frame: bytes) -> bytes:
         return frame
 
+    @abstractmethod
     def _look(self, frame: bytes, data: bytes) -> None:
         """Note what a frame says; `_begun` once one is of the answer."""
-        raise NotImplementedError

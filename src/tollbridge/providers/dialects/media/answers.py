@@ -8,10 +8,19 @@ from typing import Any, cast
 import msgspec
 
 from tollbridge.core.call import ErrorClass
+from tollbridge.core.errors import BugError
+from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.usage import Unit
 from tollbridge.providers.dialects.media.kinds import IMAGE_TYPES, image_kind, image_size
 from tollbridge.providers.request import Answer, MalformedAnswerError, Refusal, Request, label_of
-from tollbridge.providers.wire import Given, Output, RefusedError, UntranslatableError
+from tollbridge.providers.wire import (
+    Given,
+    Output,
+    RefusedError,
+    StreamReader,
+    UntranslatableError,
+    UsageMerge,
+)
 
 USAGE_BYTES_MAX = 64 * 1024
 NO_NAMES = Answer(usage=None, served_model=None, response_id=None)
@@ -113,6 +122,17 @@ def only(ask_n: int, most: int, who: str) -> None:
     """Raise UntranslatableError where more is asked for than one call can make."""
     if ask_n > most:
         raise UntranslatableError(f"{who} makes at most {most} per call, not {ask_n}")
+
+
+class Unstreamed:
+    """Of a wire format that streams nothing: what is to be streamed, `compose` has refused."""
+
+    def stream(
+        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
+    ) -> StreamReader:
+        """Raise BugError: no request comes so far."""
+        del attempt, merge_usage
+        raise BugError(f"a request for {request.operation.value} was let in to be streamed")
 
 
 def unstreamed(request: Request, who: str) -> None:

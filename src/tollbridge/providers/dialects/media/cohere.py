@@ -10,10 +10,9 @@ from typing import Any, cast
 import msgspec
 
 from tollbridge.core.call import Operation
-from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Endpoint
 from tollbridge.core.usage import Unit
-from tollbridge.providers.dialects.media.answers import names_of, object_in, object_of
+from tollbridge.providers.dialects.media.answers import Unstreamed, names_of, object_in, object_of
 from tollbridge.providers.dialects.media.texts import (
     read_embedding,
     read_rerank,
@@ -25,9 +24,7 @@ from tollbridge.providers.request import MalformedAnswerError, Request
 from tollbridge.providers.wire import (
     Given,
     Outgoing,
-    StreamReader,
     UntranslatableError,
-    UsageMerge,
 )
 
 WHO = "cohere"
@@ -40,7 +37,7 @@ UNITS = (
 )
 
 
-class CohereWire:
+class CohereWire(Unstreamed):
     """Cohere's wire format for scores and vectors."""
 
     name = "cohere"
@@ -77,12 +74,6 @@ class CohereWire:
         vectors = cast("list[object]", found)
         rendered = render_embeddings(request, request.model, vectors, counts.get(Unit.INPUT.value))
         return Given(answer, rendered, counts=counts)
-
-    def stream(
-        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
-    ) -> StreamReader:
-        """Never called: neither scores nor vectors are streamed."""
-        raise NotImplementedError
 
 
 def _reranked(request: Request, model: str) -> bytes:

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from tollbridge.core.call import Operation
-from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Endpoint
 from tollbridge.core.usage import Unit
 from tollbridge.providers.dialects.media.answers import (
+    Unstreamed,
     names_of,
     object_of,
     objects_in,
@@ -25,16 +25,14 @@ from tollbridge.providers.request import Request
 from tollbridge.providers.wire import (
     Given,
     Outgoing,
-    StreamReader,
     UntranslatableError,
-    UsageMerge,
 )
 
 WHO = "jina"
 OWN = ("task", "late_chunking", "truncate", "normalized")
 
 
-class JinaWire:
+class JinaWire(Unstreamed):
     """Jina's wire format: scores as callers ask for them, vectors nearly so."""
 
     name = "jina"
@@ -71,9 +69,3 @@ class JinaWire:
         model = answer.served_model or request.model
         rendered = render_embeddings(request, model, vectors, counts.get(Unit.INPUT.value))
         return Given(answer, rendered, counts=counts)
-
-    def stream(
-        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
-    ) -> StreamReader:
-        """Never called: neither scores nor vectors are streamed."""
-        raise NotImplementedError

@@ -8,10 +8,10 @@ is the last part of an address: core, ultra and sd3 generate, `edit/inpaint`, `u
 from collections.abc import Mapping
 
 from tollbridge.core.call import Operation
-from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.media.answers import (
     NO_NAMES,
+    Unstreamed,
     decoded,
     filtered,
     given_pictures,
@@ -31,9 +31,7 @@ from tollbridge.providers.request import MalformedAnswerError, Request
 from tollbridge.providers.wire import (
     Given,
     Outgoing,
-    StreamReader,
     UntranslatableError,
-    UsageMerge,
 )
 
 WHO = "stability"
@@ -66,7 +64,7 @@ PROMPT_CHARACTERS_MAX = 10_000
 FILTERED = "CONTENT_FILTERED"
 
 
-class StabilityWire:
+class StabilityWire(Unstreamed):
     """Stability's wire format for pictures."""
 
     name = "stability"
@@ -105,12 +103,6 @@ class StabilityWire:
         if reason.upper() == FILTERED:
             raise filtered("the picture was filtered")
         return given_pictures(request, [picture_of(body, kind)], NO_NAMES, {})
-
-    def stream(
-        self, request: Request, attempt: AttemptEvidence, merge_usage: UsageMerge
-    ) -> StreamReader:
-        """Never called: `compose` refuses what is to be streamed."""
-        raise NotImplementedError
 
     @staticmethod
     def _target(request: Request, ask: ImageAsk, model: str, fields: dict[str, str]) -> str:

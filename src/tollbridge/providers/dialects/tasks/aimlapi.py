@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import asked
+from tollbridge.providers.dialects.tasks.base import JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     failed,
     film,
     inner,
@@ -22,7 +21,6 @@ from tollbridge.providers.dialects.tasks.reading import (
     links,
     status_of,
     succeeded,
-    task_id,
     text,
 )
 from tollbridge.providers.request import Request
@@ -44,10 +42,11 @@ ABOVE_V1 = 1
 """The endpoint's base URL ends with /v1, for everything else."""
 
 
-class AimlapiTasks:
+class AimlapiTasks(JsonTasks):
     """AIMLAPI's video generations."""
 
     name = "aimlapi"
+    id_fields = ("id", "generation_id")
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the film."""
@@ -71,53 +70,29 @@ class AimlapiTasks:
         body |= {name: value for name, value in optional.items() if value is not None}
         return Outgoing(FILMS, msgspec.json.encode(body | wanted.more), above=ABOVE_V1)
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        return _state(request, task_id(answer, "id", "generation_id"), answer)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the film."""
         target = f"{FILMS}?generation_id={quote(task_id, safe='')}"
         return Outgoing(target, method=b"GET", above=ABOVE_V1)
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: a film cannot be cancelled."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset({Operation.VIDEO_GENERATION})
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    status = status_of(answer.get("status"), WORDS)
-    usage = inner(answer, "meta", "usage") or None
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status, usage=usage)
-    if status is TaskStatus.FAILED:
-        error = answer.get("error")
-        said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
-        return failed(identity, said)
-    wanted = asked(request)
-    films = items(answer, "video") or [answer.get("video")]
-    counts, facts = film(wanted, wanted.seconds(SECONDS_DEFAULT, SECONDS))
-    return succeeded(
-        identity,
-        links(films),
-        counts=counts,
-        facts=facts,
-        usage=usage,
-        served_model=text(answer, "model"),
-    )
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        usage = inner(answer, "meta", "usage") or None
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status, usage=usage)
+        if status is TaskStatus.FAILED:
+            error = answer.get("error")
+            said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
+            return failed(identity, said)
+        wanted = asked(request)
+        films = items(answer, "video") or [answer.get("video")]
+        counts, facts = film(wanted, wanted.seconds(SECONDS_DEFAULT, SECONDS))
+        return succeeded(
+            identity,
+            links(films),
+            counts=counts,
+            facts=facts,
+            usage=usage,
+            served_model=text(answer, "model"),
+        )

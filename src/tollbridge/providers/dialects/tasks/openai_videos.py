@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import Asked, asked
+from tollbridge.providers.dialects.tasks.base import JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     failed,
     film,
     inner,
@@ -24,7 +23,6 @@ from tollbridge.providers.dialects.tasks.reading import (
     seconds_of,
     status_of,
     succeeded,
-    task_id,
     text,
 )
 from tollbridge.providers.request import Request
@@ -48,7 +46,7 @@ ANY_FILM = "any_video"
 """The quirk of endpoints that make films of other lengths and sizes than OpenAI does."""
 
 
-class OpenAIVideoTasks:
+class OpenAIVideoTasks(JsonTasks):
     """The videos interface."""
 
     name = "openai"
@@ -71,33 +69,43 @@ class OpenAIVideoTasks:
             body["input_reference"] = {"image_url": wanted.image}
         return Outgoing("/videos", msgspec.json.encode(body | wanted.more))
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        return _state(request, task_id(answer, "id"), answer)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the film."""
         return Outgoing(f"/videos/{quote(task_id, safe='')}", method=b"GET")
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: only a film that is done can be deleted."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset({Operation.VIDEO_GENERATION})
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status, progress_percent=percent(answer.get("progress")))
+        usage = inner(answer, "usage") or None
+        if status is TaskStatus.CANCELLED:
+            return TaskState(identity, status, usage=usage)
+        if status is TaskStatus.FAILED:
+            error = answer.get("error")
+            said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
+            state = failed(identity, said, text(inner(answer, "error"), "code"))
+            return msgspec.structs.replace(state, usage=usage)
+        wanted = asked(request)
+        stated = seconds_of(answer.get("seconds")) or seconds_of(answer.get("duration"))
+        seconds = stated or wanted.duration_s or SECONDS_DEFAULT
+        wide, _, high = (text(answer, "size") or wanted.size or "").partition("x")
+        size = (int(wide), int(high)) if wide.isdigit() and high.isdigit() else None
+        counts, facts = film(wanted, seconds, size=size)
+        outputs = links(items(answer, "unsigned_urls"))
+        direct = text(answer, "url", "video_url") or text(inner(answer, "outputs"), "video_url")
+        if not outputs and direct is not None:
+            outputs = links([direct])
+        if not outputs:
+            outputs = (Output(url=f"/videos/{quote(identity, safe='')}/content"),)
+        return succeeded(
+            identity,
+            outputs,
+            counts=counts,
+            facts=facts,
+            usage=usage,
+            served_model=text(answer, "model"),
+        )
 
 
 def _size(wanted: Asked) -> tuple[int, int]:
@@ -122,37 +130,3 @@ def _any_film(wanted: Asked) -> JsonObject:
         "seed": wanted.seed,
     }
     return {name: value for name, value in optional.items() if value is not None}
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    status = status_of(answer.get("status"), WORDS)
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status, progress_percent=percent(answer.get("progress")))
-    usage = inner(answer, "usage") or None
-    if status is TaskStatus.CANCELLED:
-        return TaskState(identity, status, usage=usage)
-    if status is TaskStatus.FAILED:
-        error = answer.get("error")
-        said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
-        state = failed(identity, said, text(inner(answer, "error"), "code"))
-        return msgspec.structs.replace(state, usage=usage)
-    wanted = asked(request)
-    stated = seconds_of(answer.get("seconds")) or seconds_of(answer.get("duration"))
-    seconds = stated or wanted.duration_s or SECONDS_DEFAULT
-    wide, _, high = (text(answer, "size") or wanted.size or "").partition("x")
-    size = (int(wide), int(high)) if wide.isdigit() and high.isdigit() else None
-    counts, facts = film(wanted, seconds, size=size)
-    outputs = links(items(answer, "unsigned_urls"))
-    direct = text(answer, "url", "video_url") or text(inner(answer, "outputs"), "video_url")
-    if not outputs and direct is not None:
-        outputs = links([direct])
-    if not outputs:
-        outputs = (Output(url=f"/videos/{quote(identity, safe='')}/content"),)
-    return succeeded(
-        identity,
-        outputs,
-        counts=counts,
-        facts=facts,
-        usage=usage,
-        served_model=text(answer, "model"),
-    )

@@ -16,9 +16,9 @@ from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.core.usage import Unit
 from tollbridge.providers.dialects.tasks.asked import Asked, asked, facts_of
+from tollbridge.providers.dialects.tasks.base import MEDIA, EnvelopedTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     film,
     inner,
     items,
@@ -27,11 +27,9 @@ from tollbridge.providers.dialects.tasks.reading import (
     refused,
     status_of,
     succeeded,
-    task_id,
     text,
 )
-from tollbridge.providers.refusals import understand
-from tollbridge.providers.request import MalformedAnswerError, Request
+from tollbridge.providers.request import Request
 from tollbridge.providers.wire import Outgoing, Output, TaskState, TaskStatus, UntranslatableError
 
 WORDS: Mapping[str, TaskStatus] = {
@@ -49,10 +47,13 @@ SECONDS = frozenset({5, 10})
 TASKS = "/api/v1/task"
 
 
-class PiapiTasks:
+class PiapiTasks(EnvelopedTasks):
     """PiAPI's tasks."""
 
     name = "piapi"
+    makes = MEDIA
+    id_fields = ("task_id",)
+    codes = frozenset({None, 0, 200})
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the task."""
@@ -86,41 +87,42 @@ class PiapiTasks:
         }
         return Outgoing(TASKS, msgspec.json.encode(body))
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        code = answer.get("code")
-        data = inner(answer, "data")
-        if code not in {None, 0, 200} and not text(data, "task_id"):
-            said = understand(body, dialect=self.name)  # the code is a status
-            return TaskState("", TaskStatus.FAILED, refusal=said)
-        return _state(request, task_id(data, "task_id"), data)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the task."""
         return Outgoing(f"{TASKS}/{quote(task_id, safe='')}", method=b"GET")
-
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        data = inner(decoded(body), "data")
-        if not data:
-            raise MalformedAnswerError("the answer has no data")
-        return _state(request, task_id, data)
 
     def cancel(self, task_id: str) -> Outgoing | None:
         """Return the request that cancels the task; it helps only while the task waits."""
         return Outgoing(f"{TASKS}/{quote(task_id, safe='')}", method=b"DELETE")
 
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset(
-            {Operation.VIDEO_GENERATION, Operation.IMAGE_GENERATION, Operation.AUDIO_SPEECH}
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status)
+        usage = inner(answer, "meta", "usage") or None
+        if status is not TaskStatus.SUCCEEDED:
+            # What was frozen of a failed task is given back.
+            error = inner(answer, "error")
+            said = text(error, "message", "raw_message")
+            refusal = None if status is TaskStatus.CANCELLED else refused(said)
+            return TaskState(identity, status, refusal=refusal)
+        outputs = _outputs(inner(answer, "output"))
+        wanted = asked(request)
+        if request.operation is Operation.VIDEO_GENERATION:
+            seconds = wanted.seconds(SECONDS_DEFAULT, SECONDS)
+            counts, facts = film(wanted, seconds, resolution=wanted.resolution)
+        elif request.operation is Operation.AUDIO_SPEECH:
+            counts, facts = {Unit.REQUEST.value: 1}, facts_of(wanted)
+        else:
+            counts, facts = made(wanted, request.operation, len(outputs)), facts_of(wanted)
+        return succeeded(
+            identity,
+            outputs,
+            counts=counts,
+            facts=facts,
+            usage=usage,
+            served_model=text(answer, "model"),
         )
 
 
@@ -138,36 +140,6 @@ def _film_inputs(wanted: Asked) -> JsonObject:
     if wanted.image is not None:
         inputs["image_url"] = wanted.image
     return inputs
-
-
-def _state(request: Request, identity: str, data: JsonObject) -> TaskState:
-    status = status_of(data.get("status"), WORDS)
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status)
-    usage = inner(data, "meta", "usage") or None
-    if status is not TaskStatus.SUCCEEDED:
-        # What was frozen of a failed task is given back.
-        error = inner(data, "error")
-        said = text(error, "message", "raw_message")
-        refusal = None if status is TaskStatus.CANCELLED else refused(said)
-        return TaskState(identity, status, refusal=refusal)
-    outputs = _outputs(inner(data, "output"))
-    wanted = asked(request)
-    if request.operation is Operation.VIDEO_GENERATION:
-        seconds = wanted.seconds(SECONDS_DEFAULT, SECONDS)
-        counts, facts = film(wanted, seconds, resolution=wanted.resolution)
-    elif request.operation is Operation.AUDIO_SPEECH:
-        counts, facts = {Unit.REQUEST.value: 1}, facts_of(wanted)
-    else:
-        counts, facts = made(wanted, request.operation, len(outputs)), facts_of(wanted)
-    return succeeded(
-        identity,
-        outputs,
-        counts=counts,
-        facts=facts,
-        usage=usage,
-        served_model=text(data, "model"),
-    )
 
 
 def _outputs(output: JsonObject) -> tuple[Output, ...]:

@@ -23,9 +23,9 @@ from tollbridge.providers.dialects.tasks.asked import (
     asked,
     facts_of,
 )
+from tollbridge.providers.dialects.tasks.base import MEDIA, JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     inner,
     links,
     made,
@@ -33,7 +33,6 @@ from tollbridge.providers.dialects.tasks.reading import (
     refused,
     status_of,
     succeeded,
-    task_id,
     text,
     whole,
 )
@@ -71,10 +70,11 @@ WAIT_S = 30
 """How long a submit is held open for what is usually done soon."""
 
 
-class ReplicateTasks:
+class ReplicateTasks(JsonTasks):
     """Replicate's predictions."""
 
     name = "replicate"
+    makes = MEDIA
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the prediction."""
@@ -86,33 +86,45 @@ class ReplicateTasks:
             headers = ((b"prefer", b"wait=%d" % WAIT_S),)
         return Outgoing(target, msgspec.json.encode({**body, "input": inputs}), headers=headers)
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        return _state(request, task_id(answer, "id"), answer)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the prediction."""
         return Outgoing(f"/predictions/{quote(task_id, safe='')}", method=b"GET")
-
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
 
     def cancel(self, task_id: str) -> Outgoing | None:
         """Return the request that cancels the prediction."""
         return Outgoing(f"/predictions/{quote(task_id, safe='')}/cancel")
 
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset(
-            {Operation.VIDEO_GENERATION, Operation.IMAGE_GENERATION, Operation.AUDIO_SPEECH}
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status)
+        metrics = inner(answer, "metrics")
+        usage = metrics or None
+        counts = _counts(metrics)
+        if status is not TaskStatus.SUCCEEDED:
+            refusal = refused(text(answer, "error")) if status is TaskStatus.FAILED else None
+            if answer.get("status") == "aborted" or answer.get("version") == OFFICIAL:
+                return TaskState(identity, status, refusal=refusal)
+            return TaskState(identity, status, refusal=refusal, usage=usage, counts=counts)
+        if answer.get("data_removed") is True:
+            said = refused("the prediction is done, and its output has been deleted already")
+            return TaskState(identity, TaskStatus.FAILED, refusal=said, usage=usage, counts=counts)
+        outputs = _outputs(answer.get("output"))
+        wanted = asked(request)
+        facts = facts_of(wanted) | _facts(metrics)
+        if wanted.duration_s is not None:
+            facts[DURATION_S] = f"{wanted.duration_s:g}"
+        counts = made(wanted, request.operation, len(outputs)) | counts
+        if (
+            request.operation is Operation.VIDEO_GENERATION
+            and wanted.duration_s is not None
+            and Unit.VIDEO_MS.value not in counts
+        ):
+            counts[Unit.VIDEO_MS.value] = round(wanted.duration_s * 1000)
+        served = text(answer, "model")
+        return succeeded(
+            identity, outputs, counts=counts, facts=facts, usage=usage, served_model=served
         )
 
 
@@ -152,39 +164,6 @@ def _address(model: str) -> tuple[str, JsonObject]:
     if name.startswith("deployments/"):
         return f"/{quote(name, safe='/')}/predictions", {}
     return f"/models/{quote(name, safe='/')}/predictions", {}
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    status = status_of(answer.get("status"), WORDS)
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status)
-    metrics = inner(answer, "metrics")
-    usage = metrics or None
-    counts = _counts(metrics)
-    if status is not TaskStatus.SUCCEEDED:
-        refusal = refused(text(answer, "error")) if status is TaskStatus.FAILED else None
-        if answer.get("status") == "aborted" or answer.get("version") == OFFICIAL:
-            return TaskState(identity, status, refusal=refusal)
-        return TaskState(identity, status, refusal=refusal, usage=usage, counts=counts)
-    if answer.get("data_removed") is True:
-        said = refused("the prediction is done, and its output has been deleted already")
-        return TaskState(identity, TaskStatus.FAILED, refusal=said, usage=usage, counts=counts)
-    outputs = _outputs(answer.get("output"))
-    wanted = asked(request)
-    facts = facts_of(wanted) | _facts(metrics)
-    if wanted.duration_s is not None:
-        facts[DURATION_S] = f"{wanted.duration_s:g}"
-    counts = made(wanted, request.operation, len(outputs)) | counts
-    if (
-        request.operation is Operation.VIDEO_GENERATION
-        and wanted.duration_s is not None
-        and Unit.VIDEO_MS.value not in counts
-    ):
-        counts[Unit.VIDEO_MS.value] = round(wanted.duration_s * 1000)
-    served = text(answer, "model")
-    return succeeded(
-        identity, outputs, counts=counts, facts=facts, usage=usage, served_model=served
-    )
 
 
 def _outputs(output: Any) -> tuple[Output, ...]:

@@ -15,6 +15,7 @@ from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.core.usage import Unit
 from tollbridge.providers.dialects.tasks.asked import Asked, asked, facts_of
+from tollbridge.providers.dialects.tasks.base import JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
     decoded,
@@ -42,10 +43,11 @@ TASKS = "/v1"
 _OUTPUTS = ("imageURL", "videoURL", "audioURL")
 
 
-class RunwareTasks:
+class RunwareTasks(JsonTasks):
     """Runware's tasks."""
 
     name = "runware"
+    makes = frozenset({Operation.VIDEO_GENERATION, Operation.IMAGE_GENERATION})
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the task."""
@@ -90,28 +92,30 @@ class RunwareTasks:
         identity = next(
             (one for one in (text(part, "taskUUID") for part in _parts(answer)) if one), ""
         )
-        return _state(request, identity, answer)
+        return self.state(request, identity, answer)
 
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the task."""
         task = {"taskType": "getResponse", "taskUUID": task_id}
         return Outgoing(TASKS, msgspec.json.encode([task]))
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: a task cannot be cancelled."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset({Operation.VIDEO_GENERATION, Operation.IMAGE_GENERATION})
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        for first in _objects(answer, "errors"):
+            said = refused(text(first, "message"), text(first, "code"))
+            return TaskState(identity, TaskStatus.FAILED, refusal=said)
+        parts = _parts(answer)
+        if not parts:
+            raise MalformedAnswerError("the answer has neither data nor errors")
+        if not identity:
+            raise MalformedAnswerError("the answer names no task")
+        outputs = links([text(part, *_OUTPUTS) for part in parts])
+        if not outputs:
+            word = parts[0].get("status")
+            return TaskState(identity, status_of(word, WORDS))
+        wanted = asked(request)
+        counts, facts = _counted(wanted, request.operation, len(outputs))
+        return succeeded(identity, outputs, counts=counts, facts=facts, usage=_usage(parts))
 
 
 def _parts(answer: JsonObject) -> list[JsonObject]:
@@ -120,24 +124,6 @@ def _parts(answer: JsonObject) -> list[JsonObject]:
 
 def _objects(answer: JsonObject, field: str) -> list[JsonObject]:
     return [cast("JsonObject", one) for one in items(answer, field) if isinstance(one, dict)]
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    for first in _objects(answer, "errors"):
-        said = refused(text(first, "message"), text(first, "code"))
-        return TaskState(identity, TaskStatus.FAILED, refusal=said)
-    parts = _parts(answer)
-    if not parts:
-        raise MalformedAnswerError("the answer has neither data nor errors")
-    if not identity:
-        raise MalformedAnswerError("the answer names no task")
-    outputs = links([text(part, *_OUTPUTS) for part in parts])
-    if not outputs:
-        word = parts[0].get("status")
-        return TaskState(identity, status_of(word, WORDS))
-    wanted = asked(request)
-    counts, facts = _counted(wanted, request.operation, len(outputs))
-    return succeeded(identity, outputs, counts=counts, facts=facts, usage=_usage(parts))
 
 
 def _counted(

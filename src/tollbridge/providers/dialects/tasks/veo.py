@@ -4,25 +4,22 @@ Source: ai.google.dev and googleapis/python-genai. A film is a long-running oper
 says what is billed: samples by seconds; what the filters held back is free.
 """
 
-from collections.abc import Mapping
 from typing import cast
 from urllib.parse import quote
 
 import msgspec
 
-from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import AUDIO, Asked, asked
+from tollbridge.providers.dialects.tasks.base import JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     failed,
     film,
     inner,
     items,
     links,
     succeeded,
-    task_id,
     text,
 )
 from tollbridge.providers.request import Request
@@ -35,10 +32,11 @@ RESOLUTIONS = frozenset({"720p", "1080p", "4k"})
 SHAPES = frozenset({None, "16:9", "9:16"})
 
 
-class VeoTasks:
+class VeoTasks(JsonTasks):
     """Gemini's long-running predictions of films."""
 
     name = "gemini"
+    id_fields = ("name",)
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the operation."""
@@ -67,33 +65,37 @@ class VeoTasks:
         target = f"/models/{quote(model.removeprefix('models/'), safe='')}:predictLongRunning"
         return Outgoing(target, msgspec.json.encode(body))
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        return _state(request, task_id(answer, "name"), answer)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the operation."""
         return Outgoing(f"/{quote(task_id, safe='/')}", method=b"GET")
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: the operation cannot be cancelled."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset({Operation.VIDEO_GENERATION})
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        if answer.get("done") is not True:
+            return TaskState(identity, TaskStatus.RUNNING)
+        error = inner(answer, "error")
+        if error:
+            return failed(identity, text(error, "message"), text(error, "status"))
+        response = inner(answer, "response")
+        made = inner(response, "generateVideoResponse") or response
+        samples = items(made, "generatedSamples") or items(made, "generatedVideos")
+        outputs = links(
+            [inner(cast("JsonObject", one), "video") for one in samples if isinstance(one, dict)]
+        )
+        if not outputs and made.get("raiMediaFilteredCount"):
+            said = items(made, "raiMediaFilteredReasons")
+            reasons = "; ".join(one for one in said if isinstance(one, str))
+            return failed(identity, reasons or "held back", "content_filter")
+        wanted = asked(request)
+        counts, facts = film(
+            wanted,
+            wanted.seconds(SECONDS_DEFAULT, SECONDS),
+            clips=len(outputs),
+            resolution=_resolution(wanted),
+        )
+        if wanted.audio is None:
+            facts.pop(AUDIO, None)
+        return succeeded(identity, outputs, counts=counts, facts=facts)
 
 
 def _resolution(wanted: Asked) -> str:
@@ -109,30 +111,3 @@ def _image(address: str) -> JsonObject:
     if not address.startswith("data:") or not comma or encoding != "base64":
         raise UntranslatableError("it takes an image's bytes, not its address")
     return {"bytesBase64Encoded": content, "mimeType": kind}
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    if answer.get("done") is not True:
-        return TaskState(identity, TaskStatus.RUNNING)
-    error = inner(answer, "error")
-    if error:
-        return failed(identity, text(error, "message"), text(error, "status"))
-    response = inner(answer, "response")
-    made = inner(response, "generateVideoResponse") or response
-    samples = items(made, "generatedSamples") or items(made, "generatedVideos")
-    outputs = links(
-        [inner(cast("JsonObject", one), "video") for one in samples if isinstance(one, dict)]
-    )
-    if not outputs and made.get("raiMediaFilteredCount"):
-        reasons = [one for one in items(made, "raiMediaFilteredReasons") if isinstance(one, str)]
-        return failed(identity, "; ".join(reasons) or "held back", "content_filter")
-    wanted = asked(request)
-    counts, facts = film(
-        wanted,
-        wanted.seconds(SECONDS_DEFAULT, SECONDS),
-        clips=len(outputs),
-        resolution=_resolution(wanted),
-    )
-    if wanted.audio is None:
-        facts.pop(AUDIO, None)
-    return succeeded(identity, outputs, counts=counts, facts=facts)

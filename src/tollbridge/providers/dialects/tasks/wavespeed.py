@@ -12,22 +12,19 @@ import msgspec
 from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import Asked, asked, facts_of
+from tollbridge.providers.dialects.tasks.base import MEDIA, EnvelopedTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     failed,
     film,
-    inner,
     items,
     links,
     made,
     status_of,
     succeeded,
-    task_id,
     text,
 )
-from tollbridge.providers.refusals import understand
-from tollbridge.providers.request import MalformedAnswerError, Request
+from tollbridge.providers.request import Request
 from tollbridge.providers.wire import Outgoing, TaskState, TaskStatus, UntranslatableError
 
 WORDS: Mapping[str, TaskStatus] = {
@@ -45,10 +42,12 @@ SYNC_TIMEOUT = 5004
 """The code of an answer that came before the work was done; the task runs on."""
 
 
-class WaveSpeedTasks:
+class WaveSpeedTasks(EnvelopedTasks):
     """WaveSpeed's predictions."""
 
     name = "wavespeed"
+    makes = MEDIA
+    codes = frozenset({None, 200, SYNC_TIMEOUT})
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the task; its address is the model's name."""
@@ -76,43 +75,32 @@ class WaveSpeedTasks:
         body |= wanted.more
         return Outgoing(f"/{quote(model, safe='/')}", msgspec.json.encode(body))
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        data = inner(answer, "data")
-        code = answer.get("code")
-        if code not in {None, 200, SYNC_TIMEOUT} and not text(data, "id"):
-            said = understand(body, dialect=self.name)  # the code is a status
-            return TaskState("", TaskStatus.FAILED, refusal=said)
-        return _state(request, task_id(data, "id"), data)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the task."""
         return Outgoing(f"/predictions/{quote(task_id, safe='')}/result", method=b"GET")
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        data = inner(decoded(body), "data")
-        if not data:
-            raise MalformedAnswerError("the answer has no data")
-        return _state(request, task_id, data)
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: a task cannot be cancelled."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset(
-            {Operation.VIDEO_GENERATION, Operation.IMAGE_GENERATION, Operation.AUDIO_SPEECH}
-        )
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status)
+        if status is TaskStatus.FAILED:
+            return failed(identity, text(answer, "error"))  # refunded by itself within hours
+        if status is TaskStatus.CANCELLED:
+            return TaskState(identity, status)
+        outputs = links(items(answer, "outputs"))
+        wanted = asked(request)
+        if request.operation is Operation.VIDEO_GENERATION:
+            counts, facts = film(
+                wanted,
+                wanted.seconds(SECONDS_DEFAULT, SECONDS),
+                clips=max(1, len(outputs)),
+                size=wanted.pixels(RESOLUTION_DEFAULT),
+            )
+        else:
+            counts, facts = made(wanted, request.operation, len(outputs)), facts_of(wanted)
+        model = text(answer, "model")
+        return succeeded(identity, outputs, counts=counts, facts=facts, served_model=model)
 
 
 def _size(wanted: Asked, operation: Operation) -> str:
@@ -121,26 +109,3 @@ def _size(wanted: Asked, operation: Operation) -> str:
     else:
         width, height = wanted.width or 1024, wanted.height or 1024
     return f"{width}*{height}"
-
-
-def _state(request: Request, identity: str, data: JsonObject) -> TaskState:
-    status = status_of(data.get("status"), WORDS)
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status)
-    if status is TaskStatus.FAILED:
-        return failed(identity, text(data, "error"))  # refunded by itself within hours
-    if status is TaskStatus.CANCELLED:
-        return TaskState(identity, status)
-    outputs = links(items(data, "outputs"))
-    wanted = asked(request)
-    if request.operation is Operation.VIDEO_GENERATION:
-        counts, facts = film(
-            wanted,
-            wanted.seconds(SECONDS_DEFAULT, SECONDS),
-            clips=max(1, len(outputs)),
-            size=wanted.pixels(RESOLUTION_DEFAULT),
-        )
-    else:
-        counts, facts = made(wanted, request.operation, len(outputs)), facts_of(wanted)
-    model = text(data, "model")
-    return succeeded(identity, outputs, counts=counts, facts=facts, served_model=model)

@@ -8,12 +8,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from tollbridge.core.call import Operation
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import asked
+from tollbridge.providers.dialects.tasks.base import JsonTasks
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
-    decoded,
     failed,
     film,
     inner,
@@ -22,7 +21,6 @@ from tollbridge.providers.dialects.tasks.reading import (
     seconds_of,
     status_of,
     succeeded,
-    task_id,
     text,
 )
 from tollbridge.providers.request import Request
@@ -40,10 +38,11 @@ RESOLUTION_DEFAULT = "480p"
 RESOLUTIONS = frozenset({"480p", "720p", "1080p"})
 
 
-class XaiTasks:
+class XaiTasks(JsonTasks):
     """xAI's video generations."""
 
     name = "xai"
+    id_fields = ("request_id", "id")
 
     def submit(self, request: Request, endpoint: Endpoint, model: str) -> Outgoing:
         """Return the request that begins the film."""
@@ -69,58 +68,34 @@ class XaiTasks:
             body["image"] = {"url": wanted.image}
         return Outgoing("/videos/generations", msgspec.json.encode(body | wanted.more))
 
-    def read_submitted(
-        self, request: Request, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        answer = decoded(body)
-        return _state(request, task_id(answer, "request_id", "id"), answer)
-
     def poll(self, task_id: str) -> Outgoing:
         """Return the request that asks after the film."""
         return Outgoing(f"/videos/{quote(task_id, safe='')}", method=b"GET")
 
-    def read_polled(
-        self, request: Request, task_id: str, headers: Mapping[bytes, bytes], body: bytes
-    ) -> TaskState:
-        """Read the answer to it. Raises MalformedAnswerError."""
-        del headers
-        return _state(request, task_id, decoded(body))
-
-    def cancel(self, task_id: str) -> Outgoing | None:
-        """Return None: a film cannot be cancelled."""
-        del task_id
-        return None
-
-    def operations(self) -> frozenset[Operation]:
-        """Return what can be asked of it."""
-        return frozenset({Operation.VIDEO_GENERATION})
-
-
-def _state(request: Request, identity: str, answer: JsonObject) -> TaskState:
-    status = status_of(answer.get("status"), WORDS)
-    if status is TaskStatus.RUNNING:
-        return TaskState(identity, status, progress_percent=percent(answer.get("progress")))
-    usage = inner(answer, "usage") or None
-    if status is TaskStatus.FAILED:
-        error = answer.get("error")
-        said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
-        state = failed(identity, said or f"the film is {answer.get('status')}")
-        return msgspec.structs.replace(state, usage=usage)
-    video = inner(answer, "video")
-    wanted = asked(request)
-    seconds = seconds_of(video.get("duration")) or wanted.seconds(SECONDS_DEFAULT, SECONDS)
-    resolution = wanted.resolution or RESOLUTION_DEFAULT
-    counts, facts = film(wanted, seconds, resolution=resolution)
-    if video.get("respect_moderation") is False and not text(video, "url"):
-        state = failed(identity, "the film was held back", "content_moderation")
-        return msgspec.structs.replace(state, usage=usage)
-    return succeeded(
-        identity,
-        links([video]),
-        counts=counts,
-        facts=facts,
-        usage=usage,
-        served_model=text(answer, "model"),
-    )
+    def state(self, request: Request, identity: str, answer: JsonObject) -> TaskState:
+        """Return how a task stands. Raises MalformedAnswerError."""
+        status = status_of(answer.get("status"), WORDS)
+        if status is TaskStatus.RUNNING:
+            return TaskState(identity, status, progress_percent=percent(answer.get("progress")))
+        usage = inner(answer, "usage") or None
+        if status is TaskStatus.FAILED:
+            error = answer.get("error")
+            said = error if isinstance(error, str) else text(inner(answer, "error"), "message")
+            state = failed(identity, said or f"the film is {answer.get('status')}")
+            return msgspec.structs.replace(state, usage=usage)
+        video = inner(answer, "video")
+        wanted = asked(request)
+        seconds = seconds_of(video.get("duration")) or wanted.seconds(SECONDS_DEFAULT, SECONDS)
+        resolution = wanted.resolution or RESOLUTION_DEFAULT
+        counts, facts = film(wanted, seconds, resolution=resolution)
+        if video.get("respect_moderation") is False and not text(video, "url"):
+            state = failed(identity, "the film was held back", "content_moderation")
+            return msgspec.structs.replace(state, usage=usage)
+        return succeeded(
+            identity,
+            links([video]),
+            counts=counts,
+            facts=facts,
+            usage=usage,
+            served_model=text(answer, "model"),
+        )
