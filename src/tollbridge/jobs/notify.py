@@ -78,10 +78,11 @@ class Notifier:
         for job_id in left:
             self.tell(job_id)
 
-    def close(self) -> None:
-        """Stop telling; what is due is told by the next office."""
+    async def close(self) -> None:
+        """Stop telling, before the database is closed; what is due is told by the next office."""
         for task in self._telling:
             task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _tell(self, job_id: str) -> None:
         try:

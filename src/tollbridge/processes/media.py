@@ -312,7 +312,7 @@ class MediaDesk:
         """End; what is under way is gone on with by the next office."""
         if self._engine is not None:
             self._engine.close()
-        self.notifier.close()
+        await self.notifier.close()
         await self._outside.aclose()
         await self._fetcher.aclose()
         await self._transport.aclose()

@@ -189,6 +189,8 @@ class Office:
                 await asyncio.wait([draining])
                 await self._drain.catch_up()
         draining.cancel()
+        # Its unit ends before the database is closed: afterwards it would wait for ever.
+        await asyncio.gather(draining, return_exceptions=True)
 
     def _on_part(self, part: Part) -> None:
         if part.name == PartName.PRICES:
