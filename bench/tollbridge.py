@@ -98,8 +98,11 @@ class Tollbridge(Gateway):
 
     name = "tollbridge"
 
-    def __init__(self, directory: Path, *, keys: int, workers: int | None) -> None:
+    def __init__(
+        self, directory: Path, *, keys: int, workers: int | None, configuration: str = CONFIG
+    ) -> None:
         super().__init__(directory)
+        self._configuration = configuration
         self._key_count = keys
         self._workers = workers
         self._keys: list[str] = []
@@ -112,7 +115,7 @@ class Tollbridge(Gateway):
         data_dir.mkdir(parents=True)
         configuration = self.directory / "tollbridge.toml"
         configuration.write_text(
-            CONFIG.format(upstream_url=upstream_url, key_variable=KEY_VARIABLE)
+            self._configuration.format(upstream_url=upstream_url, key_variable=KEY_VARIABLE)
         )
         declared = f"tb_{secrets.token_urlsafe(32)}"
         self._keys = [declared] if self._key_count == 1 else seed_keys(data_dir, self._key_count)
