@@ -94,4 +94,19 @@ class Usage(msgspec.Struct, frozen=True):
 
 UPSTREAM = "upstream"
 """The fact that says who ran the model behind an aggregator: a price may depend on it."""
+FACTS = frozenset(
+    {
+        UPSTREAM,
+        "audio",
+        "duration_s",
+        "inference_geo",
+        "quality",
+        "resolution",
+        "service_tier",
+        "size",
+        "speed",
+        "variant",
+    }
+)
+"""Every fact that any wire format tells: a price that waits for another one never holds."""
 NO_USAGE = Usage(counts={}, source=UsageSource.NONE)

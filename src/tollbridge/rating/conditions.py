@@ -16,11 +16,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.core.usage import FACTS
 
 INPUT_ABOVE = "input_above"
 GRADUATED_ABOVE = "graduated_above"
 HOURS = "hours"
 ZONE = "zone"
+SPECIAL = frozenset({INPUT_ABOVE, GRADUATED_ABOVE, HOURS, ZONE})
 UTC_ZONE = "UTC"
 THRESHOLD_MAX = 10**12
 KEYS_MAX = 8
@@ -64,6 +66,16 @@ def canonical(where: str, conditions: Mapping[str, object]) -> str:
     return _text(found)
 
 
+def check_known(where: str, conditions: Mapping[str, object]) -> None:
+    """Raise ConfigurationError for a condition that no call will ever meet."""
+    known = FACTS | SPECIAL
+    for key in conditions:
+        if key not in known:
+            raise ConfigurationError(
+                f"{where}.{key}: no call tells such a fact; known are {', '.join(sorted(known))}",
+            )
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Condition:
     """Return what a canonical text says. Raises ConfigurationError where it is not one."""
@@ -75,8 +87,7 @@ def parse(text: str) -> Condition:
         raise ConfigurationError(f"conditions {text[:VALUE_MAX]!r}: {error}") from error
     if canonical("conditions", found) != text:
         raise ConfigurationError(f"conditions {text[:VALUE_MAX]!r} are not in canonical form")
-    special = {INPUT_ABOVE, GRADUATED_ABOVE, HOURS, ZONE}
-    facts = {key: value for key, value in found.items() if key not in special}
+    facts = {key: value for key, value in found.items() if key not in SPECIAL}
     return Condition(
         facts=tuple(facts.items()),
         group=_text(facts),

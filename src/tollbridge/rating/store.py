@@ -117,6 +117,10 @@ async def record_versions(
     time.
     """
     prices = [checked(price) for price in statements]
+    if source is Source.OPERATOR:
+        # Lists may speak of what we do not carry yet, such as batches; a person means our calls.
+        for price in prices:
+            rules.check_known(f"price {price.provider}/{price.model}", price.conditions)
 
     def plan(versions: list[Version], recorded_at_us: int) -> Decision:
         return decide(
@@ -239,7 +243,7 @@ async def change_status(
     elif begins:
         by_hand = by_hand_over(version, timelines, reason, at_us)
         more = [] if by_hand is None else [by_hand]
-    await add_versions(unit, more, actor)
+    await add_versions(unit, more, actor, reason)
     same = [changed if one.id == version.id else one for one in versions]
     same += [one.version for one in more]
     keys = {version.key, *(one.version.key for one in more)}

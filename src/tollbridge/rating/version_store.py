@@ -100,8 +100,10 @@ async def next_instant_us(unit: Unit, now_us: int) -> int:
     return now_us if last_us is None else max(now_us, last_us + 1)
 
 
-async def add_versions(unit: Unit, stated: Sequence[Stated], actor: str) -> None:
-    """Write new versions, each with its first event."""
+async def add_versions(
+    unit: Unit, stated: Sequence[Stated], actor: str, reason: str | None = None
+) -> None:
+    """Write new versions, each with its first event; `reason` is why somebody brought them."""
     if not stated:
         return
     await unit.connection.execute(
@@ -110,7 +112,7 @@ async def add_versions(unit: Unit, stated: Sequence[Stated], actor: str) -> None
     await add_events(
         unit,
         [
-            event(one.version.id, one.version.status, one.version.recorded_at_us, actor)
+            event(one.version.id, one.version.status, one.version.recorded_at_us, actor, reason)
             for one in stated
         ],
     )

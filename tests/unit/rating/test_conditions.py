@@ -3,7 +3,14 @@ from typing import Any
 import pytest
 
 from tollbridge.core.errors import ConfigurationError
-from tollbridge.rating.conditions import Condition, as_mapping, canonical, in_hours, parse
+from tollbridge.rating.conditions import (
+    Condition,
+    as_mapping,
+    canonical,
+    check_known,
+    in_hours,
+    parse,
+)
 
 
 def test_conditions_are_kept_in_one_form_however_they_are_given() -> None:
@@ -62,6 +69,12 @@ def test_what_is_no_condition_is_refused_with_its_name(
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"^price p/m: input\.{field}: "):
         canonical("price p/m: input", conditions)
+
+
+def test_a_condition_that_no_call_meets_is_refused_with_those_that_there_are() -> None:
+    check_known("p", {"service_tier": "flex", "input_above": "5"})
+    with pytest.raises(ConfigurationError, match=r"^p\.service_teir: .*service_tier"):
+        check_known("p", {"service_teir": "flex"})
 
 
 def test_too_many_conditions_are_refused() -> None:
