@@ -8,6 +8,7 @@ from sqlalchemy import update
 from tests.support.recorded import NOON_US, CallSpec
 from tests.support.rerated import a_run, dearer, put, tools
 from tollbridge.core.clock import SECOND_US
+from tollbridge.core.sight import Sight
 from tollbridge.insight.price_queries import (
     find_price,
     holding_price,
@@ -118,7 +119,7 @@ async def test_pages_of_what_has_no_price_leave_nothing_out(database: Database) 
 async def test_what_became_priced_is_not_listed_any_more(
     database: Database, user: str | None
 ) -> None:
-    wanted = Whose(provider="nowhere", user=user)
+    wanted = Whose(provider="nowhere", sight=None if user is None else Sight(user))
     spec = CallSpec(provider="nowhere")
     made = await put(database, [spec, CallSpec(provider="nowhere", user="bob", model="other")])
     async with database.read() as unit:
@@ -151,7 +152,7 @@ async def test_calls_whose_reported_charge_is_too_far_from_our_price_are_listed(
         wide = Tolerance(Decimal(0), 0)
         first = await list_differences(unit, Whose(), WINDOW, wide, None, 1)
         rest = await list_differences(unit, Whose(), WINDOW, wide, first.next_place, 10)
-        bobs = await list_differences(unit, Whose(user="bob"), WINDOW, wide, None, 10)
+        bobs = await list_differences(unit, Whose(sight=Sight("bob")), WINDOW, wide, None, 10)
     assert found.differences == (
         ChargeDifference(made[2], NOON_US + 2, "openai", "gpt-4o-mini", 2_000_000, 1_975_000),
     )

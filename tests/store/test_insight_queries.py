@@ -18,6 +18,7 @@ from tollbridge.access import store as access_store
 from tollbridge.access.keys import KeyTerms
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import Progress
+from tollbridge.core.sight import Sight
 from tollbridge.insight.log_queries import read_log
 from tollbridge.insight.queries import find_call
 from tollbridge.insight.total_queries import floor_quarter, totals
@@ -116,14 +117,14 @@ async def test_a_call_is_shown_with_attempts_bill_plan_and_hold(database: Databa
     assert found.planned is not None
     assert found.planned[0] == "aimlapi/gpt-4o-mini: priority 1"
     assert found.holds is not None
-    assert found.holds[0].amount_nanousd == 1_000_000
+    assert found.holds[0].amount == 1_000_000
 
 
 async def test_a_call_is_hidden_from_other_users(database: Database) -> None:
     (call_id,) = await record(database, [CallSpec(user="ada")])
     async with database.read() as unit:
-        assert await find_call(unit, call_id, "ada") is not None
-        assert await find_call(unit, call_id, "bob") is None
+        assert await find_call(unit, call_id, Sight("ada")) is not None
+        assert await find_call(unit, call_id, Sight("bob")) is None
 
 
 @pytest.mark.parametrize("call_id", ["", "nonsense", "01940000-0000-7000-8000-00000000dead"])
@@ -151,8 +152,8 @@ async def test_an_open_call_is_processing_with_its_attempt_as_last_seen(
             )
         )
     async with database.read() as unit:
-        found = await find_call(unit, opened.call_id, "ada")
-        assert await find_call(unit, opened.call_id, "bob") is None
+        found = await find_call(unit, opened.call_id, Sight("ada"))
+        assert await find_call(unit, opened.call_id, Sight("bob")) is None
     assert found is not None
     call = found.call
     assert (call.status, call.cost_nanousd, call.actual_provider_name) == ("PROCESSING", None, None)
@@ -202,13 +203,14 @@ async def test_the_groups_sum_to_the_total(database: Database, grouping: Groupin
 
 
 async def test_a_day_begins_where_the_billing_zone_says(database: Database) -> None:
-    """23:30 UTC on the 1st is the 2nd in Berlin; a user's days come from the quarter hours."""
+    """23:30 UTC on the 1st is the 2nd in Berlin, of a user and of all."""
     late_us = NOON_US + int(11.5 * 3600) * SECOND_US
-    await record(database, [CallSpec(at_us=late_us)])
     zone = ZoneInfo("Europe/Berlin")
-    async with database.read() as unit:
-        found = await totals(unit, Grouping.DAY, TotalsFilter(user="ada"), zone, 100)
-    assert [name for name, _ in found.groups] == ["2026-01-01T23:00:00.000000Z"]
+    await record(database, [CallSpec(at_us=late_us)], zone)
+    for wanted in (TotalsFilter(user="ada"), TotalsFilter()):
+        async with database.read() as unit:
+            found = await totals(unit, Grouping.DAY, wanted, zone, 100)
+        assert [name for name, _ in found.groups] == ["2026-01-01T23:00:00.000000Z"]
 
 
 async def test_groups_beyond_the_limit_are_left_out_and_said_to_be(database: Database) -> None:

@@ -6,6 +6,7 @@ from tests.support.drained import rows
 from tests.support.recorded import NOON_US
 from tollbridge.access import store as access_store
 from tollbridge.access.keys import KeyTerms
+from tollbridge.core.sight import Sight
 from tollbridge.insight.price_queries import list_prices
 from tollbridge.insight.prices import PriceFilter
 from tollbridge.insight.resource_queries import key_name_of, list_budgets, list_keys
@@ -27,8 +28,8 @@ async def test_keys_of_one_user_come_by_name_in_pages(database: Database) -> Non
     for name, user in (("a", "ada"), ("b", "bob"), ("c", "ada"), ("d", "ada")):
         await mint(database, name, user)
     async with database.read() as unit:
-        first = await list_keys(unit, "ada", "", 2)
-        second = await list_keys(unit, "ada", first[-1].terms.name, 2)
+        first = await list_keys(unit, Sight("ada"), "", 2)
+        second = await list_keys(unit, Sight("ada"), first[-1].terms.name, 2)
     assert [row.terms.name for row in (*first, *second)] == ["a", "c", "d"]
 
 
@@ -67,9 +68,9 @@ async def test_a_user_sees_the_budgets_of_their_keys_and_of_themselves(
         for name, subject in subjects.items():
             await ledger_store.create_budget(unit, BudgetTerms(name, subject, 10**9))
     async with database.read() as unit:
-        own = await list_budgets(unit, UTC, "ada", "", 100)
+        own = await list_budgets(unit, UTC, Sight("ada"), "", 100)
         all_of_them = await list_budgets(unit, UTC, None, "", 100)
     assert [one.row.terms.name for one in own] == ["one", "two"]
     assert len(all_of_them) == 4
-    assert (own[0].state.spent_nanousd, own[0].state.leased_nanousd) == (0, 0)
+    assert (own[0].state.spent, own[0].state.leased) == (0, 0)
     assert own[0].state.period_start_us < own[0].state.period_end_us

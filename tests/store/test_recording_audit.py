@@ -40,6 +40,9 @@ async def filled(database: Database, tmp_path: Path) -> Database:
         ("UPDATE rollups_by_attempt SET attempts = 0", "rollups_by_attempt"),
         ("UPDATE rollups_by_attempt_daily SET failures = 9", "rollups_by_attempt_daily"),
         ("UPDATE rollup_latency SET count = count + 1", "latency histogram"),
+        ("UPDATE rollup_latency_daily SET count = count + 1", "latency histogram"),
+        ("UPDATE rollup_latency SET first_byte_count = 5", "first-byte histogram"),
+        ("UPDATE rollups_by_caller_daily SET calls = 0", "rollups_by_caller_daily"),
         ("DELETE FROM dimensions", "roll-up without its dimension"),
         ("UPDATE call_details SET unpriced = (1 = 1)", "unpriced call"),
         ("UPDATE call_details SET attempt_count = 4", "attempts of a call"),
@@ -69,11 +72,17 @@ async def test_spoilt_rollups_are_put_right(filled: Database) -> None:
             "UPDATE rollups_by_call SET calls = 17",
             "DELETE FROM rollups_by_attempt",
             "DELETE FROM dimensions",
-            "INSERT INTO rollup_latency VALUES (0, 5, 5, 5)",
+            "DELETE FROM rollups_by_caller_daily",
+            "INSERT INTO rollup_latency VALUES (0, 5, 5, 5, 5)",
         ):
             await unit.connection.exec_driver_sql(sql)
         found = {one.kind for one in await rebuild_rollups(unit, ZONE, replace=True)}
-    assert found == {"rollups_by_call", "rollups_by_attempt", "rollup_latency"}
+    assert found == {
+        "rollups_by_call",
+        "rollups_by_attempt",
+        "rollups_by_caller_daily",
+        "rollup_latency",
+    }
     async with filled.read() as unit:
         assert await rebuild_rollups(unit, ZONE) == []
         assert await books(unit) == []
@@ -83,7 +92,12 @@ async def test_another_billing_zone_moves_the_days_only(filled: Database) -> Non
     """Quarter hours are right in every zone."""
     async with filled.read() as unit:
         found = {one.kind for one in await rebuild_rollups(unit, ZoneInfo("Asia/Tokyo"))}
-    assert found == {"rollups_by_call_daily", "rollups_by_attempt_daily"}
+    assert found == {
+        "rollups_by_call_daily",
+        "rollups_by_attempt_daily",
+        "rollups_by_caller_daily",
+        "rollup_latency_daily",
+    }
     assert (
         await rows(filled, "SELECT CAST(sum(cost_nanousd) AS bigint) FROM rollups_by_call_daily")
     )[0][0] >= 6 * COST_NANOUSD

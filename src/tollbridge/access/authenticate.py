@@ -30,6 +30,8 @@ class KeyRing:
         if entry is None:
             raise AuthenticationError("this API key is not known")
         if entry.revoked:
+            if entry.user_disabled:
+                raise AuthenticationError("this API key's user is disabled")
             raise AuthenticationError("this API key was revoked")
         if entry.expires_at_us is not None and entry.expires_at_us <= now_us:
             raise AuthenticationError(

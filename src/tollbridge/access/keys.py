@@ -51,8 +51,11 @@ class KeyEntry(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     expires_at_us: int | None = None
     revoked: bool = False
+    """Or worth nothing for another reason."""
     keep_content: bool = False
     """Whether what its calls ask and are answered is kept."""
+    user_disabled: bool = False
+    """Whether it is worth nothing because its user is disabled."""
 
 
 class AccessPart(msgspec.Struct, frozen=True):

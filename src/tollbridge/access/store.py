@@ -1,4 +1,4 @@
-"""Which keys and users are there? All SQL of access."""
+"""Which keys are there? All SQL of keys."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,6 @@ from tollbridge.access.keys import (
     mint,
 )
 from tollbridge.access.tables import keys, users
-from tollbridge.access.users import Role, UserRow, UserSecret
 from tollbridge.core.call import Caller, new_id
 from tollbridge.core.errors import BugError, ConflictError, NotFoundError
 from tollbridge.storage import versions
@@ -35,7 +34,10 @@ PAGE_ROWS_MAX = 1000
 
 
 async def load_part(unit: Unit) -> AccessPart:
-    """Return all keys for the workers, revoked and expired ones too: the caller is told which."""
+    """Return all keys for the workers, revoked and expired ones too: the caller is told which.
+
+    The keys of a disabled user are worth nothing for as long as that holds.
+    """
     rows = await unit.connection.execute(
         select(
             keys.c.key_id,
@@ -47,7 +49,8 @@ async def load_part(unit: Unit) -> AccessPart:
             keys.c.expires_at_us,
             keys.c.revoked_at_us,
             keys.c.keep_content,
-        ),
+            users.c.disabled_at_us,
+        ).select_from(keys.outerjoin(users, users.c.name == keys.c.user)),
     )
     return AccessPart(
         keys=[
@@ -57,7 +60,8 @@ async def load_part(unit: Unit) -> AccessPart:
                 caller=Caller(row.key_id, row.name, row.user, row.project),
                 scopes=tuple(row.scopes),
                 expires_at_us=row.expires_at_us,
-                revoked=row.revoked_at_us is not None,
+                revoked=row.revoked_at_us is not None or row.disabled_at_us is not None,
+                user_disabled=row.disabled_at_us is not None,
                 keep_content=row.keep_content,
             )
             for row in rows
@@ -175,67 +179,6 @@ async def apply(unit: Unit, declared: Sequence[DeclaredKey], pepper: bytes) -> K
     if minted or changed or revoked:
         await versions.bump(unit, PART)
     return KeysApplied(tuple(minted), tuple(changed), tuple(revoked), tuple(left_alone))
-
-
-async def create_user(
-    unit: Unit,
-    name: str,
-    role: Role,
-    password_hash: str | None = None,
-) -> UserRow:
-    """Add a user. Raises ConflictError where the name is taken."""
-    check_name(name)
-    now_us = await unit.now_us()
-    user = UserRow(user_id=new_id(now_us), name=name, role=role, created_at_us=now_us)
-    if await find_user(unit, name) is not None:
-        raise ConflictError(f"there is a user named {name!r} already")
-    await unit.connection.execute(
-        insert(users).values(
-            user_id=user.user_id,
-            name=name,
-            role=role.value,
-            password_hash=password_hash,
-            created_at_us=now_us,
-            updated_at_us=now_us,
-        ),
-    )
-    return user
-
-
-async def find_user(unit: Unit, name: str) -> UserSecret | None:
-    """Return a user by name with their password's hash, or None."""
-    found = (await unit.connection.execute(select(users).where(users.c.name == name))).first()
-    return None if found is None else UserSecret(_user_row(found), found.password_hash)
-
-
-async def list_users(unit: Unit, after_name: str = "", limit: int = 100) -> list[UserRow]:
-    """Return a page of users by name, at most 1,000, beginning behind `after_name`."""
-    rows = await unit.connection.execute(
-        select(users)
-        .where(users.c.name > after_name)
-        .order_by(users.c.name)
-        .limit(min(limit, PAGE_ROWS_MAX)),
-    )
-    return [_user_row(row) for row in rows]
-
-
-async def set_password_hash(unit: Unit, name: str, password_hash: str | None) -> None:
-    """Replace a user's password; None forbids signing in with one. Raises NotFoundError."""
-    await _change_user(unit, name, password_hash=password_hash)
-
-
-async def set_role(unit: Unit, name: str, role: Role) -> None:
-    """Change what a user may do. Raises NotFoundError."""
-    await _change_user(unit, name, role=role.value)
-
-
-async def _change_user(unit: Unit, name: str, **values: Any) -> None:
-    now_us = await unit.now_us()
-    changed = await unit.connection.execute(
-        update(users).where(users.c.name == name).values(updated_at_us=now_us, **values),
-    )
-    if changed.rowcount == 0:
-        raise NotFoundError(f"there is no user named {name!r}")
 
 
 async def _mint_declared(
@@ -387,13 +330,4 @@ def _key_row(row: Row[Any]) -> KeyRow:
         source=row.source,
         created_at_us=row.created_at_us,
         revoked_at_us=row.revoked_at_us,
-    )
-
-
-def _user_row(row: Row[Any]) -> UserRow:
-    return UserRow(
-        user_id=row.user_id,
-        name=row.name,
-        role=Role(row.role),
-        created_at_us=row.created_at_us,
     )

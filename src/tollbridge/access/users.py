@@ -5,16 +5,19 @@ thread.
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from tollbridge.access.keys import check_name
 from tollbridge.core.errors import InvalidRequestError
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
+PROJECTS_MAX = 100
 
 _HASH = PasswordHash((Argon2Hasher(),))
 # Of a random password that nobody knows: verified where there is no user, so that a name that
@@ -28,8 +31,18 @@ _NOBODY = (
 class Role(StrEnum):
     """What a user may do."""
 
-    ADMIN = "admin"
-    MEMBER = "member"
+    ADMIN = "admin"  # everything
+    MANAGER = "manager"  # sees and edits what belongs to the projects named beside it
+    MEMBER = "member"  # sees what is their own
+
+
+class UserTerms(msgspec.Struct, frozen=True):
+    """What an admin says of a user."""
+
+    name: str
+    role: Role = Role.MEMBER
+    projects: tuple[str, ...] = ()
+    """Which projects a manager manages; kept, and of no effect, for the other roles."""
 
 
 class UserRow(msgspec.Struct, frozen=True):
@@ -39,6 +52,29 @@ class UserRow(msgspec.Struct, frozen=True):
     name: str
     role: Role
     created_at_us: int
+    projects: tuple[str, ...] = ()
+    disabled_at_us: int | None = None
+    has_password: bool = False
+    is_linked: bool = False
+    """Whether they sign in with the OIDC provider."""
+    signed_out_at_us: int | None = None
+    """What was issued before is worth nothing."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what the audit log says of them."""
+        return {
+            "role": self.role.value,
+            "projects": list(self.projects),
+            "disabled": self.disabled_at_us is not None,
+            "has_password": self.has_password,
+        }
+
+    def accepts(self, issued_at_us: int) -> bool:
+        """Return whether what was issued to them at that moment still speaks for them."""
+        signed_out_at_us = self.signed_out_at_us
+        return self.disabled_at_us is None and (
+            signed_out_at_us is None or issued_at_us >= signed_out_at_us
+        )
 
 
 class UserSecret(msgspec.Struct, frozen=True):
@@ -50,6 +86,17 @@ class UserSecret(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Show the user and never the hash."""
         return f"UserSecret({self.user!r})"
+
+
+def check_projects(projects: tuple[str, ...]) -> None:
+    """Raise InvalidRequestError for too many projects, or one that cannot be named."""
+    if len(projects) > PROJECTS_MAX or len(set(projects)) < len(projects):
+        raise InvalidRequestError(
+            f"a user manages at most {PROJECTS_MAX} projects, each named once",
+            details={"param": "projects"},
+        )
+    for project in projects:
+        check_name(project)
 
 
 def hash_password(password: str) -> str:

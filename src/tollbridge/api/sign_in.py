@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from tollbridge.access.store import find_user
+from tollbridge.access.user_store import find_user
 from tollbridge.access.users import UserRow, verify_password
 from tollbridge.api.errors import WrongCredentialsError
 from tollbridge.core.clock import Clock
@@ -58,7 +58,7 @@ class SignIn:
                 matches = await asyncio.to_thread(verify_password, password, secret)
         finally:
             self._waiting -= 1
-        if not matches or secret is None:
+        if not matches or secret is None or secret.user.disabled_at_us is not None:
             raise WrongCredentialsError("the user name or the password is wrong")
         self._forgiven_at_s.pop(name, None)
         return secret.user

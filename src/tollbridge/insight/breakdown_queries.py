@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Select, Table, func, or_, select
 
 from tollbridge.core.clock import to_datetime, to_us
 from tollbridge.core.errors import InvalidRequestError
+from tollbridge.core.sight import Sight
+from tollbridge.insight.sight_queries import in_sight
 from tollbridge.recording.tables import dimensions, rollups_by_call, rollups_by_call_daily
 from tollbridge.storage.unit import Unit
 
@@ -52,6 +54,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Names or ids."""
     models: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
+    sight: Sight | None = None
 
 
 class Used(msgspec.Struct):
@@ -97,7 +100,10 @@ async def breakdown(unit: Unit, wanted: Wanted, zone: tzinfo) -> tuple[Used, dic
     Raises InvalidRequestError where that would take more than 200,000 rows.
     """
     of_callers = bool(
-        wanted.users or wanted.api_keys or {By.USER, By.API_KEY}.intersection(wanted.group_by)
+        wanted.users
+        or wanted.api_keys
+        or wanted.sight is not None
+        or {By.USER, By.API_KEY}.intersection(wanted.group_by)
     )
     table = rollups_by_call if of_callers else rollups_by_call_daily
     start: ColumnElement[Any] = next(iter(table.primary_key.columns))
@@ -122,12 +128,11 @@ async def breakdown(unit: Unit, wanted: Wanted, zone: tzinfo) -> tuple[Used, dic
     return total, groups
 
 
-async def names(unit: Unit, by: By, user: str | None) -> list[str]:
-    """Return the names that a filter may have, at most 1,000, of one user's calls or of all."""
+async def names(unit: Unit, by: By, sight: Sight | None) -> list[str]:
+    """Return the names that a filter may have, at most 1,000, of the calls that may be seen."""
     column = _COLUMN_OF[by]
     query = select(column).where(column != "").distinct().order_by(column).limit(NAMES_MAX)
-    if user is not None:
-        query = query.where(dimensions.c.user_name == user)
+    query = query.where(*in_sight(sight, dimensions.c.user_name, dimensions.c.project))
     return list((await unit.connection.execute(query)).scalars())
 
 
@@ -170,6 +175,7 @@ def _query(
     ):
         if values:
             query = query.where(column.in_(values))
+    query = query.where(*in_sight(wanted.sight, dimensions.c.user_name, dimensions.c.project))
     if wanted.api_keys:
         keys = wanted.api_keys
         query = query.where(or_(dimensions.c.key_name.in_(keys), dimensions.c.key_id.in_(keys)))

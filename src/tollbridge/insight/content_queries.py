@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import select
 
 from tollbridge.core.content import ContentKind, ContentPart
+from tollbridge.core.sight import Sight, covers
 from tollbridge.insight.queries import is_call_id
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.content_tables import call_contents
@@ -21,12 +22,12 @@ class CallContent(msgspec.Struct, frozen=True):
     parts: Mapping[ContentKind, ContentPart]
 
 
-async def find_content(unit: Unit, call_id: str, sees: str | None = None) -> CallContent | None:
-    """Return what is kept of a call; None where nothing is, or not for the user `sees`.
+async def find_content(unit: Unit, call_id: str, sight: Sight | None = None) -> CallContent | None:
+    """Return what is kept of a call; None where nothing is that may be seen.
 
     Of whom a call is, the books say: before it is in them, nobody is shown anything.
     """
-    if not is_call_id(call_id) or not await _is_shown(unit, call_id, sees):
+    if not is_call_id(call_id) or not await _is_shown(unit, call_id, sight):
         return None
     columns = call_contents.c
     found = await unit.connection.execute(
@@ -41,11 +42,11 @@ async def find_content(unit: Unit, call_id: str, sees: str | None = None) -> Cal
     return CallContent(call_id, rows[0].at_us, {one.kind: one for one in parts})
 
 
-async def _is_shown(unit: Unit, call_id: str, sees: str | None) -> bool:
+async def _is_shown(unit: Unit, call_id: str, sight: Sight | None) -> bool:
     for tier in TIERS:
         columns = tier.details.c
-        query = select(columns.user_name).where(columns.call_id == call_id)
-        user: str | None = (await unit.connection.execute(query)).scalar()
-        if user is not None:
-            return sees is None or user == sees
+        query = select(columns.user_name, columns.project).where(columns.call_id == call_id)
+        found = (await unit.connection.execute(query)).first()
+        if found is not None:
+            return covers(sight, found.user_name, found.project)
     return False

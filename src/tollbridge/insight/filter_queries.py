@@ -7,6 +7,7 @@ from tollbridge.access.tables import keys
 from tollbridge.core.call import Bucket
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.provider_names import ProviderNames
+from tollbridge.insight.sight_queries import in_sight
 from tollbridge.insight.usage import CallFilter
 from tollbridge.recording.adjustment_tables import adjustments
 from tollbridge.recording.archive_tables import TIERS
@@ -62,7 +63,7 @@ class Matching(msgspec.Struct, frozen=True):
 
 async def matching(unit: Unit, wanted: CallFilter) -> Matching:
     """Find the keys that a filter means."""
-    if wanted.key is None and wanted.user is None:
+    if wanted.key is None and wanted.user is None and wanted.sight is None:
         return Matching(wanted)
     if wanted.key is not None:
         # By its id where it is known: ids have an index.
@@ -74,8 +75,10 @@ async def matching(unit: Unit, wanted: CallFilter) -> Matching:
             wanted = msgspec.structs.replace(wanted, key=str(key_id))
             return Matching(wanted, (str(key_id),))
         of = or_(_DIMENSION.key_id == wanted.key, _DIMENSION.key_name == wanted.key)
-    else:
+    elif wanted.user is not None:
         of = _DIMENSION.user_name == wanted.user
+    else:
+        [of] = in_sight(wanted.sight, _DIMENSION.user_name, _DIMENSION.project)
     # Roll-ups by day have neither user nor key, and so are not among these.
     query = select(_DIMENSION.key_id).where(of).distinct().limit(KEYS_MAX + 1)
     ids = tuple(sorted(str(one) for one in (await unit.connection.execute(query)).scalars()))
@@ -99,6 +102,7 @@ def conditions_of(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]
         (columns.usage_source, wanted.usage_source),
     )
     conditions = [column == value for column, value in equal if value is not None]
+    conditions += in_sight(wanted.sight, columns.user_name, columns.project)
     either = (
         ((columns.key_id, columns.key_name), wanted.key),
         ((columns.actual_provider_name, columns.bucket), wanted.provider),
@@ -149,6 +153,8 @@ def dimension_conditions(wanted: CallFilter, *, coarse: bool) -> list[ColumnElem
         equal.append((_DIMENSION.user_name, wanted.user))
         either.append(((_DIMENSION.key_id, _DIMENSION.key_name), wanted.key))
     conditions = [column == value for column, value in equal if value is not None]
+    if not coarse:
+        conditions += in_sight(wanted.sight, _DIMENSION.user_name, _DIMENSION.project)
     for pair, value in either:
         if value is not None:
             conditions.append(or_(*(column == value for column in pair)))

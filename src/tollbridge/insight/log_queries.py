@@ -268,7 +268,8 @@ async def _sum_quarters(
     unit: Unit, found: Matching, zone: tzinfo, span: tuple[int | None, int | None]
 ) -> int:
     """Sum up whole quarter hours; whole days among them from the roll-ups by day."""
-    if found.wanted.user is not None or found.wanted.key is not None:
+    wanted = found.wanted
+    if wanted.user is not None or wanted.key is not None or wanted.sight is not None:
         return await _sum_table(unit, found, rollups_by_call, span)
     from_us, to_us = span
     first_us, last_us = from_us, to_us

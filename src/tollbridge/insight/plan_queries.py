@@ -1,5 +1,8 @@
 """All SQL of plans' usage: how much has a user used of a period, by bucket? From the roll-ups.
 
+What the ledger counts of a plan's limit decides over what the roll-ups say of it; before a limit
+was ever leased, the roll-ups are what it begins with.
+
 What counts against a plan is the bucket, which stays the same through fallback: who really served
 is not asked here. A call counts once it was answered (2xx); tokens and cost count of all calls.
 Bounds are quarter hours, as roll-ups know no shorter time.
@@ -11,8 +14,10 @@ import msgspec
 from sqlalchemy import case, func, or_, select, union_all
 
 from tollbridge.access.tables import keys, users
-from tollbridge.ledger.plans import UNSPEAKABLE, Used
+from tollbridge.ledger.applying import plan_limit_id
+from tollbridge.ledger.plans import RULES, UNSPEAKABLE, Used
 from tollbridge.ledger.subscription_tables import subscriptions
+from tollbridge.ledger.tables import budget_periods
 from tollbridge.rating.tables import price_intervals
 from tollbridge.recording.tables import dimensions, rollups_by_call
 from tollbridge.storage.unit import Unit
@@ -39,6 +44,8 @@ class PeriodUse(msgspec.Struct, frozen=True):
     """What a user has used in a time, by bucket."""
 
     by_bucket: Mapping[str, BucketUse]
+    counted: Mapping[str, int] = {}
+    """Limit of a plan → what the ledger counts of it, where the time is a month of the plan."""
 
     @property
     def used(self) -> Used:
@@ -47,6 +54,7 @@ class PeriodUse(msgspec.Struct, frozen=True):
             calls={bucket: use.counted for bucket, use in self.by_bucket.items()},
             tokens={bucket: use.tokens for bucket, use in self.by_bucket.items()},
             cost_nanousd=sum(use.cost_nanousd for use in self.by_bucket.values()),
+            counted=dict(self.counted),
         )
 
     @property
@@ -91,12 +99,29 @@ async def usage_of(
         query = query.where(measures.quarter_start_us < to_us)
     rows = await unit.connection.execute(query)
     # PostgreSQL sums whole numbers to a decimal.
-    return PeriodUse(
-        {
-            row.bucket: BucketUse(**{name: int(getattr(row, name)) for name in columns})
-            for row in rows
-        }
+    by_bucket = {
+        row.bucket: BucketUse(**{name: int(getattr(row, name)) for name in columns}) for row in rows
+    }
+    return PeriodUse(by_bucket, await _counted(unit, user, from_us))
+
+
+async def used_of(unit: Unit, user: str, from_us: int, to_us: int) -> Used:
+    """Return what counts against a plan of a user's month."""
+    return (await usage_of(unit, user, from_us, to_us)).used
+
+
+async def _counted(unit: Unit, user: str, from_us: int | None) -> dict[str, int]:
+    """Return what the ledger counts of the limits of a user's plan in the month from an instant."""
+    if from_us is None:
+        return {}
+    rule_of = {plan_limit_id(user, rule): rule for rule in RULES}
+    columns = budget_periods.c
+    found = await unit.connection.execute(
+        select(columns.budget_id, columns.spent).where(
+            columns.budget_id.in_(list(rule_of)), columns.period_start_us == from_us
+        )
     )
+    return {rule_of[row.budget_id]: row.spent for row in found}
 
 
 async def is_known_user(unit: Unit, user: str) -> bool:

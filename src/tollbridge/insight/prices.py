@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from tollbridge.core.sight import Sight
+
 PricePlace = tuple[str, str, str, int, str]
 """(provider, model, unit, recorded_at_us, price version id): where a version stands in a list."""
 EventPlace = tuple[int, str]
@@ -85,7 +87,7 @@ class Whose(msgspec.Struct, frozen=True, kw_only=True):
     """Whose calls are meant; None is anybody's."""
 
     provider: str | None = None
-    user: str | None = None
+    sight: Sight | None = None
 
 
 class UnpricedGap(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from sqlalchemy import Table, select
 
 from tollbridge.core.call import Status
 from tollbridge.core.evidence import AttemptEvidence, Opened
+from tollbridge.core.sight import Sight, covers
 from tollbridge.insight.adjustment_queries import adjustments_of, with_corrections
 from tollbridge.insight.reattribution_queries import changes_of
 from tollbridge.insight.usage import (
@@ -90,8 +91,8 @@ class _Evidence(msgspec.Struct, frozen=True):
     opened: Opened | None = None
 
 
-async def find_call(unit: Unit, call_id: str, sees: str | None = None) -> CallWhole | None:
-    """Return one call, ended or still open; None where there is none, or not for `sees`."""
+async def find_call(unit: Unit, call_id: str, sight: Sight | None = None) -> CallWhole | None:
+    """Return one call, ended or still open; None where there is none that may be seen."""
     if not is_call_id(call_id):
         return None
     for tier in TIERS:
@@ -103,9 +104,9 @@ async def find_call(unit: Unit, call_id: str, sees: str | None = None) -> CallWh
         if row is not None:
             break
     else:
-        return await _open_call(unit, call_id, sees)
+        return await _open_call(unit, call_id, sight)
     [call] = await with_corrections(unit, [call_row(row)])
-    if sees is not None and call.user != sees:
+    if not covers(sight, call.user, call.project):
         return None
     raw = await _raw_evidence(unit, call_id)
     opened = None if raw is None else raw.opened or raw.closed.opened
@@ -182,7 +183,7 @@ async def _raw_evidence(unit: Unit, call_id: str) -> _Evidence | None:
     return msgspec.json.decode(raw, type=_Evidence)
 
 
-async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | None:
+async def _open_call(unit: Unit, call_id: str, sight: Sight | None) -> CallWhole | None:
     found = await unit.connection.execute(
         select(open_calls.c.opened, open_calls.c.attempts, open_calls.c.progress).where(
             open_calls.c.call_id == call_id,
@@ -196,7 +197,7 @@ async def _open_call(unit: Unit, call_id: str, sees: str | None) -> CallWhole | 
         call_id=call_id, opened=row.opened, attempts=row.attempts, progress=row.progress
     )
     opened, attempts = known.opened, known.attempts()
-    if opened is None or (sees is not None and opened.caller.user != sees):
+    if opened is None or not covers(sight, opened.caller.user, opened.caller.project):
         return None
     return CallWhole(
         _processing(opened, attempts),
@@ -281,7 +282,9 @@ def _attempt_seen(attempt: AttemptEvidence) -> AttemptRow:
 
 def _holds(opened: Opened) -> tuple[HeldAmount, ...]:
     return tuple(
-        HeldAmount(one.lease_id, one.budget_id, one.period_start_us, one.amount_nanousd)
+        HeldAmount(
+            one.lease_id, one.budget_id, one.period_start_us, one.amount, one.kind, one.provider
+        )
         for one in opened.holds
     )
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import tzinfo
-from typing import Any
 
 import msgspec
-from sqlalchemy import String, func, or_, select, tuple_
+from sqlalchemy import String, func, select, tuple_
 
 from tollbridge.access.keys import KeyRow, KeyTerms
 from tollbridge.access.tables import keys
+from tollbridge.core.sight import Sight
+from tollbridge.insight.sight_queries import in_sight, subjects_in_sight
 from tollbridge.ledger.adjustment_tables import budget_adjustments
-from tollbridge.ledger.budgets import BudgetRow, BudgetTerms, PeriodState
+from tollbridge.ledger.budgets import BudgetRow, PeriodState
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.ledger.postings import provider_account
+from tollbridge.ledger.store import budget_row
 from tollbridge.ledger.tables import budget_periods, budgets, postings
 from tollbridge.storage.unit import Unit
 
@@ -29,11 +31,10 @@ class BudgetNow(msgspec.Struct, frozen=True):
     """What corrections of calls of the past did to `spent` in this period."""
 
 
-async def list_keys(unit: Unit, user: str | None, after_name: str, limit: int) -> list[KeyRow]:
-    """Return a page of keys by name, of one user or all, beginning behind `after_name`."""
+async def list_keys(unit: Unit, sight: Sight | None, after_name: str, limit: int) -> list[KeyRow]:
+    """Return a page of keys by name that may be seen, beginning behind `after_name`."""
     query = select(keys).where(keys.c.name > after_name).order_by(keys.c.name)
-    if user is not None:
-        query = query.where(keys.c.user == user)
+    query = query.where(*in_sight(sight, keys.c.user, keys.c.project))
     rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
     return [
         KeyRow(
@@ -46,6 +47,7 @@ async def list_keys(unit: Unit, user: str | None, after_name: str, limit: int) -
                 expires_at_us=row.expires_at_us,
                 calls_per_minute=row.calls_per_minute,
                 concurrent_calls=row.concurrent_calls,
+                keep_content=row.keep_content,
             ),
             last4=row.last4,
             source=row.source,
@@ -66,20 +68,16 @@ async def key_name_of(unit: Unit, key_id: str) -> str | None:
 
 
 async def list_budgets(
-    unit: Unit, zone: tzinfo, user: str | None, after_name: str, limit: int
+    unit: Unit, zone: tzinfo, sight: Sight | None, after_name: str, limit: int
 ) -> list[BudgetNow]:
     """Return a page of budgets by name with their running periods.
 
-    With `user` only those that bind that user or one of their keys.
+    Of whoever is no admin those that bind them, their projects, or keys of either.
     """
     query = select(budgets).where(budgets.c.name > after_name).order_by(budgets.c.name)
-    if user is not None:
-        own_keys = select(("key:" + keys.c.name).label("subject")).where(keys.c.user == user)
-        query = query.where(
-            or_(budgets.c.subject == f"user:{user}", budgets.c.subject.in_(own_keys)),
-        )
+    query = query.where(*subjects_in_sight(sight, budgets.c.subject))
     found = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    rows = [_budget_row(row) for row in found]
+    rows = [budget_row(row) for row in found]
     now_us = await unit.now_us()
     bounds = {row.budget_id: period_bounds(row.terms.period, now_us, zone) for row in rows}
     start_of = {one: start for one, (start, _) in bounds.items()}
@@ -112,7 +110,7 @@ async def posted_provider_costs(unit: Unit) -> dict[str, int]:
     prefix = provider_account("")
     account = postings.c.account
     rows = await unit.connection.execute(
-        select(account, func.sum(postings.c.amount_nanousd).label("total"))
+        select(account, func.sum(postings.c.amount).label("total"))
         .where(account.startswith(prefix, autoescape=True))
         .group_by(account),
     )
@@ -123,19 +121,8 @@ async def posted_provider_costs(unit: Unit) -> dict[str, int]:
 async def _period_counters(unit: Unit, start_of: dict[str, int]) -> dict[str, tuple[int, int]]:
     columns = budget_periods.c
     rows = await unit.connection.execute(
-        select(columns.budget_id, columns.spent_nanousd, columns.leased_nanousd).where(
+        select(columns.budget_id, columns.spent, columns.leased).where(
             tuple_(columns.budget_id, columns.period_start_us).in_(list(start_of.items())),
         ),
     )
-    return {row.budget_id: (row.spent_nanousd, row.leased_nanousd) for row in rows}
-
-
-def _budget_row(row: Any) -> BudgetRow:
-    return BudgetRow(
-        budget_id=row.budget_id,
-        terms=BudgetTerms(row.name, row.subject, row.limit_nanousd, row.period, row.hard),
-        enabled=row.enabled,
-        source=row.source,
-        created_at_us=row.created_at_us,
-        updated_at_us=row.updated_at_us,
-    )
+    return {row.budget_id: (row.spent, row.leased) for row in rows}

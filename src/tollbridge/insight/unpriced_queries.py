@@ -16,6 +16,7 @@ from tollbridge.insight.prices import (
     UnpricedGap,
     Whose,
 )
+from tollbridge.insight.sight_queries import in_sight
 from tollbridge.recording.adjustment_tables import adjustments
 from tollbridge.recording.archive_tables import TIERS, Tier
 from tollbridge.recording.rollups import QUARTER_US
@@ -46,14 +47,14 @@ async def list_unpriced(
     What was priced since by re-rating is not counted any more.
     """
     # The daily sums do not know users.
-    table = rollups_by_attempt_daily if wanted.user is None else rollups_by_attempt
+    table = rollups_by_attempt_daily if wanted.sight is None else rollups_by_attempt
     start = next(iter(table.primary_key.columns))
     count = func.sum(table.c.unpriced)
     names = (_DIMENSION.provider, _DIMENSION.model, _DIMENSION.category)
     query = (
         select(*names, count, func.min(start), func.max(start))
         .join_from(table, dimensions, _DIMENSION.dimension_id == table.c.dimension_id)
-        .where(table.c.unpriced > 0, *_of_user(wanted))
+        .where(table.c.unpriced > 0, *_seen(wanted, _DIMENSION))
         .group_by(*names)
         .order_by(count.desc(), *names)
         .limit(min(limit, GAPS_MAX))
@@ -116,8 +117,7 @@ async def list_differences(
         )
         if wanted.provider is not None:
             query = query.where(columns.actual_provider_name == wanted.provider)
-        if wanted.user is not None:
-            query = query.where(columns.user_name == wanted.user)
+        query = query.where(*_seen(wanted, columns))
         if after is not None:
             # The first condition is what the index is searched by.
             query = query.where(accounted <= after[0], or_(accounted < after[0], ident < after[1]))
@@ -143,7 +143,7 @@ async def _quarter(
     unit: Unit, wanted: Whose, of: tuple[str, str, str], day_us: int, *, last: bool
 ) -> int:
     """Return the first or last quarter hour of a day in which something had no price."""
-    if wanted.user is not None:
+    if wanted.sight is not None:
         return day_us  # it is a quarter hour
     start = _QUARTER.quarter_start_us
     found = await unit.connection.execute(
@@ -187,8 +187,7 @@ async def _newest_in(
         .order_by(details.accounted_at_us.desc(), details.call_id.desc())
         .limit(REASON_CALLS_MAX)
     )
-    if wanted.user is not None:
-        query = query.where(details.user_name == wanted.user)
+    query = query.where(*_seen(wanted, details))
     calls = {str(row[0]): int(row[1]) for row in await unit.connection.execute(query)}
     # By the calls' keys alone: by more, SQLite would look through all attempts of the provider.
     attempts = await unit.connection.execute(
@@ -218,5 +217,5 @@ async def _newest_in(
     return None
 
 
-def _of_user(wanted: Whose) -> tuple[ColumnElement[bool], ...]:
-    return () if wanted.user is None else (_DIMENSION.user_name == wanted.user,)
+def _seen(wanted: Whose, columns: Any) -> tuple[ColumnElement[bool], ...]:
+    return in_sight(wanted.sight, columns.user_name, columns.project)

@@ -7,7 +7,9 @@ import msgspec
 
 from tollbridge.core.account import CostComponent
 from tollbridge.core.evidence import AttemptEvidence
+from tollbridge.core.limits import LimitKind
 from tollbridge.core.report import Report
+from tollbridge.core.sight import Sight
 from tollbridge.insight.changes import CallChange
 
 
@@ -42,6 +44,8 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     from_us: int | None = None
     to_us: int | None = None
     """Half-open: from `from_us` until before `to_us`, by `accounted_at_us`."""
+    sight: Sight | None = None
+    """Beyond which nothing is seen; a user's own alone are a filter by `user`."""
 
 
 class CallPlace(msgspec.Struct, frozen=True, array_like=True):
@@ -204,12 +208,15 @@ class Adjustment(msgspec.Struct, frozen=True):
 
 
 class HeldAmount(msgspec.Struct, frozen=True):
-    """What was set aside of one budget before the call was let in."""
+    """What was set aside of one limit before the call was let in; 0 where it is only counted."""
 
     lease_id: str
     budget_id: str
     period_start_us: int
-    amount_nanousd: int
+    amount: int
+    """In the unit of the kind."""
+    kind: LimitKind = LimitKind.MONEY
+    provider: str = ""
 
 
 class CallWhole(msgspec.Struct, frozen=True):
@@ -252,6 +259,7 @@ class TotalsFilter(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     from_us: int | None = None
     to_us: int | None = None
+    sight: Sight | None = None
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,10 @@ def welcome(settings: Settings, prepared: Prepared) -> str:
     if prepared.live:
         lines.append(f"  live: {', '.join(prepared.live)}")
     lines += [f"  skipped: {one.table} {one.name}: {one.reason}" for one in prepared.skipped]
+    if prepared.sign_in_token is not None:
+        within = _span_text(settings.sign_in_link_lifetime_s)
+        link = sign_in_link(settings, prepared.sign_in_token)
+        lines.append(f"  sign in (once, within {within}): {link}")
     if prepared.admin_password is not None:
         lines.append(f"  user admin, password {prepared.admin_password} (shown once)")
     for minted in prepared.minted:
@@ -29,3 +33,14 @@ def welcome(settings: Settings, prepared: Prepared) -> str:
             "    tollbridge usage",
         ]
     return "\n".join([*lines, "", ""])
+
+
+def sign_in_link(settings: Settings, token: str) -> str:
+    """Return the address at which a sign-in link's token signs a person in."""
+    base = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return f"{base}/sign-in?token={token}"
+
+
+def _span_text(time_s: float) -> str:
+    minutes = max(1, round(time_s / 60))
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"

@@ -69,7 +69,7 @@ _FAMILIES: Sequence[tuple[str, str, Mapping[str, str], tuple[str, ...], tuple[st
         "{details} AS d",
         CALL_ADJUSTMENTS,
         CALL_MEASURES,
-        ("rollups_by_call", "rollups_by_call_daily"),
+        ("rollups_by_call", "rollups_by_call_daily", "rollups_by_caller_daily"),
     ),
     (
         ATTEMPT_SUMS,
@@ -153,14 +153,24 @@ _ROW_CHECKS: Mapping[str, str] = {
             UNION SELECT dimension_id FROM rollups_by_call_daily
             UNION SELECT dimension_id FROM rollups_by_attempt
             UNION SELECT dimension_id FROM rollups_by_attempt_daily
+            UNION SELECT dimension_id FROM rollups_by_caller_daily
             UNION SELECT dimension_id FROM rollup_latency
+            UNION SELECT dimension_id FROM rollup_latency_daily
         ) AS r
         WHERE NOT EXISTS (SELECT 1 FROM dimensions AS d WHERE d.dimension_id = r.dimension_id)
     """,
     "latency histogram": """
         SELECT 'all' AS subject, a.total AS expected, l.total AS found
         FROM (SELECT coalesce(sum(latency_count), 0) AS total FROM rollups_by_attempt) AS a,
-             (SELECT coalesce(sum(count), 0) AS total FROM rollup_latency) AS l
+             (SELECT coalesce(sum(count), 0) AS total FROM rollup_latency
+              UNION ALL SELECT coalesce(sum(count), 0) FROM rollup_latency_daily) AS l
+        WHERE a.total <> l.total
+    """,
+    "first-byte histogram": """
+        SELECT 'all' AS subject, a.total AS expected, l.total AS found
+        FROM (SELECT coalesce(sum(first_byte_count), 0) AS total FROM rollups_by_attempt) AS a,
+             (SELECT coalesce(sum(first_byte_count), 0) AS total FROM rollup_latency
+              UNION ALL SELECT coalesce(sum(first_byte_count), 0) FROM rollup_latency_daily) AS l
         WHERE a.total <> l.total
     """,
 }

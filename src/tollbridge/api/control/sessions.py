@@ -1,11 +1,26 @@
-"""How does a person sign in?"""
+"""How does a person sign in, stay signed in, and sign out?"""
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tollbridge.access import session_store
 from tollbridge.access.keys import NAME_LENGTH_MAX
-from tollbridge.access.users import PASSWORD_LENGTH_MAX
-from tollbridge.api.deps import ControlOf
+from tollbridge.access.sessions import TOKEN_LENGTH_MAX, Opened, SessionRow, Way, csrf_token
+from tollbridge.access.users import PASSWORD_LENGTH_MAX, Role
+from tollbridge.api.deps import (
+    SESSION_COOKIE,
+    Control,
+    ControlOf,
+    SessionCookie,
+    require_csrf_token,
+    session_of,
+    viewer_of_user,
+)
+from tollbridge.api.errors import WrongCredentialsError
+from tollbridge.core.clock import to_text
+from tollbridge.core.errors import AuthenticationError
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
 BEARER = "bearer"
@@ -28,6 +43,47 @@ class AccessToken(BaseModel):
     expires_in: int = Field(description="Seconds.")
 
 
+class SignInOrder(BaseModel):
+    """Either a user's name and password, or the token of a sign-in link."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH_MAX)
+    password: str | None = Field(
+        default=None, min_length=1, max_length=PASSWORD_LENGTH_MAX, repr=False
+    )
+    link_token: str | None = Field(
+        default=None, min_length=1, max_length=TOKEN_LENGTH_MAX, repr=False
+    )
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        by_password = self.username is not None and self.password is not None
+        by_half = (self.username is None) != (self.password is None)
+        if by_half or by_password == (self.link_token is not None):
+            raise ValueError("give username and password, or link_token")
+        return self
+
+
+class SessionShown(BaseModel):
+    """Who is signed in, and what a page needs to change something."""
+
+    user: str
+    role: Role = Field(description="admin, manager or member.")
+    projects: list[str] = Field(description="Those that a manager manages.")
+    csrf_token: str = Field(description="For the header x-csrf-token of what changes something.")
+    expires_at: str = Field(description="When it ends if it is not used; use moves it on.")
+
+
+class Methods(BaseModel):
+    """Which ways there are to sign in."""
+
+    password: bool
+    link: bool = Field(description="By the one-time link that the start, or an admin, makes.")
+    oidc: bool
+    oidc_name: str | None = Field(description="What the OIDC provider is called; null without one.")
+
+
 @router.post("/token")
 async def sign_in(credentials: Credentials, control: ControlOf) -> AccessToken:
     """Sign in. After ten failures a name waits half a minute for each further attempt."""
@@ -35,4 +91,106 @@ async def sign_in(credentials: Credentials, control: ControlOf) -> AccessToken:
     token = control.tokens.issue(user.name, user.role, control.services.clock.now_us())
     return AccessToken(
         access_token=token, token_type=BEARER, expires_in=control.tokens.expires_in_s
+    )
+
+
+@router.get("/methods")
+async def list_methods(control: ControlOf) -> Methods:
+    """Say by which ways one can sign in here."""
+    oidc = control.services.oidc
+    name = None if oidc is None else oidc.terms.name
+    return Methods(password=True, link=True, oidc=oidc is not None, oidc_name=name)
+
+
+@router.post("/session")
+async def open_session(
+    order: SignInOrder, request: Request, response: Response, control: ControlOf
+) -> SessionShown:
+    """Sign in to the dashboard: the answer sets the cookie that speaks for the user from then on.
+
+    A sign-in link is good once. After ten failures a name waits half a minute for each attempt.
+    """
+    services = control.services
+    now_us = services.clock.now_us()
+    if order.link_token is None:
+        user = await control.sign_in.verify(order.username or "", order.password or "")
+        opened = await open_for(control, user.name, Way.TYPED)
+    else:
+        async with services.database.write() as unit:
+            name = await session_store.use_link(unit, order.link_token, services.pepper, now_us)
+        if name is None:
+            raise WrongCredentialsError("this sign-in link was used already, or is too old")
+        opened = await open_for(control, name, Way.LINK)
+    set_cookie(request, response, control, opened)
+    return _shown(control, opened.row, opened.token)
+
+
+@router.get("/session")
+async def show_session(control: ControlOf, cookie: SessionCookie) -> SessionShown:
+    """Say who is signed in with this cookie; 401 without one, or where its session has ended."""
+    token = _sent(cookie)
+    return _shown(control, await session_of(control, token), token)
+
+
+@router.delete("/session", status_code=204)
+async def close_session(
+    request: Request, response: Response, control: ControlOf, cookie: SessionCookie
+) -> None:
+    """Sign out: the session is worth nothing from then on."""
+    token = _sent(cookie)
+    require_csrf_token(request, control, token)
+    row = await session_of(control, token)
+    async with control.services.database.write() as unit:
+        await session_store.end_session(unit, row.session_id)
+    response.delete_cookie(SESSION_COOKIE, path="/")
+
+
+async def open_for(control: Control, user: str, way: Way) -> Opened:
+    """Return a new session of a user. Raises AuthenticationError for one who is disabled."""
+    services = control.services
+    async with services.database.write() as unit:
+        return await session_store.open_session(
+            unit,
+            user,
+            way,
+            pepper=services.pepper,
+            terms=services.session_terms,
+            now_us=services.clock.now_us(),
+        )
+
+
+def set_cookie(request: Request, response: Response, control: Control, opened: Opened) -> None:
+    """Let an answer carry a session's cookie, which no script can read."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        opened.token,
+        max_age=round(control.services.session_terms.lifetime_s),
+        path="/",
+        secure=is_https(request, control),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def is_https(request: Request, control: Control) -> bool:
+    """Return whether the person's browser speaks https with us, or with a proxy before us."""
+    return control.services.public_url.startswith("https:") or (
+        request.headers.get("x-forwarded-proto", "").strip().lower() == "https"
+    )
+
+
+def _sent(cookie: str | None) -> str:
+    if cookie is None:
+        raise AuthenticationError("nobody is signed in: no session was sent")
+    return cookie
+
+
+def _shown(control: Control, row: SessionRow, token: str) -> SessionShown:
+    viewer = viewer_of_user(row.user)
+    return SessionShown(
+        user=row.user.name,
+        role=row.user.role,
+        projects=list(viewer.projects),
+        csrf_token=csrf_token(control.services.token_secret, token),
+        expires_at=to_text(row.expires_at_us),
     )

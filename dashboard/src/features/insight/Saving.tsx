@@ -1,0 +1,39 @@
+/** A difference in cost: with its sign, and whether it is good. */
+import { List, Text } from "@mantine/core";
+import type { ReactElement } from "react";
+import { Hint } from "@/components/Figures";
+import { money, UNKNOWN } from "@/lib/format";
+
+interface SavingProps {
+  /** Below zero: it would have cost more. */
+  usd: string | null;
+  notes: readonly string[];
+}
+
+export function Saving({ usd, notes }: SavingProps): ReactElement {
+  const label =
+    notes.length > 0 ? (
+      <List size="xs">
+        {notes.map((note) => (
+          <List.Item key={note}>{note}</List.Item>
+        ))}
+      </List>
+    ) : null;
+  if (usd === null) return <Hint label={label ?? "Not known"}>{UNKNOWN}</Hint>;
+  const saved = Number(usd);
+  const size = money(Math.abs(saved));
+  return (
+    <Hint label={label}>
+      <Text
+        component="span"
+        inherit
+        className="tabular"
+        c={saved > 0 ? "var(--good)" : saved < 0 ? "var(--bad)" : undefined}
+        style={{ whiteSpace: "nowrap" }}
+      >
+        {saved > 0 ? `${size} less` : saved < 0 ? `${size} more` : "the same"}
+        {notes.length > 0 ? " ≈" : ""}
+      </Text>
+    </Hint>
+  );
+}

@@ -1,0 +1,164 @@
+"""Which sessions and sign-in links are good? All SQL of both.
+
+Callers hand in the time, so that one clock decides on both ends of a session.
+"""
+
+from sqlalchemy import delete, insert, select, update
+
+from tollbridge.access.sessions import (
+    TOKEN_LENGTH_MAX,
+    Opened,
+    SessionRow,
+    SessionTerms,
+    link_digest,
+    make_token,
+    session_digest,
+)
+from tollbridge.access.tables import sessions, sign_in_links, users
+from tollbridge.access.user_store import find_user, get_user, user_row
+from tollbridge.core.call import new_id
+from tollbridge.core.clock import SECOND_US
+from tollbridge.core.errors import AuthenticationError
+from tollbridge.storage.unit import Unit
+
+
+async def open_session(
+    unit: Unit, user: str, way: str, *, pepper: bytes, terms: SessionTerms, now_us: int
+) -> Opened:
+    """Sign a user in. Raises AuthenticationError for one who is disabled, NotFoundError."""
+    known = await get_user(unit, user)
+    if known.disabled_at_us is not None:
+        raise AuthenticationError("this user is disabled")
+    await _make_room(unit, user, terms.sessions_max, now_us)
+    token = make_token()
+    ends_at_us = now_us + round(terms.lifetime_s * SECOND_US)
+    row = SessionRow(
+        session_id=new_id(now_us),
+        user=known,
+        way=way,
+        created_at_us=now_us,
+        renewed_at_us=now_us,
+        expires_at_us=min(now_us + round(terms.idle_s * SECOND_US), ends_at_us),
+        ends_at_us=ends_at_us,
+    )
+    await unit.connection.execute(
+        insert(sessions).values(
+            session_id=row.session_id,
+            digest=session_digest(pepper, token),
+            user_name=user,
+            way=way,
+            created_at_us=now_us,
+            renewed_at_us=now_us,
+            expires_at_us=row.expires_at_us,
+            ends_at_us=ends_at_us,
+        )
+    )
+    return Opened(row, token)
+
+
+async def find_session(unit: Unit, token: str, pepper: bytes, now_us: int) -> SessionRow | None:
+    """Return the session that a cookie's text stands for, with its user as they are now.
+
+    None where it has ended, or its user is disabled or was signed out everywhere.
+    """
+    if len(token) > TOKEN_LENGTH_MAX or not token.isascii():
+        return None
+    columns = sessions.c
+    found = await unit.connection.execute(
+        select(
+            columns.session_id,
+            columns.way,
+            columns.renewed_at_us,
+            columns.expires_at_us,
+            columns.ends_at_us,
+            columns.created_at_us.label("opened_at_us"),
+            users,
+        )
+        .join(users, users.c.name == columns.user_name)
+        .where(columns.digest == session_digest(pepper, token))
+    )
+    row = found.first()
+    if row is None or row.expires_at_us <= now_us:
+        return None
+    user = user_row(row)
+    if user.disabled_at_us is not None:
+        return None
+    return SessionRow(
+        session_id=row.session_id,
+        user=user,
+        way=row.way,
+        created_at_us=row.opened_at_us,
+        renewed_at_us=row.renewed_at_us,
+        expires_at_us=row.expires_at_us,
+        ends_at_us=row.ends_at_us,
+    )
+
+
+async def renew_session(unit: Unit, row: SessionRow, terms: SessionTerms, now_us: int) -> int:
+    """Move the end of a session that is used; return when it is now, in microseconds."""
+    expires_at_us = min(now_us + round(terms.idle_s * SECOND_US), row.ends_at_us)
+    await unit.connection.execute(
+        update(sessions)
+        .where(sessions.c.session_id == row.session_id)
+        .values(renewed_at_us=now_us, expires_at_us=expires_at_us)
+    )
+    return expires_at_us
+
+
+async def end_session(unit: Unit, session_id: str) -> None:
+    """Sign out; again changes nothing."""
+    await unit.connection.execute(delete(sessions).where(sessions.c.session_id == session_id))
+
+
+async def make_link(unit: Unit, user: str, *, pepper: bytes, lifetime_s: float, now_us: int) -> str:
+    """Return the text of a link that signs a user in, once. Raises NotFoundError."""
+    await get_user(unit, user)
+    # What can no longer be used is of no interest to anybody.
+    await unit.connection.execute(
+        delete(sign_in_links).where(sign_in_links.c.expires_at_us <= now_us)
+    )
+    token = make_token()
+    await unit.connection.execute(
+        insert(sign_in_links).values(
+            digest=link_digest(pepper, token),
+            user_name=user,
+            created_at_us=now_us,
+            expires_at_us=now_us + round(lifetime_s * SECOND_US),
+        )
+    )
+    return token
+
+
+async def use_link(unit: Unit, token: str, pepper: bytes, now_us: int) -> str | None:
+    """Return whose link this is, and use it up; None where it is none, used, or too old."""
+    if len(token) > TOKEN_LENGTH_MAX or not token.isascii():
+        return None
+    columns = sign_in_links.c
+    wanted = columns.digest == link_digest(pepper, token)
+    # The count of changed rows decides who of two comes first.
+    used = await unit.connection.execute(
+        update(sign_in_links)
+        .where(wanted, columns.used_at_us.is_(None), columns.expires_at_us > now_us)
+        .values(used_at_us=now_us)
+    )
+    if used.rowcount == 0:
+        return None
+    rows = await unit.connection.execute(select(columns.user_name).where(wanted))
+    name: str = rows.scalar_one()
+    found = await find_user(unit, name)
+    return None if found is None or found.user.disabled_at_us is not None else name
+
+
+async def _make_room(unit: Unit, user: str, sessions_max: int, now_us: int) -> None:
+    columns = sessions.c
+    await unit.connection.execute(delete(sessions).where(columns.expires_at_us <= now_us))
+    kept = (
+        select(columns.session_id)
+        .where(columns.user_name == user)
+        .order_by(columns.renewed_at_us.desc())
+        .limit(sessions_max - 1)
+    )
+    rows = [row.session_id for row in await unit.connection.execute(kept)]
+    await unit.connection.execute(
+        delete(sessions).where(columns.user_name == user, columns.session_id.not_in(rows))
+    )

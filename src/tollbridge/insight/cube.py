@@ -1,0 +1,125 @@
+"""Who used how much of what, by several groupings, with the rest, and against the time before?
+
+Where the numbers are read is decided here: in the roll-ups, where they know what is asked for,
+else in the calls themselves, within a bound.
+"""
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+import msgspec
+
+from tollbridge.insight.axes import (
+    OF_CALLERS,
+    OF_DETAILS,
+    TIMES,
+    Axis,
+    Found,
+    Group,
+    Slice,
+    Sums,
+    check_axes,
+    previous,
+)
+from tollbridge.insight.cube_detail_queries import sums_of_details
+from tollbridge.insight.cube_queries import sums
+from tollbridge.storage.unit import Unit
+
+ORDERS = (
+    "cost_nanousd",
+    "charge_nanousd",
+    "calls",
+    "failed",
+    "attempts",
+    "failures",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "unpriced",
+)
+
+
+class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """The largest groups, what the others come to, and all."""
+
+    groups: tuple[tuple[Group, Sums], ...]
+    rest: Sums
+    rest_groups: int
+    """How many groups are in the rest."""
+    total: Sums
+    has_attempts: bool
+    source: str
+    complete_from_us: int | None
+    before: Found | None = None
+    """The time before, as long; None where nobody asked."""
+
+
+async def read(unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo) -> Found:
+    """Return the sums of each group. Raises InvalidRequestError for what would be too much."""
+    check_axes(axes, wanted)
+    if OF_DETAILS.intersection((*axes, *wanted.only)):
+        return await sums_of_details(unit, wanted, axes, zone)
+    # Of attempts, those of all users over a long time are only there by quarter hour.
+    attempts = not OF_CALLERS.intersection(axes) or wanted.sight is not None
+    return await sums(unit, wanted, axes, zone, attempts=attempts)
+
+
+async def breakdown(
+    unit: Unit,
+    wanted: Slice,
+    axes: Sequence[Axis],
+    zone: tzinfo,
+    *,
+    top: int,
+    order: str = "cost_nanousd",
+    compare: bool = False,
+) -> Breakdown:
+    """Return the `top` groups by a measure of ORDERS, and the rest as one.
+
+    Of time, the intervals stay in their order: `top` is by what else is told apart.
+    """
+    found = await read(unit, wanted, axes, zone)
+    before = None
+    if compare:
+        before = await read(unit, previous(wanted, zone), axes, zone)
+    kept = _largest(found, axes, top, order)
+    rest = [of for group, of in found.groups.items() if group not in kept]
+    groups = [(group, found.groups[group]) for group in kept]
+    # Of several tags a call is in several groups: then the groups are more than all.
+    several = Axis.TAG in axes
+    return Breakdown(
+        groups=tuple(groups),
+        rest=_added(rest) if several else found.total.less(of for _, of in groups),
+        rest_groups=len(rest),
+        total=found.total,
+        has_attempts=found.has_attempts,
+        source=found.source,
+        complete_from_us=found.complete_from_us,
+        before=before,
+    )
+
+
+def _largest(found: Found, axes: Sequence[Axis], top: int, order: str) -> dict[Group, None]:
+    """Return the groups to be shown, in their order."""
+    time = next((place for place, axis in enumerate(axes) if axis in TIMES), None)
+    if time is None:
+        ranked = sorted(
+            found.groups, key=lambda group: (-getattr(found.groups[group], order), group)
+        )
+        return dict.fromkeys(ranked[:top])
+    series: dict[Group, int] = {}
+    for group, of in found.groups.items():
+        name = (*group[:time], *group[time + 1 :])
+        series[name] = series.get(name, 0) + getattr(of, order)
+    ranked = sorted(series, key=lambda name: (-series[name], name))
+    place = {name: number for number, name in enumerate(ranked[:top])}
+    kept = [group for group in found.groups if (*group[:time], *group[time + 1 :]) in place]
+    kept.sort(key=lambda group: (group[time], place[(*group[:time], *group[time + 1 :])]))
+    return dict.fromkeys(kept)
+
+
+def _added(groups: Sequence[Sums]) -> Sums:
+    total = Sums()
+    for one in groups:
+        total.add(one)
+    return total

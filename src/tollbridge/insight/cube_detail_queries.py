@@ -1,0 +1,308 @@
+"""All SQL of usage by several groupings at once, from the calls: what do roll-ups not know?
+
+For what no roll-up knows: customers, tags, status. Of the newest calls, within a bound; whoever
+asks is told since when all is in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+from sqlalchemy import CTE, ColumnElement, Select, Table, and_, func, literal_column, or_, select
+from sqlalchemy import text as sql_text
+
+from tollbridge.insight.axes import TIMES, Axis, Found, Group, Slice, Sums, label, offsets
+from tollbridge.insight.cube_queries import measures_of, place_of
+from tollbridge.insight.sight_queries import in_sight
+from tollbridge.recording.adjustment_tables import adjustments
+from tollbridge.recording.archive_tables import TIERS, Tier
+from tollbridge.recording.audit import (
+    ATTEMPT_ADDS,
+    ATTEMPT_ADJUSTMENTS,
+    CALL_ADDS,
+    CALL_ADJUSTMENTS,
+)
+from tollbridge.recording.tables import TOKEN_MEASURES
+from tollbridge.storage.unit import Unit
+
+CALLS_MAX = 50_000
+"""Calls that one answer is made of: the newest."""
+
+_NEEDED = (
+    "call_id",
+    "accounted_at_us",
+    "actual_provider_name",
+    "upstream_provider_name",
+    "bucket",
+    "category",
+    "operation",
+    "requested_model",
+    "label",
+    "project",
+    "user_name",
+    "key_id",
+    "key_name",
+    "http_status",
+    "status",
+    "customer",
+    "tags",
+    *TOKEN_MEASURES,
+    "usage_source",
+    "known_cost_nanousd",
+    "cost_nanousd",
+    "charge_nanousd",
+    "unpriced",
+    "latency_ms",
+    "first_byte_at_us",
+    "attempt_started_at_us",
+    "attempt_ended_at_us",
+    "request_count",
+)
+_CLASS = (
+    "CASE WHEN {of}.http_status BETWEEN 100 AND 599 "
+    "THEN CAST({of}.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END"
+)
+_OF_CALL: Mapping[Axis, str] = {
+    Axis.PROVIDER: "d.actual_provider_name",
+    Axis.UPSTREAM: "coalesce(d.upstream_provider_name, '')",
+    Axis.BUCKET: "d.bucket",
+    Axis.CATEGORY: "d.category",
+    Axis.OPERATION: "d.operation",
+    Axis.MODEL: "coalesce(d.requested_model, '')",
+    Axis.ROUTE: "d.label",
+    Axis.PROJECT: "d.project",
+    Axis.USER: "d.user_name",
+    Axis.KEY: "d.key_name",
+    Axis.STATUS_CLASS: _CLASS.format(of="d"),
+    Axis.USAGE_SOURCE: "d.usage_source",
+    Axis.STATUS: "d.status",
+    Axis.CUSTOMER: "coalesce(d.customer, '')",
+    Axis.TAG: "d.tags",
+}
+_OF_ATTEMPT: Mapping[Axis, str] = {
+    **_OF_CALL,
+    Axis.PROVIDER: "a.provider",
+    Axis.UPSTREAM: "coalesce(a.upstream_provider_name, '')",
+    Axis.MODEL: "a.model",
+    Axis.STATUS_CLASS: _CLASS.format(of="a"),
+    Axis.USAGE_SOURCE: "a.usage_source",
+}
+# An attempt as its call's own row says it: the view of all attempts cannot be searched by calls.
+_FOLDED = (
+    "CAST(d.call_id AS VARCHAR(36)) AS call_id",
+    "1 AS number",
+    "d.actual_provider_name AS provider",
+    "d.upstream_provider_name AS upstream_provider_name",
+    "d.requested_model AS model",
+    "'succeeded' AS outcome",
+    "d.http_status AS http_status",
+    (
+        "CASE WHEN d.attempt_ended_at_us < d.attempt_started_at_us THEN 0 "
+        "ELSE (d.attempt_ended_at_us - d.attempt_started_at_us + 500) / 1000 END AS latency_ms"
+    ),
+    (
+        "CASE WHEN d.first_byte_at_us < d.attempt_started_at_us THEN 0 "
+        "ELSE (d.first_byte_at_us - d.attempt_started_at_us + 500) / 1000 END AS first_byte_ms"
+    ),
+    *(f"d.{name} AS {name}" for name in TOKEN_MEASURES),
+    "d.usage_source AS usage_source",
+    "d.cost_nanousd AS cost_nanousd",
+)
+_ROWS = (
+    "CAST(r.call_id AS VARCHAR(36)) AS call_id",
+    *(
+        f"r.{name} AS {name}"
+        for name in (
+            "number",
+            "provider",
+            "upstream_provider_name",
+            "model",
+            "outcome",
+            "http_status",
+            "latency_ms",
+            "first_byte_ms",
+            *TOKEN_MEASURES,
+            "usage_source",
+            "cost_nanousd",
+        )
+    ),
+)
+_D_ID = "CAST(d.call_id AS VARCHAR(36))"
+
+
+async def sums_of_details(
+    unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo, calls_max: int = CALLS_MAX
+) -> Found:
+    """Return the sums of each group and of all, of the newest `calls_max` calls.
+
+    A call with several tags is in each of their groups, and once in the total.
+    """
+    found = Found(source="details")
+    left = calls_max
+    for tier in TIERS:
+        if left <= 0:
+            break
+        calls, oldest_us = await _edge(unit, tier, wanted, left)
+        if calls == 0:
+            continue
+        left -= calls
+        if left <= 0:
+            # Those of the oldest instant may not all be in it.
+            found.complete_from_us = oldest_us + 1
+        await _add_tier(unit, found, tier, wanted.moved(oldest_us, wanted.to_us), axes, zone)
+    return found
+
+
+async def _edge(unit: Unit, tier: Tier, wanted: Slice, calls_max: int) -> tuple[int, int]:
+    """Return how many calls of a tier are taken, and since when."""
+    at_us = tier.details.c.accounted_at_us
+    part = (
+        select(at_us)
+        .where(*calls_in(tier.details, wanted))
+        .order_by(at_us.desc())
+        .limit(calls_max)
+        .subquery()
+    )
+    query = select(func.count(), func.min(part.c.accounted_at_us)).select_from(part)
+    count, oldest_us = (await unit.connection.execute(query)).one()
+    return int(count), wanted.from_us if oldest_us is None else int(oldest_us)
+
+
+async def _add_tier(
+    unit: Unit, found: Found, tier: Tier, wanted: Slice, axes: Sequence[Axis], zone: tzinfo
+) -> None:
+    details = tier.details
+    calls = select(*(details.c[name] for name in _NEEDED)).where(*calls_in(details, wanted))
+    d = calls.cte("d")
+    of_calls, of_attempts = measures_of(axes, wanted)
+    by_call = _grouped(d, axes, zone, wanted, _OF_CALL)
+    await _add(unit, found, axes, of_calls, by_call(of_calls, CALL_ADDS, d))
+    corrected = d.join(adjustments.alias("j"), literal_column("j.call_id = d.call_id"))
+    names = tuple(name for name in of_calls if name in CALL_ADJUSTMENTS)
+    await _add(unit, found, axes, names, by_call(names, CALL_ADJUSTMENTS, corrected))
+    a = _attempts(tier, d)
+    tried = d.join(a, sql_text(f"a.call_id = {_D_ID}"))
+    by_attempt = _grouped(d, axes, zone, wanted, _OF_ATTEMPT)
+    await _add(unit, found, axes, of_attempts, by_attempt(of_attempts, ATTEMPT_ADDS, tried))
+    names = tuple(name for name in of_attempts if name in ATTEMPT_ADJUSTMENTS)
+    if names:
+        put_right = tried.join(
+            adjustments.alias("j"),
+            sql_text("j.call_id = d.call_id AND j.attempt = a.number"),
+        )
+        await _add(unit, found, axes, names, by_attempt(names, ATTEMPT_ADJUSTMENTS, put_right))
+
+
+def _columns(words: Sequence[str]) -> list[ColumnElement[Any]]:
+    return [literal_column(one) for one in words]
+
+
+def _attempts(tier: Tier, d: CTE) -> Any:
+    folded = (
+        select(*_columns(_FOLDED))
+        .select_from(d)
+        .where(literal_column("d.attempt_started_at_us").is_not(None))
+    )
+    rows = tier.rows.alias("r")
+    own = select(*_columns(_ROWS)).select_from(d.join(rows, sql_text("r.call_id = d.call_id")))
+    return folded.union_all(own).subquery("a")
+
+
+def _grouped(
+    d: CTE, axes: Sequence[Axis], zone: tzinfo, wanted: Slice, of: Mapping[Axis, str]
+) -> Any:
+    """Return what makes the query of some measures' sums by group."""
+    columns: list[ColumnElement[Any]] = []
+    for axis in axes:
+        if axis in TIMES:
+            ahead = offsets(zone, wanted.from_us, wanted.to_us)
+            columns.append(place_of(axis, d.c.accounted_at_us, ahead))
+        else:
+            columns.append(literal_column(of[axis], d.c.tags.type if axis is Axis.TAG else None))
+    labelled = [column.label(f"axis_{place}") for place, column in enumerate(columns)]
+    conditions = _filters(wanted, of)
+
+    def query(names: Sequence[str], adds: Mapping[str, str], source: Any) -> Select[Any]:
+        sums = _columns(
+            [
+                adds[name] if adds[name].startswith("sum(") else f"sum({adds[name]})"
+                for name in names
+            ]
+        )
+        found = select(*labelled, *sums).select_from(source).where(*conditions)
+        return found.group_by(*_columns([one.name for one in labelled]))
+
+    return query
+
+
+async def _add(
+    unit: Unit, found: Found, axes: Sequence[Axis], names: Sequence[str], query: Select[Any]
+) -> None:
+    count = len(axes)
+    for row in await unit.connection.execute(query):
+        values = row[count:]
+        if all(value is None for value in values):
+            continue
+        for group in _groups(axes, row):
+            of_group = found.groups.setdefault(group, Sums())
+            _add_row(of_group, names, values)
+        _add_row(found.total, names, values)
+
+
+def _add_row(sums: Sums, names: Sequence[str], values: Sequence[Any]) -> None:
+    for name, value in zip(names, values, strict=True):
+        setattr(sums, name, getattr(sums, name) + int(value or 0))
+
+
+def _groups(axes: Sequence[Axis], row: Any) -> list[Group]:
+    groups: list[Group] = [()]
+    for axis, value in zip(axes, row, strict=False):
+        values = [str(value)]
+        if axis in TIMES:
+            values = [label(axis, int(value))]
+        elif axis is Axis.TAG:
+            tags = msgspec.json.decode(value) if isinstance(value, str) else value
+            values = list(dict.fromkeys(tags)) if tags else [""]
+        groups = [(*group, one) for group in groups for one in values]
+    return groups
+
+
+def calls_in(table: Table, wanted: Slice) -> list[ColumnElement[bool]]:
+    """Return what must hold for a call, as far as all its attempts share it."""
+    at_us = table.c.accounted_at_us
+    conditions: list[ColumnElement[bool]] = [at_us >= wanted.from_us, at_us < wanted.to_us]
+    shared: Mapping[Axis, ColumnElement[Any]] = {
+        Axis.BUCKET: table.c.bucket,
+        Axis.CATEGORY: table.c.category,
+        Axis.OPERATION: table.c.operation,
+        Axis.ROUTE: table.c.label,
+        Axis.PROJECT: table.c.project,
+        Axis.USER: table.c.user_name,
+        Axis.STATUS: table.c.status,
+        Axis.CUSTOMER: func.coalesce(table.c.customer, ""),
+    }
+    for axis, values in wanted.only.items():
+        if axis in shared:
+            conditions.append(shared[axis].in_(values))
+        elif axis is Axis.KEY:
+            conditions.append(or_(table.c.key_name.in_(values), table.c.key_id.in_(values)))
+        elif axis is Axis.TAG:
+            conditions.append(_tagged(table, values))
+    return [*conditions, *in_sight(wanted.sight, table.c.user_name, table.c.project)]
+
+
+def _tagged(table: Table, values: Sequence[str]) -> ColumnElement[bool]:
+    """Return what holds for a call with one of some tags: both databases keep them as JSON."""
+    words = [msgspec.json.encode(value).decode() for value in values]
+    kept: ColumnElement[str] = literal_column(f"CAST({table.name}.tags AS TEXT)")
+    return or_(*(kept.contains(word, autoescape=True) for word in words))
+
+
+def _filters(wanted: Slice, of: Mapping[Axis, str]) -> list[ColumnElement[bool]]:
+    """Return what a call and its attempts need not have in common."""
+    return [
+        and_(literal_column(of[axis]).in_(values))
+        for axis, values in wanted.only.items()
+        if axis in {Axis.PROVIDER, Axis.UPSTREAM, Axis.MODEL, Axis.STATUS_CLASS, Axis.USAGE_SOURCE}
+    ]

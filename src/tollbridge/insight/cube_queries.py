@@ -1,0 +1,329 @@
+"""All SQL of usage from the roll-ups: how much was used, by several groupings at once?
+
+Two families: by call (counts, charge; the serving provider) and by attempt (requests, failures,
+cost; the attempted provider). Where providers or models are told apart, tokens and cost are those
+of the attempts, so that a provider which failed and billed all the same is seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+
+from tollbridge.core.errors import InvalidRequestError
+from tollbridge.insight.axes import (
+    DAY_US,
+    HOUR_US,
+    OF_ATTEMPTS,
+    OF_CALLERS,
+    TIMES,
+    Axis,
+    Found,
+    Offsets,
+    Slice,
+    Sums,
+    day_start,
+    days_later,
+    label,
+    offsets,
+)
+from tollbridge.insight.sight_queries import in_sight
+from tollbridge.recording.rollups import QUARTER_US
+from tollbridge.recording.tables import (
+    TOKEN_MEASURES,
+    dimensions,
+    rollups_by_attempt,
+    rollups_by_attempt_daily,
+    rollups_by_call,
+    rollups_by_call_daily,
+    rollups_by_caller_daily,
+)
+from tollbridge.storage.unit import Unit
+
+GROUPS_MAX = 200_000
+"""Rows of sums that one answer is folded from."""
+FINE_ROWS_MAX = 2_000_000
+"""Rows of the roll-ups by quarter hour that one question may look through."""
+IDS_MAX = 500
+"""Dimensions of some users or keys whose sums are looked up one by one …"""
+SEEKS_MAX = 300_000
+"""… where this is no more often."""
+
+COLUMN_OF: Mapping[Axis, ColumnElement[Any]] = {
+    Axis.PROVIDER: dimensions.c.provider,
+    Axis.UPSTREAM: dimensions.c.upstream_provider,
+    Axis.BUCKET: dimensions.c.bucket,
+    Axis.CATEGORY: dimensions.c.category,
+    Axis.OPERATION: dimensions.c.operation,
+    Axis.MODEL: dimensions.c.model,
+    Axis.ROUTE: dimensions.c.route,
+    Axis.PROJECT: dimensions.c.project,
+    Axis.USER: dimensions.c.user_name,
+    Axis.KEY: dimensions.c.key_name,
+    Axis.STATUS_CLASS: dimensions.c.status_class,
+    Axis.USAGE_SOURCE: dimensions.c.usage_source,
+}
+_OF_COST = (*TOKEN_MEASURES, "cost_nanousd", "unpriced", "estimated")
+OF_CALLS = ("calls", "completed", "failed", "charge_nanousd")
+OF_TRIES = (
+    "attempts",
+    "failures",
+    "unknown",
+    "latency_ms_sum",
+    "latency_count",
+    "first_byte_ms_sum",
+    "first_byte_count",
+)
+Span = tuple[int, int]
+
+
+def measures_of(axes: Sequence[Axis], wanted: Slice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is summed up by call, and what by attempt."""
+    if OF_ATTEMPTS.intersection((*axes, *wanted.only)):
+        return OF_CALLS, (*OF_TRIES, *_OF_COST)
+    return (*OF_CALLS, *_OF_COST), OF_TRIES
+
+
+async def sums(
+    unit: Unit,
+    wanted: Slice,
+    axes: Sequence[Axis],
+    zone: tzinfo,
+    *,
+    attempts: bool = True,
+    calls_only: bool = False,
+    rows_max: int = FINE_ROWS_MAX,
+) -> Found:
+    """Return the sums of each group and of all.
+
+    `attempts`: whether what only attempts have is needed: without, a question is half as long.
+    `calls_only`: all by call, so that tokens and cost of a provider are those of what it served.
+    Raises InvalidRequestError where that would be to look through more than `rows_max` rows.
+    """
+    of_calls, of_attempts = measures_of(axes, wanted)
+    if calls_only:
+        of_calls, of_attempts = (*OF_CALLS, *_OF_COST), ()
+    with_callers = knows_callers(wanted, axes)
+    by_day = rollups_by_caller_daily if with_callers else rollups_by_call_daily
+    families = [(rollups_by_call, by_day, of_calls)]
+    if of_attempts and (attempts or of_attempts != OF_TRIES):
+        families.append((rollups_by_attempt, rollups_by_attempt_daily, of_attempts))
+    found = Found(has_attempts=len(families) > 1)
+    ids = await ids_of(unit, wanted)
+    for fine, daily, measures in families:
+        days, edges = spans(wanted, axes, zone, of_calls=fine is rollups_by_call)
+        if ids is None:
+            await _check_rows(unit, edges, zone, rows_max)
+        for table, span in [*((daily, one) for one in days), *((fine, one) for one in edges)]:
+            only = () if ids is None else only_of(table, span, ids, zone)
+            query = query_of(table, measures, wanted.moved(*span), axes, zone, only)
+            await _add(unit, found, query, measures, axes)
+    for group in found.groups.values():
+        found.total.add(group)
+    return found
+
+
+def knows_callers(wanted: Slice, axes: Sequence[Axis]) -> bool:
+    """Return whether a question needs roll-ups with users and keys."""
+    return wanted.sight is not None or bool(OF_CALLERS.intersection((*axes, *wanted.only)))
+
+
+def spans(
+    wanted: Slice, axes: Sequence[Axis], zone: tzinfo, *, of_calls: bool
+) -> tuple[list[Span], list[Span]]:
+    """Return which times the daily roll-ups answer for, and which those by quarter hour.
+
+    By attempt, no daily roll-up has users and keys.
+    """
+    from_us, to_us = wanted.from_us, wanted.to_us
+    if Axis.HOUR in axes or (knows_callers(wanted, axes) and not of_calls):
+        return [], [(from_us, to_us)]
+    first_us, last_us = day_start(from_us, zone), day_start(to_us, zone)
+    if first_us != from_us:
+        first_us = days_later(from_us, 1, zone)
+    if first_us >= last_us:
+        return [], [(from_us, to_us)]
+    edges = [one for one in ((from_us, first_us), (last_us, to_us)) if one[0] < one[1]]
+    return [(first_us, last_us)], edges
+
+
+def conditions_of(wanted: Slice) -> list[ColumnElement[bool]]:
+    """Return what must hold for what a roll-up is about."""
+    conditions: list[ColumnElement[bool]] = []
+    for axis, values in wanted.only.items():
+        if axis is Axis.KEY:
+            columns = (dimensions.c.key_name, dimensions.c.key_id)
+            conditions.append(or_(*(column.in_(values) for column in columns)))
+        else:
+            conditions.append(COLUMN_OF[axis].in_(values))
+    return [*conditions, *in_sight(wanted.sight, dimensions.c.user_name, dimensions.c.project)]
+
+
+def place_of(axis: Axis, start: ColumnElement[Any], ahead: Offsets) -> ColumnElement[Any]:
+    """Return which interval of an axis of time an instant is in: `axes.label` shows it."""
+    *changes, (_, last_us) = ahead
+    offset_us: ColumnElement[Any] = literal(last_us, BigInteger)
+    if changes:
+        before = ((start < until_us, literal(us, BigInteger)) for until_us, us in changes)
+        offset_us = case(*before, else_=offset_us)
+    local = start + offset_us
+    if axis is Axis.HOUR:
+        return start - local % literal(HOUR_US, BigInteger)
+    return local // literal(DAY_US, BigInteger)
+
+
+async def ids_of(unit: Unit, wanted: Slice) -> list[int] | None:
+    """Return the dimensions of a few users or keys, so that theirs alone are read; None: too many.
+
+    The roll-ups' key begins with the time: without knowing them, all of a time would be read.
+    """
+    if wanted.sight is None and not OF_CALLERS & wanted.only.keys():
+        return None
+    query = select(dimensions.c.dimension_id).where(*conditions_of(wanted)).limit(IDS_MAX + 1)
+    ids = [int(one) for one in (await unit.connection.execute(query)).scalars()]
+    return ids if len(ids) <= IDS_MAX else None
+
+
+def only_of(
+    table: Table, span: Span, ids: Sequence[int], zone: tzinfo
+) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for the rows of some dimensions, by the key itself where they are few."""
+    starts = _starts(table, span, zone)
+    if len(starts) * len(ids) > SEEKS_MAX:
+        return ()
+    return (
+        next(iter(table.primary_key.columns)).in_(literals("starts", starts)),
+        table.c.dimension_id.in_(literals("ids", ids)),
+    )
+
+
+def _starts(table: Table, span: Span, zone: tzinfo) -> list[int]:
+    """Return where a roll-up's intervals begin in a time."""
+    if table in {rollups_by_call, rollups_by_attempt}:
+        return list(range(*span, QUARTER_US))
+    starts, at_us = list[int](), span[0]
+    while at_us < span[1]:
+        starts.append(at_us)
+        at_us = days_later(at_us, 1, zone)
+    return starts
+
+
+def literals(name: str, values: Sequence[int]) -> BindParameter[Any]:
+    """Return numbers that stand in the statement itself: there may be more than parameters."""
+    return bindparam(name, values, BigInteger, expanding=True, literal_execute=True, unique=True)
+
+
+async def _add(
+    unit: Unit, found: Found, query: Select[Any], measures: Sequence[str], axes: Sequence[Axis]
+) -> None:
+    rows = (await unit.connection.execute(query.limit(GROUPS_MAX + 1))).all()
+    if len(rows) > GROUPS_MAX:
+        raise too_much()
+    count = len(axes)
+    times = {place: axis for place, axis in enumerate(axes) if axis in TIMES}
+    for row in rows:
+        group = tuple(
+            label(times[place], int(row[place])) if place in times else str(row[place])
+            for place in range(count)
+        )
+        of_group = found.groups.get(group)
+        if of_group is None:
+            of_group = found.groups[group] = Sums()
+        for name, value in zip(measures, row[count:], strict=True):
+            if value:
+                # PostgreSQL sums whole numbers to a decimal.
+                setattr(of_group, name, getattr(of_group, name) + int(value))
+
+
+def query_of(
+    table: Table,
+    measures: tuple[str, ...],
+    wanted: Slice,
+    axes: Sequence[Axis],
+    zone: tzinfo,
+    only: Sequence[ColumnElement[bool]] = (),
+) -> Select[Any]:
+    """Return the query of a roll-up's sums by group; `only`: which of its rows, besides the time.
+
+    Without time among the groupings, the rows are first summed up by their dimension's number:
+    names are dear to compare.
+    """
+    start: ColumnElement[Any] = next(iter(table.primary_key.columns))
+    source: Any = table
+    timed = any(axis in TIMES for axis in axes)
+    conditions = conditions_of(wanted)
+    is_joined = bool(conditions) or any(axis not in TIMES for axis in axes)
+    within = (start >= wanted.from_us, start < wanted.to_us, *only)
+    if is_joined and not timed:
+        source = (
+            select(
+                table.c.dimension_id, *(func.sum(table.c[name]).label(name) for name in measures)
+            )
+            .where(*within)
+            .group_by(table.c.dimension_id)
+            .subquery()
+        )
+        within = ()
+    columns = [
+        place_of(axis, start, offsets(zone, wanted.from_us, wanted.to_us))
+        if axis in TIMES
+        else COLUMN_OF[axis]
+        for axis in axes
+    ]
+    labelled = [column.label(f"axis_{place}") for place, column in enumerate(columns)]
+    query = select(*labelled, *(func.sum(source.c[name]).label(name) for name in measures))
+    if is_joined:
+        query = query.join_from(
+            source, dimensions, dimensions.c.dimension_id == source.c.dimension_id
+        )
+    # By their names: a parameter within an expression would make it another one.
+    grouped: list[ColumnElement[Any]] = [literal_column(one.name) for one in labelled]
+    return query.where(*within, *conditions).group_by(*grouped)
+
+
+async def _check_rows(unit: Unit, edges: Sequence[Span], zone: tzinfo, rows_max: int) -> None:
+    """Raise InvalidRequestError where the roll-ups by quarter hour hold too many rows of a time.
+
+    At most as many as there were calls, and as dimensions have quarter hours.
+    """
+    quarters = sum(end_us - start_us for start_us, end_us in edges) // QUARTER_US
+    if quarters == 0:
+        return
+    query = select(func.count()).select_from(dimensions)
+    told = int((await unit.connection.execute(query)).scalar_one())
+    if quarters * told <= rows_max:
+        return
+    table = rollups_by_attempt_daily
+    calls = 0
+    for start_us, end_us in edges:
+        start = table.c.day_start_us
+        found = await unit.connection.execute(
+            select(func.coalesce(func.sum(table.c.attempts), 0)).where(
+                start >= day_start(start_us, zone), start < end_us
+            )
+        )
+        calls += int(found.scalar_one())
+    if calls > rows_max:
+        raise too_much()
+
+
+def too_much() -> InvalidRequestError:
+    """Return what is raised for a question that would take too long."""
+    return InvalidRequestError(
+        "this would take too many rows: shorten the time, or group by less",
+        details={"param": "from"},
+    )
