@@ -3,6 +3,8 @@
 The pure stages 6 to 8, for the drain and for a worker whose call is under a hard limit.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tollbridge.attribution.attribute import NO_ATTEMPT, attribute_attempt
@@ -16,9 +18,11 @@ from tollbridge.core.account import (
     CostOrigin,
     Rated,
 )
-from tollbridge.core.call import AttemptOutcome, Ending, Status
+from tollbridge.core.call import AttemptOutcome, Ending, Hold, Status
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
+from tollbridge.core.limits import LimitKind
 from tollbridge.core.usage import NO_USAGE, UPSTREAM, Usage, UsageSource
+from tollbridge.ledger.amounts import AttemptUse, amounts_of
 from tollbridge.metering.estimate import EstimateRules
 from tollbridge.metering.measured import spoken
 from tollbridge.metering.meter import meter, owes_nothing
@@ -26,6 +30,8 @@ from tollbridge.metering.report import meter_report
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.rate import rate
 
+_PLAIN_COUNTS = frozenset({LimitKind.CALLS, LimitKind.VIDEOS, LimitKind.AUDIO})
+"""What is known without looking at what was used."""
 BREAKABLE = frozenset({AttemptOutcome.UNKNOWN, AttemptOutcome.CUT_SHORT, AttemptOutcome.BROKE})
 
 
@@ -54,7 +60,18 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     # What somebody else carried costs, but our budgets pay for it only where its source says so.
     is_charged = opened.report is None or opened.report.charges
     charge_nanousd = (cost_nanousd or 0) if is_charged else 0
-    overrun = any(charge_nanousd > hold.amount_nanousd for hold in opened.holds)
+    amounts = amounts_of(
+        opened.holds,
+        evidence,
+        [AttemptUse(one.evidence, one.usage, one.rated.cost_nanousd) for one in attempts],
+        charge_nanousd,
+    )
+    # What is not set aside cannot be exceeded; of a report, the room that there was.
+    overrun = any(
+        amount > hold.amount
+        for hold, amount in zip(opened.holds, amounts, strict=True)
+        if hold.lease_id or opened.report is not None
+    )
     return CallAccount(
         evidence=evidence,
         attempts=attempts,
@@ -63,6 +80,7 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
         attribution=NO_ATTEMPT if last is None else last.attribution,
         cost_nanousd=cost_nanousd,
         charge_nanousd=charge_nanousd,
+        amounts=amounts,
         accounted_at_us=closed.closed_at_us,
         flags=_flags(
             attempts,
@@ -73,12 +91,59 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     )
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What a worker takes from its purses for an ended call."""
+
+    charge_nanousd: int
+    amounts: tuple[int, ...]
+    """One for each hold, as `CallAccount.amounts`."""
+    is_all_money: bool
+    """Whether each of them is the charge."""
+
+
+def taken_of(evidence: CallEvidence, holds: Sequence[Hold], conclusions: Conclusions) -> Taken:
+    """Return what `conclude` says that the call counts in its limits: a worker's need."""
+    is_all_money, counts_only, rates = True, True, False
+    for hold in holds:
+        kind = hold.kind
+        if kind is LimitKind.MONEY:
+            rates, counts_only = True, False
+        elif kind not in _PLAIN_COUNTS:
+            counts_only = False
+        if kind is not LimitKind.MONEY or hold.provider:
+            is_all_money = False
+    if is_all_money:
+        charge_nanousd = charge_of(evidence, conclusions)
+        return Taken(charge_nanousd, (charge_nanousd,) * len(holds), is_all_money)
+    uses: list[AttemptUse] = []
+    total: int | None = 0
+    for attempt in evidence.closed.attempts:
+        use = (
+            AttemptUse(attempt, NO_USAGE)
+            if counts_only
+            else _use(attempt, evidence, conclusions, rates=rates)
+        )
+        uses.append(use)
+        total = None if total is None or use.cost_nanousd is None else total + use.cost_nanousd
+    charge_nanousd = total or 0
+    return Taken(charge_nanousd, amounts_of(holds, evidence, uses, charge_nanousd), is_all_money)
+
+
+def _use(
+    attempt: AttemptEvidence, evidence: CallEvidence, conclusions: Conclusions, *, rates: bool
+) -> AttemptUse:
+    usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
+    if not rates:
+        return AttemptUse(attempt, usage)
+    usage, rated = _rate(attempt, evidence, usage, conclusions)
+    return AttemptUse(attempt, usage, rated.cost_nanousd)
+
+
 def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
-    """Return what `conclude` says that the call is charged, and nothing else: a worker's need."""
-    opened, closed = evidence.opened, evidence.closed
+    """Return what `conclude` says that the call is charged, and nothing else."""
     total = 0
-    for attempt in closed.attempts:
-        usage = meter(attempt, opened, closed, conclusions.estimates)
+    for attempt in evidence.closed.attempts:
+        usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
         cost_nanousd = _rate(attempt, evidence, usage, conclusions)[1].cost_nanousd
         if cost_nanousd is None:
             return 0

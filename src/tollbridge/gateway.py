@@ -8,7 +8,7 @@ import msgspec
 
 from tollbridge.access.authenticate import require
 from tollbridge.access.keys import KeyEntry, Scope
-from tollbridge.conclude import charge_of
+from tollbridge.conclude import taken_of
 from tollbridge.core.call import (
     CATEGORY_OF,
     Bucket,
@@ -20,11 +20,7 @@ from tollbridge.core.call import (
     new_id,
 )
 from tollbridge.core.clock import Clock
-from tollbridge.core.errors import (
-    OverloadedError,
-    TollbridgeError,
-    UnpricedModelError,
-)
+from tollbridge.core.errors import OverloadedError, TollbridgeError
 from tollbridge.core.evidence import (
     AttemptEvidence,
     AttemptStarted,
@@ -33,12 +29,10 @@ from tollbridge.core.evidence import (
     Opened,
     Progress,
 )
-from tollbridge.core.limits import Limit, LimitKind
-from tollbridge.core.plan import Candidate, Endpoint, Plan
+from tollbridge.core.plan import Endpoint, Plan
 from tollbridge.journey import Call, GatewayLimits, Inbound, Journey, Known
 from tollbridge.ledger.reserve import Holds, Purses
 from tollbridge.providers.dialects.responses import ResponsesFace
-from tollbridge.providers.hedge import AT_ONCE_MAX
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.pins import Sign, narrowed, pinning, unpinned
@@ -46,10 +40,8 @@ from tollbridge.providers.relay import Relay, new_attempt
 from tollbridge.providers.request import Request
 from tollbridge.providers.tasks import Ask
 from tollbridge.providers.wire import Face
-from tollbridge.rating.ceiling import ceiling
-from tollbridge.rating.made_ceiling import OPERATIONS as MADE
-from tollbridge.rating.made_ceiling import Bounds, made_ceiling
 from tollbridge.recording.spool import Segment, Spool
+from tollbridge.reserving import Reserver
 from tollbridge.routing.health import Health
 from tollbridge.routing.part import ModelListing
 
@@ -99,6 +91,7 @@ class Gateway:
         self._health = health
         self._draw = draw
         self._limits = limits
+        self._reserver = Reserver(purses, limits)
         self._faces = outside.faces
         self._streams: dict[str, _Stream] = {}
         # As many as there are operations and vendors of labels.
@@ -154,36 +147,31 @@ class Gateway:
         return plan if request.endpoint is None else narrowed(plan, request.endpoint)
 
     def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
-        """Give the call its id, for ever."""
+        """Give the call its id, for ever, and find the limits that it must pass."""
         known = self._now_known()
-        limits = known.limits.get(key.key_id, ())
+        operation = request.operation
+        bucket = plan.bucket or self._bucket(operation, plan.vendor)
+        customer = inbound.customer or request.customer
         return Call(
             call_id=new_id(inbound.received_at_us),
             inbound=inbound,
             key=key,
             request=request,
             plan=plan,
-            limits=limits,
-            under_money=_counts_money(limits),
+            bucket=bucket,
+            applying=known.limits.applying(key.caller, operation, bucket, plan.label, customer),
             conclusions=known.conclusions,
         )
 
-    async def reserve(self, call: Call) -> Holds | None:
-        """Stage 3: what can it cost at most, and is that free?
+    def reserve(self, call: Call) -> Awaitable[tuple[Call, Holds | None]]:
+        """Stage 3: what can it take at most, and is that free?
 
-        Raises LimitError where a limit has no room, and UnpricedModelError where a money limit
-        applies to a call that nobody can price.
+        Returns the call with the candidates that it may ask. Raises LimitError.
         """
-        if not call.limits:
-            return None
-        amount = self._ceiling(call) if call.under_money else 0
-        needs = [(limit, amount if limit.kind is LimitKind.MONEY else 1) for limit in call.limits]
-        return self._purses.try_reserve(needs) or await self._purses.reserve(
-            call.call_id, needs, self._limits.reserve_wait_s
-        )
+        return self._reserver.reserve(call)
 
     def refuse(self, call: Call, error: TollbridgeError) -> None:
-        """Record a call that a money limit refused; it had no attempt."""
+        """Record a call that a limit refused; it had no attempt."""
         now_us = self._clock.now_us()
         self._spool.refused(
             Closed(
@@ -200,7 +188,10 @@ class Gateway:
         """Stage 5, its first half: journal the call before anything of it leaves."""
         now_us = self._clock.now_us()
         attempt = new_attempt(1, call.plan.candidates[0], now_us)
-        opened = self._opened(call, now_us, () if held is None else held.money, attempt)
+        holds = call.applying.soft_holds(now_us)
+        opened = self._opened(
+            call, now_us, holds if held is None else held.durable + holds, attempt
+        )
         try:
             segment = self._spool.opened(opened)
         except Exception:
@@ -213,7 +204,7 @@ class Gateway:
             call.call_id,
             attempt,
             self._clock.monotonic_s() + timeout_s,
-            self._limits.reserve_output_tokens if call.under_money else None,
+            self._limits.reserve_output_tokens if call.applying.caps_output else None,
         )
         keeps = call.key.keep_content or call.plan.keep_content
         kept = KeptContent(call.request.body, self._limits.content_bytes_max) if keeps else None
@@ -290,58 +281,24 @@ class Gateway:
         await relayed
 
     def _settle(self, call: Call, journey: Journey, held: Holds, closed: Closed) -> None:
-        """Replace what was held by what the call cost; by all of it where that cannot be said."""
-        charge_nanousd: int | None = None
+        """Replace what was held by what the call took; by all of it where that cannot be said."""
+        taken = tuple([hold.amount for hold in held.durable])
         try:
-            if call.under_money:
+            if taken:
                 evidence = CallEvidence(journey.opened, closed)
-                charge_nanousd = closed.charge_nanousd = charge_of(evidence, call.conclusions)
+                found = taken_of(evidence, held.durable, call.conclusions)
+                taken = found.amounts
+                if found.is_all_money:
+                    closed.charge_nanousd = found.charge_nanousd
+                else:
+                    closed.taken = taken
         finally:
-            if charge_nanousd is None:
-                charge_nanousd = max([hold.amount_nanousd for hold in held.money], default=0)
-            self._purses.settle(held, charge_nanousd)
+            self._purses.settle(held, taken)
 
     def _journal(
         self, segment: Segment, call_id: str, attempts: tuple[AttemptEvidence, ...]
     ) -> None:
         self._spool.append(segment, AttemptStarted(call_id, attempts))
-
-    def _ceiling(self, call: Call) -> int:
-        """Return the most that a call can cost: its dearest candidate, of a hedge the two dearest.
-
-        Raises UnpricedModelError.
-        """
-        candidates = call.plan.candidates
-        if call.plan.hedge_after_s is None:
-            return self._ceiling_of(call, candidates)
-        return sum(sorted([self._ceiling_of(call, (one,)) for one in candidates])[-AT_ONCE_MAX:])
-
-    def _ceiling_of(self, call: Call, candidates: tuple[Candidate, ...]) -> int:
-        request = call.request
-        output_tokens = request.output_tokens_max or self._limits.reserve_output_tokens
-        at_us, size, book = call.inbound.received_at_us, len(request.body), call.conclusions.book
-        if request.operation in MADE:
-            compute_ms = round(self._limits.total_timeout_s * 1000)
-            demand, attachments = request.demand, request.attachments
-            bounds = Bounds(request.operation, demand, size, attachments, compute_ms)
-            amount = made_ceiling(candidates, bounds, at_us, book)
-        else:
-            amount = ceiling(
-                candidates,
-                size,
-                output_tokens if CATEGORY_OF[request.operation] is Category.TEXT else 0,
-                request.choices,
-                at_us,
-                book,
-                attachments=request.attachments,
-                file_tokens=self._limits.reserve_file_tokens if request.has_files else 0,
-            )
-        if amount is None:
-            raise UnpricedModelError(
-                f"nothing is known of the price of {call.plan.label!r}, and a money limit applies",
-                details={"param": "model"},
-            )
-        return amount
 
     def _opened(
         self, call: Call, now_us: int, holds: tuple[Hold, ...], attempt: AttemptEvidence | None
@@ -357,12 +314,12 @@ class Gateway:
             path=inbound.path,
             operation=operation,
             category=CATEGORY_OF[operation],
-            bucket=plan.bucket or self._bucket(operation, plan.vendor),
+            bucket=call.bucket,
             label=plan.label,
             stream=request.stream,
             request_bytes=len(request.body),
             expected_provider=plan.candidates[0].endpoint.provider,
-            planned=tuple([one.described for one in plan.candidates]),
+            planned=(*[one.described for one in plan.candidates], *plan.skipped),
             customer=inbound.customer or request.customer,
             tags=inbound.tags,
             holds=holds,
@@ -380,8 +337,3 @@ class Gateway:
         if self.known is None:
             raise OverloadedError("the gateway is starting", retry_after_s=1)
         return self.known
-
-
-def _counts_money(limits: tuple[Limit, ...]) -> bool:
-    # Not any(): its generator costs more than all the rest, as most keys have one limit or two.
-    return bool([limit for limit in limits if limit.kind is LimitKind.MONEY])

@@ -1,6 +1,6 @@
 """What travels with a call through the first five stages?"""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Protocol
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from tollbridge.access.authenticate import KeyRing
 from tollbridge.access.keys import KeyEntry
 from tollbridge.conclude import Conclusions
-from tollbridge.core.call import Operation
+from tollbridge.core.call import Bucket, Operation
 from tollbridge.core.evidence import Opened
-from tollbridge.core.limits import Limit
 from tollbridge.core.plan import Plan
+from tollbridge.ledger.applying import Applying, LimitTable
 from tollbridge.ledger.reserve import Holds
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage
@@ -93,6 +93,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     reserve_output_tokens: int = 4096
     reserve_file_tokens: int = 1_050_000
     content_bytes_max: int = 64 * 1024
+    unpriced_allowed: bool = False
+    """Whether a hard limit on money or credits lets pass what nobody knows the price of."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -103,8 +105,8 @@ class Call(msgspec.Struct, frozen=True):
     key: KeyEntry
     request: Request
     plan: Plan
-    limits: tuple[Limit, ...]
-    under_money: bool
+    bucket: Bucket
+    applying: Applying
     conclusions: Conclusions
     """The prices that were known when it came: it is held and charged by the same ones."""
 
@@ -124,7 +126,6 @@ class Known(msgspec.Struct, frozen=True):
     """What a worker knows of the world: one immutable snapshot, replaced as a whole."""
 
     keys: KeyRing
-    limits: Mapping[str, tuple[Limit, ...]]
-    """Key id → the limits that its calls must pass."""
+    limits: LimitTable
     routes: RouteTable
     conclusions: Conclusions

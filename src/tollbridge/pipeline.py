@@ -11,7 +11,12 @@ from typing import Protocol
 from tollbridge.conclude import Conclusions, conclude
 from tollbridge.core.account import CallAccount
 from tollbridge.core.call import Ending
-from tollbridge.core.errors import BudgetExceededError, TollbridgeError, UnpricedModelError
+from tollbridge.core.errors import (
+    BudgetExceededError,
+    QuotaExceededError,
+    TollbridgeError,
+    UnpricedModelError,
+)
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.gateway import Gateway
 from tollbridge.journey import Inbound
@@ -31,8 +36,8 @@ async def serve(inbound: Inbound, reply: Reply, gateway: Gateway) -> None:
     call = gateway.begin(inbound, key, request, plan)
     reply.call_id = call.call_id
     try:
-        held = await gateway.reserve(call)
-    except (BudgetExceededError, UnpricedModelError) as error:
+        call, held = await gateway.reserve(call)
+    except (BudgetExceededError, QuotaExceededError, UnpricedModelError) as error:
         gateway.refuse(call, error)
         raise
     journey = gateway.open(call, held)

@@ -13,12 +13,13 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tollbridge.core.schedule import Schedule
+from tollbridge.settings_people import PeopleSettings
 
 MIB = 1024 * 1024
 ARCHIVE_CRON = "TOLLBRIDGE_DETAILS_ARCHIVE_CRON"
 
 
-class Settings(BaseSettings):
+class Settings(PeopleSettings, BaseSettings):
     """All settings of Tollbridge."""
 
     model_config = SettingsConfigDict(
@@ -254,6 +255,10 @@ class Settings(BaseSettings):
         description="Input tokens held, beside its bytes, where a call attaches files: the largest "
         "context window of the models in use, which all files of a call share.",
     )
+    unpriced_allowed: bool = Field(
+        default=False,
+        description="Whether hard limits of money or credits let pass what has no known price.",
+    )
     reserve_wait_ms: int = Field(
         default=300, ge=0, description="Time a would-be refusal waits for idle leases to come back."
     )
@@ -285,6 +290,12 @@ class Settings(BaseSettings):
     spool_keep_h: float = Field(default=24.0, ge=0, description="Time a drained segment is kept.")
     spool_tidy_s: float = Field(
         default=60.0, gt=0, description="Time between two looks for what can be deleted."
+    )
+    wallet_tidy_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time between two looks for what plans bring into wallets, and what has "
+        "expired there and is not written down.",
     )
     drain_batch_records_max: int = Field(
         default=2000, ge=1, description="Spool records in one transaction of the drain."
@@ -336,6 +347,10 @@ class Settings(BaseSettings):
         default=1024,
         ge=1,
         description="Spool that waits to come into the books, beyond which no report is taken.",
+    )
+
+    export_calls_max: int = Field(
+        default=10_000_000, ge=1, description="Calls that one export of the usage log may have."
     )
 
     log_calls: bool = Field(

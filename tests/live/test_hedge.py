@@ -159,7 +159,7 @@ async def test_the_second_answers_for_a_slow_first_whose_cost_stands_on_its_atte
 async def test_a_hedged_call_holds_what_two_candidates_can_cost(node: Node) -> None:
     (hedged,) = (await evidence_of(node, await post(node, "hedged"))).opened.holds
     (single,) = (await evidence_of(node, await post(node, "probed"))).opened.holds
-    assert hedged.amount_nanousd == 2 * single.amount_nanousd > 0
+    assert hedged.amount == 2 * single.amount > 0
 
 
 async def test_both_attempts_are_journaled_before_their_bytes_leave(

@@ -387,5 +387,5 @@ async def test_a_picture_under_a_hard_limit_is_held_for_what_it_can_cost(
         assert len(sandbox.log) == before
         body = {**body, "size": "1024x1024", "quality": "standard"}
         account = await accounted(limited, await post(limited, "/v1/images/generations", json=body))
-        assert [hold.amount_nanousd for hold in account.evidence.opened.holds] == [40_000_000]
+        assert [hold.amount for hold in account.evidence.opened.holds] == [40_000_000]
         assert account.evidence.closed.charge_nanousd == 40_000_000

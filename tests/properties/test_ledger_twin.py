@@ -109,9 +109,9 @@ async def in_database(database: Database) -> tuple[object, object]:
         found = (await unit.connection.execute(select(budget_periods))).all()
         held = (await unit.connection.execute(select(leases))).all()
     periods = {
-        (row.budget_id, row.period_start_us): (row.spent_nanousd, row.leased_nanousd)
+        (row.budget_id, row.period_start_us): (row.spent, row.leased)
         for row in found
-        if row.spent_nanousd or row.leased_nanousd
+        if row.spent or row.leased
     }
     rows = {
         row.lease_id: (row.worker, row.granted, row.settled, row.returned, row.state)

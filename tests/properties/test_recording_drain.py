@@ -235,7 +235,7 @@ async def _outcome(database: Database, world: World) -> list[Any]:
         assert await books(unit) == []
         assert await rebuild_rollups(unit, ZONE) == []
     charged = dict(
-        await rows(database, "SELECT 1, sum(spent_nanousd) FROM budget_periods HAVING count(*) > 0")
+        await rows(database, "SELECT 1, sum(spent) FROM budget_periods HAVING count(*) > 0")
     )
     interrupted = await rows(
         database,
@@ -244,9 +244,7 @@ async def _outcome(database: Database, world: World) -> list[Any]:
     )
     posted = charged.get(1, 0)
     assert posted == world.held_and_closed * COST_NANOUSD + interrupted[0][0]
-    costs = await rows(
-        database, "SELECT sum(amount_nanousd) FROM postings WHERE account LIKE 'provider:%'"
-    )
+    costs = await rows(database, "SELECT sum(amount) FROM postings WHERE account LIKE 'provider:%'")
     booked = await rows(database, "SELECT sum(known_cost_nanousd) FROM call_details")
     assert (costs[0][0] or 0) == (booked[0][0] or 0)
     by_ending = Counter(ending for _, ending in endings)

@@ -11,6 +11,7 @@ from tests.support.ledger import KeptInDatabase, Node, money
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import ConfigurationError, ConflictError, LimitError, NotFoundError
+from tollbridge.core.limits import LimitKind
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import BudgetTerms
@@ -38,19 +39,22 @@ async def test_a_created_budget_binds_and_the_workers_are_told(database: Databas
         part = await store.load_part(unit)
         assert await store.get_budget(unit, "ci-month") == made
         assert await store.list_budgets(unit) == [made]
-    entry = part.budgets[0]
-    assert (entry.limit.limit_id, entry.limit.amount) == (made.budget_id, 10**9)
-    assert (entry.limit.period, entry.subject) == ("month", "key:ci")
+    (limit,) = part.by_subject["key:ci"]
+    assert (limit.limit_id, limit.amount, limit.period) == (made.budget_id, 10**9, "month")
+    assert limit.kind is LimitKind.MONEY
     assert await version(database) == 1
 
 
-async def test_a_disabled_or_soft_budget_does_not_reach_the_workers(database: Database) -> None:
+async def test_a_disabled_budget_does_not_reach_the_workers_and_a_soft_one_as_such(
+    database: Database,
+) -> None:
     async with database.write() as unit:
         await store.create_budget(unit, TERMS)
         await store.change_budget(unit, TERMS, enabled=False)
         await store.create_budget(unit, BudgetTerms("soft", "key:ci", 5, hard=False))
     async with database.read() as unit:
-        assert (await store.load_part(unit)).budgets == []
+        (limit,) = (await store.load_part(unit)).by_subject["key:ci"]
+    assert (limit.name, limit.hard) == ("soft", False)
 
 
 async def test_names_are_taken_once_and_missing_ones_are_named(database: Database) -> None:
@@ -108,7 +112,7 @@ async def test_the_file_changes_and_disables_only_its_own_budgets(database: Data
     assert changed.changed == ("ci-month",)
     assert (after.budget_id, after.terms) == (before.budget_id, more)
     assert gone.disabled == ("ci-month",)
-    assert (mine.enabled, mine.terms.limit_nanousd) == (True, 5)
+    assert (mine.enabled, mine.terms.limit_amount) == (True, 5)
 
 
 async def test_a_budgets_running_period_is_shown(database: Database) -> None:
@@ -118,13 +122,13 @@ async def test_a_budgets_running_period_is_shown(database: Database) -> None:
         charged = [Settlement("gone", budget.budget_id, empty.period_start_us, 30)]
         await settle(unit, new_id(CLOCK.now_us()), charged, {}, posted_at_us=0)
         state = await store.period_state(unit, budget)
-    assert (empty.spent_nanousd, empty.leased_nanousd) == (0, 0)
-    assert (state.spent_nanousd, state.leased_nanousd) == (30, 0)
+    assert (empty.spent, empty.leased) == (0, 0)
+    assert (state.spent, state.leased) == (30, 0)
 
 
 @pytest.mark.parametrize(
     "sql",
-    ["UPDATE postings SET amount_nanousd = 1", "DELETE FROM postings"],
+    ["UPDATE postings SET amount = 1", "DELETE FROM postings"],
 )
 async def test_the_database_refuses_to_change_what_was_posted(
     database: Database,
@@ -145,8 +149,8 @@ async def test_the_database_refuses_to_change_what_was_posted(
 @pytest.mark.parametrize(
     ("table", "values", "kind"),
     [
-        (budget_periods, {"leased_nanousd": 1}, "leased"),
-        (budget_periods, {"spent_nanousd": 1}, "spent"),
+        (budget_periods, {"leased": 1}, "leased"),
+        (budget_periods, {"spent": 1}, "spent"),
         (leases, {"granted": 10**6}, "leased"),
     ],
 )
@@ -169,7 +173,7 @@ async def test_the_check_of_the_books_finds_a_changed_figure(
 async def test_the_check_finds_a_batch_that_does_not_sum_to_zero(database: Database) -> None:
     async with database.write() as unit:
         await unit.connection.exec_driver_sql(
-            "INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us) "
+            "INSERT INTO postings (batch_id, account, amount, posted_at_us) "
             "VALUES ('018f0000-0000-7000-8000-000000000000', 'provider:x', 5, 0)",
         )
     found = await KeptInDatabase(database).books()
@@ -189,7 +193,7 @@ async def test_outstanding_leases_are_listed_until_their_node_is_released(
         freed = await store.release_node(unit, "node")
         left = await store.list_outstanding_leases(unit)
     assert [(one.worker, one.budget_name, one.state) for one in listed] == [("w1", "b", "active")]
-    assert freed == listed[0].outstanding_nanousd == 400
+    assert freed == listed[0].outstanding == 400
     assert left == []
 
 
@@ -229,7 +233,7 @@ async def spend(
         purses.settle(holds, charge)
         spent += [
             Settlement(hold.lease_id, hold.budget_id, hold.period_start_us, charge)
-            for hold in holds.money
+            for hold in holds.durable
         ]
     return let_in
 

@@ -45,7 +45,7 @@ async def outstanding(url: str) -> int:
     try:
         async with database.read() as unit:
             leases = await list_outstanding_leases(unit)
-            return sum(one.outstanding_nanousd for one in leases)
+            return sum(one.outstanding for one in leases)
     finally:
         await database.close()
 

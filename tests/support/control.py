@@ -7,13 +7,15 @@ import httpx
 import msgspec
 from fastapi import FastAPI
 
-from tollbridge.access import store
+from tollbridge.access import store, user_store
 from tollbridge.access.keys import KeyTerms
-from tollbridge.access.users import Role, hash_password
+from tollbridge.access.users import Role, UserTerms, hash_password
 from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
 from tollbridge.api.figures import OfficeFigures, WorkerFigures
+from tollbridge.api.oidc import Oidc
 from tollbridge.core.clock import ManualClock
+from tollbridge.jobs.alerts import AlertNotifier
 from tollbridge.recording.intake import Intake
 from tollbridge.storage.unit import Database
 
@@ -44,16 +46,24 @@ class Plane(msgspec.Struct):
             minted = await store.create_key(unit, terms, PEPPER)
         return {"authorization": f"Bearer {minted.key}"}
 
-    async def user(self, name: str, role: Role) -> None:
+    async def user(self, name: str, role: Role, *projects: str) -> None:
         """Add a user whose password is PASSWORD."""
+        terms = UserTerms(name, role, projects)
         async with self.database.write() as unit:
-            await store.create_user(unit, name, role, hash_password(PASSWORD))
+            await user_store.create_user(unit, terms, hash_password(PASSWORD))
 
 
 @asynccontextmanager
-async def control_plane(database: Database, intake: Intake | None = None) -> AsyncGenerator[Plane]:
+async def control_plane(
+    database: Database,
+    intake: Intake | None = None,
+    *,
+    oidc: Oidc | None = None,
+    alerts: AlertNotifier | None = None,
+    clock: ManualClock | None = None,
+) -> AsyncGenerator[Plane]:
     """Yield a control plane on a migrated database."""
-    clock = ManualClock()
+    clock = clock or ManualClock()
     faults: list[BaseException] = []
     planes: list[Plane] = []
     application = create_application(
@@ -67,6 +77,8 @@ async def control_plane(database: Database, intake: Intake | None = None) -> Asy
             on_fault=lambda _action, error: faults.append(error),
             body_bytes_max=64 * 1024,
             intake=intake,
+            oidc=oidc,
+            alerts=alerts,
         )
     )
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)

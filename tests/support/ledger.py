@@ -16,10 +16,11 @@ from tollbridge.core.settlement import Discrepancy, Settlement
 from tollbridge.ledger.allot import BudgetBound, Ledger
 from tollbridge.ledger.books import books
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
+from tollbridge.ledger.lease_store import DatabaseLedger
 from tollbridge.ledger.purse import PurseSettings
 from tollbridge.ledger.reserve import FromOffice, Purses, ToOffice
 from tollbridge.ledger.settle import settle
-from tollbridge.ledger.store import DatabaseLedger, release_node, return_remainder
+from tollbridge.ledger.store import release_node, return_remainder
 from tollbridge.ledger.tables import budget_periods, budgets, postings
 from tollbridge.storage.unit import Database
 
@@ -201,7 +202,7 @@ class KeptInDatabase:
         values = {
             "name": budget_id,
             "subject": "key:ci",
-            "limit_nanousd": limit or 0,
+            "limit_amount": limit or 0,
             "period": period,
             "hard": True,
             "enabled": limit is not None,
@@ -240,14 +241,14 @@ class KeptInDatabase:
                 select(budget_periods).where(budget_periods.c.budget_id == budget_id),
             )
             found = rows.all()
-        return sum(r.spent_nanousd for r in found), sum(r.leased_nanousd for r in found)
+        return sum(r.spent for r in found), sum(r.leased for r in found)
 
     async def posted(self) -> dict[str, int]:
         async with self.database.read() as unit:
             rows = await unit.connection.execute(
-                select(postings.c.account, postings.c.amount_nanousd),
+                select(postings.c.account, postings.c.amount),
             )
             sums: Counter[str] = Counter()
             for row in rows:
-                sums[row.account] += row.amount_nanousd
+                sums[row.account] += row.amount
         return dict(sums)

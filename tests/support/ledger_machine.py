@@ -192,14 +192,14 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.open:
             return
         call = self.open.pop(pick % len(self.open))
-        held = max((hold.amount_nanousd for hold in call.holds.money), default=0)
+        held = max((hold.amount for hold in call.holds.durable), default=0)
         taken = held * percent // 100
         posted = max(0, taken + off) if off % 5 == 0 else taken
         flagged = self.nodes[call.node].workers[call.worker].settle(call.holds, taken)
-        assert flagged == any(taken > hold.amount_nanousd for hold in call.holds.money)
+        assert flagged == any(taken > hold.amount for hold in call.holds.durable)
         self.spool.append(Charged(call.node, call.worker, call.holds, posted, taken))
-        for hold in call.holds.money:
-            over = max(0, max(taken, posted) - hold.amount_nanousd) + max(0, posted - taken)
+        for hold in call.holds.durable:
+            over = max(0, max(taken, posted) - hold.amount) + max(0, posted - taken)
             self.bank[hold.budget_id, hold.period_start_us] += over
             self.overran = self.overran or over > 0
 
@@ -363,15 +363,15 @@ class LedgerMachine(RuleBasedStateMachine):
         settlements = [
             Settlement(hold.lease_id, hold.budget_id, hold.period_start_us, one.posted)
             for one in batch
-            for hold in one.holds.money
+            for hold in one.holds.durable
         ]
         costs = {"sandbox": sum(one.posted for one in batch)}
         self.run(self.ledger.settle(f"batch{self.batches}", settlements, costs))
-        self.posted += sum(one.charge_nanousd for one in settlements)
+        self.posted += sum(one.amount for one in settlements)
         for one in batch:
             purses = self.nodes[one.node].workers.get(one.worker)
             if purses is not None and one.taken is not None and one.posted != one.taken:
-                for hold in one.holds.money:
+                for hold in one.holds.durable:
                     difference = one.posted - one.taken
                     purses.on_message(LeaseCorrection(hold.lease_id, hold.budget_id, difference))
 
@@ -388,7 +388,7 @@ class LedgerMachine(RuleBasedStateMachine):
         lost = [call for call in self.open if call.worker == name]
         self.open = [call for call in self.open if call.worker != name]
         for call in lost:
-            held = min((hold.amount_nanousd for hold in call.holds.money), default=0)
+            held = min((hold.amount for hold in call.holds.durable), default=0)
             self.spool.append(Charged(node, name, call.holds, held // 2, None))
         mine = [one for one in self.spool if one.worker == name]
         self.spool = [one for one in self.spool if one.worker != name]
@@ -397,6 +397,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.post(mine)
         keep: Counter[str] = Counter()
         for one in stuck:
-            for hold in one.holds.money:
-                keep[hold.lease_id] += hold.amount_nanousd
+            for hold in one.holds.durable:
+                keep[hold.lease_id] += hold.amount
         self.run(self.ledger.return_remainder(name, keep))

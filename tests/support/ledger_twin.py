@@ -27,7 +27,7 @@ from tollbridge.ledger.postings import budget_account, entries
 
 
 class MemoryLedger:
-    """A ledger in memory, with the methods of `store.DatabaseLedger` and of the drain's part."""
+    """A ledger in memory, with the methods of `DatabaseLedger` and of the drain's part."""
 
     def __init__(self, clock: Clock, node: str = "node", zone: tzinfo = UTC) -> None:
         self._clock = clock
@@ -76,13 +76,13 @@ class MemoryLedger:
         charges: dict[PeriodKey, int] = {}
         for one in settlements:
             key = (one.budget_id, one.period_start_us)
-            charges[key] = charges.get(key, 0) + one.charge_nanousd
+            charges[key] = charges.get(key, 0) + one.amount
             period = self.periods.setdefault(key, PeriodRow())
-            period.spent += one.charge_nanousd
+            period.spent += one.amount
             lease = self.leases.get(one.lease_id)
             if lease is not None and lease.key == key:
                 before = lease.part
-                lease.settled += one.charge_nanousd
+                lease.settled += one.amount
                 period.leased += lease.part - before
         for account, amount in entries(charges, provider_costs):
             self.postings[batch_id, account] = amount

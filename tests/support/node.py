@@ -59,11 +59,19 @@ hard = true
 class Node:
     """One running node."""
 
-    def __init__(self, worker: Worker, office: Office, database: Database, places: Places) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        office: Office,
+        database: Database,
+        places: Places,
+        pepper: bytes = b"",
+    ) -> None:
         self.worker = worker
         self.office = office
         self.database = database
         self.places = places
+        self.pepper = pepper
         self.url = f"http://127.0.0.1:{worker.port}"
 
     def client(self, **options: Any) -> httpx.AsyncClient:
@@ -130,7 +138,7 @@ async def running_node(
                     if task.done():
                         task.result()
                 await asyncio.sleep(0.005)
-        yield Node(worker, office, database, places)
+        yield Node(worker, office, database, places, secrets.pepper)
     finally:
         worker.end()
         await asyncio.wait_for(worker_task, WAIT_MAX_S)

@@ -33,7 +33,9 @@ SUMS = (
     "SELECT * FROM rollups_by_call_daily",
     "SELECT * FROM rollups_by_attempt",
     "SELECT * FROM rollups_by_attempt_daily",
+    "SELECT * FROM rollups_by_caller_daily",
     "SELECT * FROM rollup_latency",
+    "SELECT * FROM rollup_latency_daily",
 )
 COSTS = (
     "SELECT call_id, cost_nanousd, known_cost_nanousd, charge_nanousd, components, cost_origin "

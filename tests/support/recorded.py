@@ -1,7 +1,7 @@
 """Calls in the books, as the drain would have put them there."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, tzinfo
 
 import msgspec
 
@@ -9,7 +9,17 @@ from tests.support.evidence import a_closed, an_attempt, an_opened, begun
 from tollbridge import pipeline
 from tollbridge.conclude import Conclusions, conclude
 from tollbridge.core.account import CallAccount
-from tollbridge.core.call import AttemptOutcome, Bucket, Caller, Ending, ErrorClass, Hold, new_id
+from tollbridge.core.call import (
+    CATEGORY_OF,
+    AttemptOutcome,
+    Bucket,
+    Caller,
+    Ending,
+    ErrorClass,
+    Hold,
+    Operation,
+    new_id,
+)
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Opened
 from tollbridge.core.settlement import Settlement
@@ -48,6 +58,13 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     refused: bool = False
     """Whether nobody served it."""
     hold_nanousd: int = 0
+    latency_ms: int = 250
+    """Of the attempt that served."""
+    operation: Operation = Operation.CHAT_COMPLETION
+    customer: str | None = None
+    tags: tuple[str, ...] = ()
+    first_bills: bool = False
+    """Whether the provider that failed first broke off its answer, and bills it."""
 
 
 class NoLedger:
@@ -73,11 +90,15 @@ def opened_call(spec: CallSpec) -> Opened:
     first = attempts[0]
     return an_opened(
         call_id=new_id(spec.at_us),
-        opened_at_us=spec.at_us - 500_000,
-        received_at_us=spec.at_us - 501_000,
+        opened_at_us=spec.at_us - max(500_000, spec.latency_ms * 1000 + 250_000),
+        received_at_us=spec.at_us - max(501_000, spec.latency_ms * 1000 + 251_000),
         caller=Caller(spec.key_id, spec.key_name, spec.user, spec.project),
         label=spec.label,
         bucket=spec.bucket,
+        operation=spec.operation,
+        category=CATEGORY_OF[spec.operation],
+        customer=spec.customer,
+        tags=spec.tags,
         request_bytes=2048,
         expected_provider=first.provider,
         planned=tuple(f"{one.endpoint}/{one.model}: {one.reason}" for one in attempts),
@@ -134,8 +155,8 @@ def a_closer(database: Database, close: Close) -> Closer:
     return Closer(shelf, close, NoLedger())
 
 
-async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
-    """Put calls into the books; return their ids in the same order."""
+async def record(database: Database, specs: Sequence[CallSpec], zone: tzinfo = UTC) -> list[str]:
+    """Put calls into the books, with days of a zone; return their ids in the same order."""
     evidence = [ended_call(spec) for spec in specs]
     async with database.write() as unit:
         await rating_store.seed(unit, NOON_US)
@@ -143,7 +164,7 @@ async def record(database: Database, specs: Sequence[CallSpec]) -> list[str]:
         conclusions = Conclusions(book, EstimateRules())
         accounts = [conclude(one, conclusions) for one in evidence]
         sources = {one.opened.call_id: _source(one) for one in evidence}
-        shelf = Shelf(RecordingStore(unit.dialect), Days(UTC), 1000)
+        shelf = Shelf(RecordingStore(unit.dialect), Days(zone), 1000)
         books = UnitBooks(unit, shelf, NoLedger(), sources, NOON_US)
         await books.settle(await books.record(accounts))
     return [one.opened.call_id for one in evidence]
@@ -167,6 +188,18 @@ def _attempts(spec: CallSpec) -> list[AttemptEvidence]:
             error_class=ErrorClass.UPSTREAM_ERROR,
             message="out of order",
         )
+        if spec.first_bills:
+            failed = msgspec.structs.replace(
+                failed,
+                outcome=AttemptOutcome.BROKE,
+                http_status=200,
+                provider="openai",
+                endpoint="openai",
+                usage={
+                    "prompt_tokens": spec.input_tokens,
+                    "completion_tokens": min(7, spec.output_tokens),
+                },
+            )
         attempts.append(failed)
     if not spec.refused:
         served = an_attempt(
@@ -175,8 +208,8 @@ def _attempts(spec: CallSpec) -> list[AttemptEvidence]:
             provider=spec.provider,
             model=spec.model,
             reason="priority 2",
-            started_at_us=spec.at_us - 250_000,
-            first_byte_at_us=spec.at_us - 100_000,
+            started_at_us=spec.at_us - spec.latency_ms * 1000,
+            first_byte_at_us=spec.at_us - spec.latency_ms * 400,
             ended_at_us=spec.at_us,
             served_model=spec.model,
             usage={"prompt_tokens": spec.input_tokens, "completion_tokens": spec.output_tokens},

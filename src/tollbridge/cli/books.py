@@ -12,6 +12,7 @@ from tollbridge.cli.output import note, print_json, print_table
 from tollbridge.core.settlement import Discrepancy
 from tollbridge.insight.resource_queries import posted_provider_costs
 from tollbridge.ledger.books import books as ledger_books
+from tollbridge.ledger.wallet_books import books as wallet_books
 from tollbridge.recording import audit
 from tollbridge.recording.rebuild import rebuild_rollups
 from tollbridge.settings import Settings
@@ -41,6 +42,7 @@ async def _check(settings: Settings, *, deep: bool) -> list[Discrepancy]:
     async with opened(settings) as database, database.read() as unit:
         found = await audit.books(unit)
         found += await ledger_books(unit)
+        found += await wallet_books(unit)
         billed, posted = await audit.provider_costs(unit), await posted_provider_costs(unit)
         found += _differing_costs(billed, posted)
         if deep:

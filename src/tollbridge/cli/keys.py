@@ -139,12 +139,13 @@ def expiry_us(text: str, now_us: int) -> int:
 
 async def _create(settings: Settings, terms: KeyTerms) -> Minted:
     async with opened(settings) as database:
-        pepper = _pepper(settings)
+        pepper = load_pepper(settings)
         async with database.write() as unit:
             return await store.create_key(unit, terms, pepper)
 
 
-def _pepper(settings: Settings) -> bytes:
+def load_pepper(settings: Settings) -> bytes:
+    """Return what keys are digested under. Raises ConfigurationError where it is not here."""
     places = Places(settings.data_dir)
     if settings.database_url is not None and not places.secrets.is_dir():
         # New secrets would make a key that no worker knows.

@@ -36,7 +36,7 @@ def outstanding(*, node: Node = None, as_json: AsJson = False, data_dir: DataDir
                 row.budget_name or row.budget_id,
                 time_text(row.period_start_us),
                 row.state,
-                money_text(row.outstanding_nanousd),
+                money_text(row.outstanding),
             )
             for row in rows
         ],
@@ -59,7 +59,7 @@ def release(
     rows = asyncio.run(_outstanding(settings, node))
     if not rows:
         raise NotFoundError(f"the node {node!r} holds nothing")
-    total = sum(row.outstanding_nanousd for row in rows)
+    total = sum(row.outstanding for row in rows)
     note(f"the node {node} holds {money_text(total)} in {len(rows)} leases")
     if not yes:
         typer.confirm("Is it gone for good?", abort=True, err=True)

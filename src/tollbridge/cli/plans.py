@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from tollbridge.api.control.plan_views import changed_limits, outer_name, read_usd
+from tollbridge.api.control.wallet_views import credits_text, read_credits
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import money_text, print_json, print_line, print_table, time_text
 from tollbridge.core.errors import InvalidRequestError
@@ -73,7 +74,9 @@ def show(name: Name, *, as_json: AsJson = False, data_dir: DataDir = None) -> No
     terms = row.terms
     print_line(
         f"{terms.name} ({terms.tier.value}), {money_text(terms.price_monthly_nanousd)} a month, "
-        f"{money_text(terms.price_yearly_nanousd)} a year, {_state(row)}, version {row.version}"
+        f"{money_text(terms.price_yearly_nanousd)} a year, "
+        f"{credits_text(terms.microcredits_per_period)} credits a month, "
+        f"{_state(row)}, version {row.version}"
     )
     limits = [(outer_name(one), _amount(one, terms.limit(one))) for one in RULES]
     print_table(("limit", "amount"), limits, right=("amount",))
@@ -92,6 +95,10 @@ def put(
     limit: LimitOption = None,
     description: Annotated[
         str | None, typer.Option(help="A sentence.", show_default="as it was")
+    ] = None,
+    credits_each: Annotated[
+        str | None,
+        typer.Option("--credits", help="Credits for each month.", show_default="as it was, else 0"),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -117,6 +124,9 @@ def put(
             else read_usd("--yearly", yearly),
             limits=changed_limits(before.limits, _limits(limit or ())),
             description=before.description if description is None else description,
+            microcredits_per_period=before.microcredits_per_period
+            if credits_each is None
+            else read_credits("--credits", credits_each),
         )
         if found is None:
             return await store.create_plan(unit, terms, actor=actor())

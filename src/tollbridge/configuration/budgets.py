@@ -1,92 +1,77 @@
 """What does a [[budget]] declare?"""
 
-from enum import StrEnum
-
-import msgspec
+from collections.abc import Collection
 
 from tollbridge.configuration.table import TableReader
-from tollbridge.core.money import parse_usd, to_nanousd, to_usd
-
-FIELDS = frozenset({"name", "subject", "limit_usd", "period", "hard"})
-NOT_BUILT = frozenset(
-    {
-        "limit_credits",
-        "limit_calls",
-        "limit_tokens",
-        "bucket",
-        "category",
-        "model",
-        "provider",
-        "alerts",
-    },
+from tollbridge.core.amounts import AMOUNT_MAX, parse_amount
+from tollbridge.core.call import Bucket, Category
+from tollbridge.core.limits import CATEGORY_COUNTED, LimitKind
+from tollbridge.ledger.budgets import (
+    LIMIT_FIELDS,
+    MODEL_LENGTH_MAX,
+    PROVIDER_LENGTH_MAX,
+    SELECTOR_FIELDS,
+    SUBJECT_KINDS,
+    BudgetTerms,
 )
-SUBJECTS = frozenset({"organisation", "project", "user", "key", "customer"})
-SUBJECTS_BUILT = ("organisation", "project", "user", "key")
+from tollbridge.ledger.periods import PERIODS
+
+FIELDS = frozenset({"name", "subject", "period", "hard", *LIMIT_FIELDS, *SELECTOR_FIELDS})
+NOT_BUILT = frozenset({"alerts"})
 LIMIT_TEXT_MAX = 40
-LIMIT_NANOUSD_MAX = 9 * 10**18
+AS_TEXT = frozenset({LimitKind.MONEY, LimitKind.CREDITS})
+"""Kinds whose amounts are decimal text; the others are whole numbers."""
 
 
-class Period(StrEnum):
-    """How long a budget lasts before it begins anew."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
-    TOTAL = "total"
-
-
-class FileBudget(msgspec.Struct, frozen=True):
-    """One [[budget]] of the file."""
-
-    name: str
-    subject: str
-    """As written: "key:ci"."""
-    subject_kind: str
-    subject_name: str
-    limit_nanousd: int
-    period: Period
-    hard: bool = True
-
-
-def read_budget(table: TableReader) -> FileBudget:
-    """Return what one [[budget]] declares."""
+def read_budget(table: TableReader, providers: Collection[str] = ()) -> BudgetTerms:
+    """Return what one [[budget]] declares; `providers` are those that there are, if known."""
     table.only(FIELDS, NOT_BUILT)
     subject = table.text("subject", length_max=256)
-    kind, colon, subject_name = subject.partition(":")
+    kind_of_subject, colon, subject_name = subject.partition(":")
     if not colon or not subject_name:
         raise table.error(f'subject is a kind and a name such as "key:ci", not {subject!r}')
-    table.one_of("subject", kind, SUBJECTS)
-    if kind not in SUBJECTS_BUILT:
-        built = ", ".join(f"{one}:" for one in SUBJECTS_BUILT)
-        raise table.error(f"a budget with the subject {kind}: is not built yet; built: {built}")
-    if not table.flag("hard", default=True):
-        raise table.error("hard = false is not built yet: only hard budgets are")
-    return FileBudget(
+    table.one_of("subject", kind_of_subject, SUBJECT_KINDS)
+    kind, amount = _limit(table)
+    category = _one_of(table, "category", [one.value for one in Category])
+    only = CATEGORY_COUNTED.get(kind)
+    if only is not None and category not in {"", only}:
+        raise table.error(f"limit_{kind.value} counts calls of the category {only} alone")
+    provider = table.text("provider", "", PROVIDER_LENGTH_MAX)
+    if provider and providers:
+        table.one_of("provider", provider, providers)
+    return BudgetTerms(
         name=table.text("name"),
         subject=subject,
-        subject_kind=kind,
-        subject_name=subject_name,
-        limit_nanousd=_limit(table),
-        period=Period(table.choice("period", [one.value for one in Period])),
+        limit_amount=amount,
+        period=table.choice("period", PERIODS),
+        hard=table.flag("hard", default=True),
+        kind=kind,
+        bucket=_one_of(table, "bucket", [one.value for one in Bucket]),
+        category=category,
+        model=table.text("model", "", MODEL_LENGTH_MAX),
+        provider=provider,
     )
 
 
-def _limit(table: TableReader) -> int:
-    table.required("limit_usd")
-    value = table.raw("limit_usd")
-    if not isinstance(value, str):
-        raise table.error('limit_usd is decimal text such as "1.00", in quotes')
-    text = table.text("limit_usd", length_max=LIMIT_TEXT_MAX)
+def _one_of(table: TableReader, field: str, choices: Collection[str]) -> str:
+    return table.choice(field, choices) if table.has(field) else ""
+
+
+def _limit(table: TableReader) -> tuple[LimitKind, int]:
+    """Return what is counted, and how much of it there is."""
+    fields = [field for field in LIMIT_FIELDS if table.has(field)]
+    if not fields:
+        raise table.error(f"limit_usd is missing, or another of {', '.join(LIMIT_FIELDS)}")
+    if len(fields) > 1:
+        raise table.error(f"a budget counts one thing: {' or '.join(fields)}")
+    (field,) = fields
+    kind = LIMIT_FIELDS[field]
+    if kind not in AS_TEXT:
+        return kind, table.whole(field, 0, AMOUNT_MAX) or 0
+    if not isinstance(table.raw(field), str):
+        raise table.error(f'{field} is decimal text such as "1.00", in quotes')
+    text = table.text(field, length_max=LIMIT_TEXT_MAX)
     try:
-        amount = parse_usd(text)
+        return kind, parse_amount(kind, text)
     except ValueError as error:
-        raise table.error(f"limit_usd: {error}") from error
-    if amount < 0 or amount > to_usd(LIMIT_NANOUSD_MAX):
-        raise table.error(f"limit_usd is from 0 to {to_usd(LIMIT_NANOUSD_MAX):f}, not {text}")
-    nanousd = to_nanousd(amount)
-    if to_usd(nanousd) != amount:
-        raise table.error(f"limit_usd has at most 9 decimal places, {text} has more")
-    return nanousd
+        raise table.error(f"{field}: {error}") from error

@@ -8,19 +8,23 @@ from typing import cast
 import msgspec
 
 from tollbridge.access.keys import DeclaredKey
-from tollbridge.configuration.budgets import FileBudget, read_budget
+from tollbridge.configuration.budgets import read_budget
+from tollbridge.configuration.credit_rates import read_credit_rate
 from tollbridge.configuration.endpoints import read_endpoint
 from tollbridge.configuration.intake_sources import read_intake_source
 from tollbridge.configuration.keys import read_key
 from tollbridge.configuration.routes import read_route
 from tollbridge.configuration.table import TableReader, near, type_name
 from tollbridge.core.errors import ConfigurationError
+from tollbridge.ledger.budgets import BudgetTerms
+from tollbridge.ledger.credits import CreditRate
+from tollbridge.providers.names import load_names
 from tollbridge.rating.prices import FilePrice, read_file_prices
 from tollbridge.recording.intake_registry import SourceNames
 from tollbridge.routing.builtin import Known
 from tollbridge.routing.part import DeclaredEndpoint, RouteEntry, Skipped
 
-TABLES = ("endpoint", "route", "key", "price", "budget", "intake_source")
+TABLES = ("endpoint", "route", "key", "price", "budget", "credit_rate", "intake_source")
 FILE_BYTES_MAX = 4 * 1024 * 1024
 ENTRIES_MAX = 100_000
 PRICE_FIELDS = frozenset({"provider", "model", "rates"})
@@ -33,7 +37,8 @@ class Configuration(msgspec.Struct, frozen=True):
     routes: tuple[RouteEntry, ...] = ()
     keys: tuple[DeclaredKey, ...] = ()
     prices: tuple[FilePrice, ...] = ()
-    budgets: tuple[FileBudget, ...] = ()
+    budgets: tuple[BudgetTerms, ...] = ()
+    credit_rates: tuple[CreditRate, ...] = ()
     intake_sources: tuple[SourceNames, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     endpoint_names: frozenset[str] = frozenset()
@@ -76,7 +81,12 @@ def read(
     endpoints = [read_endpoint(one, environment, known) for one in tables["endpoint"]]
     keys = [read_key(one, environment) for one in tables["key"]]
     routes = [read_route(one) for one in tables["route"]]
-    budgets = [read_budget(one) for one in tables["budget"]]
+    providers = {
+        *load_names().shown,
+        *(one.provider or one.name for one in known.endpoints.values()),
+        *(one.endpoint.provider for one in endpoints if not isinstance(one, Skipped)),
+    }
+    budgets = [read_budget(one, providers) for one in tables["budget"]]
     endpoint_names = [
         one.name if isinstance(one, Skipped) else one.endpoint.name for one in endpoints
     ]
@@ -84,6 +94,8 @@ def read(
     _unique(file, "key", [one.name if isinstance(one, Skipped) else one.terms.name for one in keys])
     _unique(file, "route", [f"{one.model} ({one.category})" for one in routes])
     _unique(file, "budget", [one.name for one in budgets])
+    rates = [read_credit_rate(one) for one in tables["credit_rate"]]
+    _unique(file, "credit_rate", [f"{one.operation} {one.model}".strip() for one in rates])
     sources = [read_intake_source(one) for one in tables["intake_source"]]
     _unique(file, "intake_source", [one.source for one in sources])
     _one_name_per_key(file, keys)
@@ -93,6 +105,7 @@ def read(
         keys=tuple(one for one in keys if not isinstance(one, Skipped)),
         prices=_prices(file, tables["price"]),
         budgets=tuple(budgets),
+        credit_rates=tuple(rates),
         intake_sources=tuple(sources),
         skipped=tuple(one for one in (*endpoints, *keys) if isinstance(one, Skipped)),
         endpoint_names=frozenset(endpoint_names),

@@ -92,5 +92,7 @@ class CallAccount(msgspec.Struct, frozen=True):
     charge_nanousd: int
     """What the account pays: the cost, 0 where it is unknown (and then flagged unpriced)."""
     accounted_at_us: int
+    amounts: tuple[int, ...] = ()
+    """What counts in the limit of each of `opened.holds`, in the unit of its kind."""
     flags: tuple[str, ...] = ()
     """unpriced, estimated, overrun, unknown_outcome …"""

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tollbridge.core.limits import LimitKind
+
 
 class Category(StrEnum):
     """The kind of work that is asked for."""
@@ -156,13 +158,35 @@ class Caller(msgspec.Struct, frozen=True):
     project: str
 
 
-class Hold(msgspec.Struct, frozen=True):
-    """An amount of one budget set aside for one call, out of one lease."""
+class CreditTerms(msgspec.Struct, frozen=True, omit_defaults=True, rename={"minimum": "min"}):
+    """How a call counts in credits, as it was agreed when the call came; one of the three ways."""
+
+    tokens: int = 0
+    """So many tokens are a credit."""
+    minimum: int = 0
+    """The least, in micro-credits, that a call counted by tokens takes."""
+    image: int = 0
+    """Micro-credits an image."""
+    call: int = 0
+    """Micro-credits a call."""
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An amount of one limit set aside for one call, out of one lease.
+
+    What it counts travels with the call, so that the books need not know what was configured.
+    """
 
     lease_id: str
     budget_id: str
     period_start_us: int
-    amount_nanousd: int
+    # By this name in the journal since the days when budgets were of money alone.
+    amount: int = msgspec.field(name="amount_nanousd")
+    """In the kind's unit: nano-USD, micro-credits, or a count."""
+    kind: LimitKind = LimitKind.MONEY
+    provider: str = ""
+    """Only this provider's attempts count."""
+    credits: CreditTerms | None = None
 
 
 def bucket_of(operation: Operation, vendor: str | None) -> Bucket:

@@ -12,7 +12,9 @@
     ├── LimitError
     │   ├── RateLimitedError       429  rate_limited          requests per minute; retry-after
     │   ├── TooManyCallsError      429  concurrency_limited   concurrent calls; retry-after
+    │   ├── QuotaExceededError     429  quota_exceeded        calls, tokens, images …; retry-after
     │   ├── BudgetExceededError    402  budget_exceeded       a hard money limit
+    │   │   └── InsufficientCreditsError 402 insufficient_credits  a hard limit of credits
     │   └── UnpricedModelError     402  unpriced_model        no price, under a hard money limit
     ├── OverloadedError            503  overloaded            no room now; retry-after
     ├── UpstreamError              502  upstream_failed       every candidate failed, or one broke
@@ -125,6 +127,18 @@ class BudgetExceededError(LimitError):
 
     status = 402
     code = "budget_exceeded"
+
+
+class InsufficientCreditsError(BudgetExceededError):
+    """A hard limit of credits has no room for what this call takes at most."""
+
+    code = "insufficient_credits"
+
+
+class QuotaExceededError(LimitError):
+    """Calls, tokens, images … of a period are used up; retry when it resets."""
+
+    code = "quota_exceeded"
 
 
 class UnpricedModelError(LimitError):

@@ -130,6 +130,8 @@ class Closed(msgspec.Struct, omit_defaults=True, tag_field="kind", tag="closed")
     response_bytes: int = 0
     charge_nanousd: int | None = None
     """What the worker took from its purse, where the call had a hold."""
+    taken: tuple[int, ...] = ()
+    """What it took for each hold, where one of them is not of all the call's money."""
     opened: Opened | None = None
     """For a call that was refused before it was opened: what `opened` would have said."""
 

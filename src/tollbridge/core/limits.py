@@ -1,12 +1,14 @@
 """What holds a call back, and how do workers and the office agree on what is left?
 
 Every limit is held the same way: the office grants amounts of it to workers (leases), a worker
-keeps what it was granted in a purse and takes from there without asking. Money is counted in
-nano-USD and kept in the database; calls per minute and concurrent calls are counted by the office
-of the node, in memory.
+keeps what it was granted in a purse and takes from there without asking. What a budget, a plan or
+a wallet counts is kept in the database (`DURABLE`); calls per minute and concurrent calls are
+counted by the office of the node, in memory.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,21 +16,52 @@ import msgspec
 class LimitKind(StrEnum):
     """What a limit counts."""
 
-    MONEY = "money"
+    MONEY = "money"  # nano-USD
+    CREDITS = "credits"  # micro-credits: 1 credit is 1,000,000
+    CALLS = "calls"
+    TOKENS = "tokens"
+    IMAGES = "images"
+    VIDEOS = "videos"  # calls for films
+    AUDIO = "audio"  # calls for speech and transcription
     CALLS_PER_MINUTE = "calls_per_minute"
     CONCURRENT_CALLS = "concurrent_calls"
 
 
+DURABLE = frozenset(LimitKind) - {LimitKind.CALLS_PER_MINUTE, LimitKind.CONCURRENT_CALLS}
+"""What is counted in the database, over a period and all nodes."""
+CATEGORY_COUNTED: Mapping[LimitKind, str] = MappingProxyType(
+    {LimitKind.IMAGES: "image", LimitKind.VIDEOS: "video", LimitKind.AUDIO: "audio"}
+)
+"""The only category whose calls a kind counts."""
+
+
+class Selector(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of a subject's calls, which ones count? What is empty lets every call count."""
+
+    buckets: tuple[str, ...] = ()
+    category: str = ""
+    model: str = ""
+    """The name that the application asks for."""
+    provider: str = ""
+    """Counts at the attempt: what this provider was asked, whatever else served the call."""
+
+
+EVERY_CALL = Selector()
+
+
 class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One hard limit that applies to a key's calls."""
+    """One limit that applies to calls."""
 
     limit_id: str
     kind: LimitKind
     name: str
     amount: int
-    """nano-USD for money, else a count."""
+    """In the kind's unit: nano-USD, micro-credits, or a count."""
     period: str = "month"
-    """hour, day, week, month, quarter, year or total for money; ignored for the others."""
+    """hour, day, week, month, quarter, year or total; ignored by what is counted in memory."""
+    hard: bool = True
+    """False: nothing is refused for it; what is used is counted all the same."""
+    selector: Selector = EVERY_CALL
 
 
 class Need(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +133,7 @@ class LeaseReturn(msgspec.Struct, frozen=True, tag="lease_return"):
 
 
 class LeaseCorrection(msgspec.Struct, frozen=True, tag="lease_correction"):
-    """The posted charge differs from what the worker took: spent changes by `difference`."""
+    """What was posted differs from what the worker took: spent changes by `difference`."""
 
     lease_id: str
     limit_id: str

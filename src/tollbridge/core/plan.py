@@ -93,3 +93,5 @@ class Plan(msgspec.Struct, frozen=True):
     bucket: Bucket | None = None
     """What its calls count in; None: what their operation and the model's author say."""
     on_content_filtered: OnContentFiltered = OnContentFiltered.FINAL
+    skipped: tuple[str, ...] = ()
+    """Candidates that were left out, each in a line that says why."""

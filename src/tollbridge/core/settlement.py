@@ -2,14 +2,31 @@
 
 import msgspec
 
+from tollbridge.core.limits import LimitKind
+
 
 class Settlement(msgspec.Struct, frozen=True):
-    """One call's charge against one budget period, through the lease that it held from."""
+    """What one call counts against one limit's period, through the lease that it held from."""
 
     lease_id: str
     budget_id: str
     period_start_us: int
-    charge_nanousd: int
+    amount: int
+    """In the kind's unit: nano-USD, micro-credits, or a count."""
+    kind: LimitKind = LimitKind.MONEY
+    use: "CallUse | None" = None
+    """What the call was, where a wallet pays for it."""
+
+
+class CallUse(msgspec.Struct, frozen=True):
+    """What a wallet's statement says of a call."""
+
+    call_id: str
+    operation: str
+    model: str
+    """The name that the application asked for."""
+    tokens: int | None
+    images: int | None
 
 
 class Discrepancy(msgspec.Struct, frozen=True):

@@ -13,11 +13,18 @@ BYTE_ORDER_MARK = "\ufeff"
 
 def csv_of(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """Return rows as CSV: UTF-8 with its mark, unknown as nothing, no text a formula."""
+    return csv_head(columns) + csv_lines([_cell(value) for value in row] for row in rows)
+
+
+def csv_head(columns: Sequence[str]) -> str:
+    """Return how CSV begins: the mark of UTF-8, and the columns' names."""
+    return BYTE_ORDER_MARK + csv_lines([columns])
+
+
+def csv_lines(rows: Iterable[Iterable[str | int | None]]) -> str:
+    """Return lines of CSV of cells as they are: texts of others must be `guarded` before."""
     file = io.StringIO()
-    file.write(BYTE_ORDER_MARK)
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(file, lineterminator="\r\n").writerows(rows)
     return file.getvalue()
 
 

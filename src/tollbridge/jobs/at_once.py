@@ -81,11 +81,12 @@ class AtOnce:
         """
         operation = Operation(job.opened.operation)
         request = self.understand(operation, job.body, job.shown.model)
+        is_held = any(hold.lease_id for hold in job.opened.holds)
         passage = Passage(
             job.job_id,
             attempt,
             self._clock.monotonic_s() + self._limits.timeout_s,
-            self._limits.reserve_output_tokens if job.opened.holds else None,
+            self._limits.reserve_output_tokens if is_held else None,
         )
         reply = Gathered(self._limits.result_bytes_max)
         await self._attempts.run(passage, attempt, candidate, request, reply)

@@ -11,10 +11,11 @@ from typing import Protocol
 
 import msgspec
 
-from tollbridge.core.call import Hold
+from tollbridge.core.call import CreditTerms, Hold
 from tollbridge.core.clock import SECOND_US, Clock
 from tollbridge.core.errors import OverloadedError
 from tollbridge.core.limits import (
+    DURABLE,
     Granted,
     LeaseGrant,
     LeaseRecall,
@@ -56,7 +57,7 @@ class Granting(Protocol):
 class JobHold(msgspec.Struct, frozen=True):
     """What was granted to a job."""
 
-    money: tuple[Hold, ...] = ()
+    durable: tuple[Hold, ...] = ()
     counted: tuple[tuple[str, str, int, int], ...] = ()
     """Limit, lease, period start, amount."""
 
@@ -78,8 +79,10 @@ class JobHolds:
         self._wait_s = wait_s
         self._asking: dict[str, _Asking] = {}
 
-    async def reserve(self, worker: str, amounts: Amounts) -> JobHold:
-        """Set all amounts aside, or none.
+    async def reserve(
+        self, worker: str, amounts: Amounts, credit_terms: CreditTerms | None = None
+    ) -> JobHold:
+        """Set all amounts aside, or none; `credit_terms` say how a job counts in credits.
 
         Raises what `limit_error` makes of a refusal, OverloadedError where nobody answers; the
         caller then ends what may have been granted all the same (`worker_gone`, its leases).
@@ -100,17 +103,16 @@ class JobHolds:
             raise OverloadedError(said, retry_after_s=1) from error
         finally:
             del self._asking[worker]
-        is_money = {name: limit.kind is LimitKind.MONEY for name, limit in limits.items()}
         return JobHold(
-            money=tuple(
-                Hold(one.lease_id, one.limit_id, one.period_start_us, one.amount)
+            durable=tuple(
+                _hold(limits[one.limit_id], one, credit_terms)
                 for one in granted
-                if is_money[one.limit_id]
+                if limits[one.limit_id].kind in DURABLE
             ),
             counted=tuple(
                 (one.limit_id, one.lease_id, one.period_start_us, one.amount)
                 for one in granted
-                if not is_money[one.limit_id]
+                if limits[one.limit_id].kind not in DURABLE
             ),
         )
 
@@ -121,12 +123,13 @@ class JobHolds:
                 hold.budget_id,
                 hold.lease_id,
                 hold.period_start_us,
-                hold.amount_nanousd,
-                hold.amount_nanousd,
+                hold.amount,
+                hold.amount,
                 0,
                 0,
             )
             for hold in job.opened.holds
+            if hold.lease_id
         ]
         states += [
             PurseState(limit_id, lease_id, start_us, amount, amount, 0, 0)
@@ -156,3 +159,15 @@ class JobHolds:
             error = self._limit_error(limit, message, self._clock.now_us())
             asking.answer.set_exception(error)
         return True
+
+
+def _hold(limit: Limit, granted: Granted, credit_terms: CreditTerms | None) -> Hold:
+    return Hold(
+        granted.lease_id,
+        granted.limit_id,
+        granted.period_start_us,
+        granted.amount,
+        limit.kind,
+        limit.selector.provider,
+        credit_terms if limit.kind is LimitKind.CREDITS else None,
+    )

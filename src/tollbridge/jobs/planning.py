@@ -3,27 +3,29 @@
 All of it is known before anybody is paid: what nobody can make is refused here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from tollbridge.access.keys import KeyEntry
 from tollbridge.conclude import Conclusions
-from tollbridge.core.call import CATEGORY_OF, Category, Operation, bucket_of
-from tollbridge.core.errors import InvalidRequestError, UnpricedModelError
+from tollbridge.core.call import CATEGORY_OF, Bucket, Category, Operation, bucket_of
+from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.evidence import Opened
-from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.core.plan import Candidate, Plan
 from tollbridge.jobs.at_once import OPERATIONS as AT_ONCE
 from tollbridge.jobs.at_once import AtOnce
+from tollbridge.jobs.holds import JobHold
 from tollbridge.jobs.job import Shown
+from tollbridge.ledger.applying import Applying, LimitTable
 from tollbridge.providers.dialects.tasks.asked import Asked, asked, demand_of
 from tollbridge.providers.request import Request
 from tollbridge.providers.tasks import TaskFailedError, compose
 from tollbridge.providers.wire import TaskWire, UntranslatableError
 from tollbridge.rating.ceiling import ceiling
 from tollbridge.rating.made_ceiling import Bounds, made_ceiling
+from tollbridge.reserving import Needs, Reserves, Wanted, admit
 from tollbridge.routing.ordering import HealthView
 from tollbridge.routing.plan import RouteTable
 
@@ -37,8 +39,8 @@ class World(Protocol):
         """Return the routes. Raises OverloadedError where they are not known yet."""
         ...
 
-    def limits_of(self, key_id: str) -> tuple[Limit, ...]:
-        """Return the limits that a key's calls must pass."""
+    def limits(self) -> LimitTable:
+        """Return all limits."""
         ...
 
     def conclusions(self) -> Conclusions:
@@ -72,6 +74,9 @@ class Planned(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     able: tuple[Candidate, ...]
     """Those of them that can make it; the others are in its attempts, with the reason."""
+    bucket: Bucket
+    applying: Applying
+    """The limits that it must pass."""
 
 
 class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +86,7 @@ class PlanLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one provider's work on a job: by compute time no more is billed."""
     reserve_output_tokens: int = 4096
     reserve_file_tokens: int = 1_050_000
+    unpriced_allowed: bool = False
 
 
 class Planner:
@@ -130,7 +136,11 @@ class Planner:
         plan = routes.plan(model, category, self._health, self._draw, order.operation)
         candidates, able = self._able(request, at_once, plan)
         prompt = _prompt_of(fields) if wanted is None else wanted.prompt
-        return Planned(request, prompt, wanted, plan, candidates, able)
+        bucket = plan.bucket or bucket_of(order.operation, plan.vendor)
+        applying = self._world.limits().applying(
+            order.key.caller, order.operation, bucket, plan.label, order.customer
+        )
+        return Planned(request, prompt, wanted, plan, candidates, able, bucket, applying)
 
     def _able(
         self, request: Request, at_once: Request | None, plan: Plan
@@ -162,25 +172,38 @@ class Planner:
             raise InvalidRequestError("; ".join(reasons), details={"code": "unsupported_parameter"})
         return tuple(candidates), tuple(able)
 
-    def amounts(self, order: Order, planned: Planned) -> list[tuple[Limit, int]]:
-        """Return what is to be set aside of each limit that the key's calls must pass.
+    async def admit(
+        self, order: Order, planned: Planned, take: Callable[[Needs], Awaitable[JobHold]]
+    ) -> tuple[Planned, JobHold]:
+        """Set aside what a job may take; return it with those candidates that it may ask.
 
-        Raises UnpricedModelError where a money limit applies to what nobody can price.
+        Raises LimitError where a limit has no room, and UnpricedModelError where one on money or
+        credits applies to what nobody can price.
         """
-        limits = self._world.limits_of(order.key.key_id)
-        amount = 0
-        if any(limit.kind is LimitKind.MONEY for limit in limits):
-            found = self._ceiling(order, planned)
-            if found is None:
-                raise UnpricedModelError(
-                    f"nothing is known of the price of {planned.plan.label!r}, and a money limit "
-                    "applies",
-                    details={"param": "model"},
-                )
-            amount = found
-        return [(one, amount if one.kind is LimitKind.MONEY else 1) for one in limits]
+        limits = self._limits
+        wanted = Wanted(
+            planned.request,
+            planned.plan.label,
+            planned.applying,
+            lambda candidates: self._ceiling(order, planned, candidates),
+            Reserves(
+                limits.reserve_output_tokens, limits.reserve_file_tokens, limits.unpriced_allowed
+            ),
+        )
+        able, skipped, hold = await admit(wanted, planned.able, take)
+        if skipped:
+            gone = {one.endpoint.provider for one in planned.able} - {
+                one.endpoint.provider for one in able
+            }
+            planned = msgspec.structs.replace(
+                planned,
+                plan=msgspec.structs.replace(planned.plan, skipped=skipped),
+                candidates=tuple(o for o in planned.candidates if o.endpoint.provider not in gone),
+                able=able,
+            )
+        return planned, hold or JobHold()
 
-    def _ceiling(self, order: Order, planned: Planned) -> int | None:
+    def _ceiling(self, order: Order, planned: Planned, able: tuple[Candidate, ...]) -> int | None:
         """Return the most that a job can cost, in nano-USD; None where nobody can price it."""
         request, wanted, limits = planned.request, planned.wanted, self._limits
         book, at_us = self._world.conclusions().book, order.received_at_us
@@ -192,9 +215,9 @@ class Planner:
                 0 if wanted.image is None else 1,
                 compute_ms_max=round(limits.attempt_timeout_s * 1000),
             )
-            return made_ceiling(planned.able, bounds, at_us, book)
+            return made_ceiling(able, bounds, at_us, book)
         return ceiling(
-            planned.able,
+            able,
             len(request.body),
             request.output_tokens_max or limits.reserve_output_tokens,
             request.choices,
@@ -217,12 +240,12 @@ def opened_of(order: Order, planned: Planned, job_id: str, now_us: int) -> Opene
         path=order.path,
         operation=order.operation,
         category=CATEGORY_OF[order.operation],
-        bucket=plan.bucket or bucket_of(order.operation, plan.vendor),
+        bucket=planned.bucket,
         label=plan.label,
         stream=False,
         request_bytes=order.request_bytes,
         expected_provider=planned.candidates[0].endpoint.provider,
-        planned=tuple(one.described for one in planned.candidates),
+        planned=(*(one.described for one in planned.candidates), *plan.skipped),
         customer=order.customer,
         tags=order.tags,
         demand=request.demand,

@@ -14,19 +14,21 @@ from tollbridge.core.errors import (
     BudgetExceededError,
     NotFoundError,
     OverloadedError,
+    QuotaExceededError,
     TollbridgeError,
     UnpricedModelError,
 )
 from tollbridge.core.evidence import Closed, Opened
-from tollbridge.core.limits import Limit
 from tollbridge.jobs import store
 from tollbridge.jobs.drive import Driver
 from tollbridge.jobs.holds import JobHold
 from tollbridge.jobs.job import LATE_S, LEASE_PREFIX, Job, JobFigures, begun_at_us
 from tollbridge.jobs.planning import Order, Planner, opened_of, shown_of
 from tollbridge.jobs.tools import Tools
+from tollbridge.ledger.applying import Applying
 from tollbridge.ledger.store import list_outstanding_leases, return_remainder
 from tollbridge.providers.dialects.tasks.hooks import Heard
+from tollbridge.reserving import Needs
 from tollbridge.storage.unit import Unit
 
 CheckUrls = Callable[[Iterable[str], str], Awaitable[None]]
@@ -131,17 +133,20 @@ class MediaJobs:
         now_us = self._tools.clock.now_us()
         job_id = new_id(order.received_at_us)
         opened = opened_of(order, planned, job_id, now_us)
-        amounts = self._planner.amounts(order, planned)
         try:
-            hold = await self._reserve(job_id, amounts)
-        except (BudgetExceededError, UnpricedModelError) as error:
+            planned, hold = await self._planner.admit(
+                order, planned, lambda needs: self._reserve(job_id, needs, planned.applying)
+            )
+        except (BudgetExceededError, QuotaExceededError, UnpricedModelError) as error:
             await self._refused(opened, error)
             raise
+        holds = hold.durable + planned.applying.soft_holds(now_us)
+        opened = opened_of(order, planned, job_id, now_us)
         job = Job(
             job_id=job_id,
             node=self._node,
             token=secrets.token_hex(16),
-            opened=msgspec.structs.replace(opened, holds=hold.money),
+            opened=msgspec.structs.replace(opened, holds=holds),
             body=planned.request.body,
             candidates=tuple(
                 (one.endpoint.name, one.model, one.reason) for one in planned.candidates
@@ -250,12 +255,10 @@ class MediaJobs:
                 raise OverloadedError("too many jobs are under way", retry_after_s=10)
             await store.add(unit, job)
 
-    async def _reserve(self, job_id: str, amounts: list[tuple[Limit, int]]) -> JobHold:
-        if not amounts:
-            return JobHold()
+    async def _reserve(self, job_id: str, needs: Needs, applying: Applying) -> JobHold:
         worker = _worker_of(job_id)
         try:
-            return await self._tools.holds.reserve(worker, amounts)
+            return await self._tools.holds.reserve(worker, needs, applying.credit_terms)
         except BaseException:
             await self._free(worker)
             raise

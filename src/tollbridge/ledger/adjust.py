@@ -10,7 +10,10 @@ from datetime import tzinfo
 
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.adjustment_store import add_adjustments, open_periods
+from tollbridge.ledger.bounds import plan_bounds
 from tollbridge.ledger.settle import settle
+from tollbridge.ledger.wallet_store import TOTAL_START_US, correct
+from tollbridge.ledger.wallets import LIMIT_PREFIX
 from tollbridge.storage.unit import Unit
 
 NO_LEASE = ""
@@ -31,13 +34,23 @@ async def adjust(
     now_us = await unit.now_us()
     changed = {budget_id: amount for budget_id, amount in charges.items() if amount}
     periods = await open_periods(unit, sorted(changed), now_us, zone)
+    plans = await plan_bounds(unit, sorted(changed), now_us, zone)
+    periods += [
+        (one.budget_id, one.window[0])
+        for one in plans.values()
+        if one.limit is not None and one.window is not None
+    ]
+    wallets = {one: amount for one, amount in changed.items() if one.startswith(LIMIT_PREFIX)}
+    periods += [(one, TOTAL_START_US) for one in sorted(wallets)]
     settlements = [
         Settlement(NO_LEASE, budget_id, start_us, changed[budget_id])
         for budget_id, start_us in periods
     ]
     await settle(unit, batch_id, settlements, provider_costs, now_us)
-    if periods:
-        differences = {period: changed[period[0]] for period in periods}
+    await correct(unit, batch_id, {one.removeprefix(LIMIT_PREFIX): wallets[one] for one in wallets})
+    others = plans.keys() | wallets.keys()
+    differences = {period: changed[period[0]] for period in periods if period[0] not in others}
+    if differences:
         await add_adjustments(unit, batch_id, differences, now_us)
 
 

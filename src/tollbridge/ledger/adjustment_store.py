@@ -36,8 +36,8 @@ async def add_adjustments(
         select(
             budget_periods.c.budget_id,
             budget_periods.c.period_start_us,
-            budget_periods.c.spent_nanousd,
-            budgets.c.limit_nanousd,
+            budget_periods.c.spent,
+            budgets.c.limit_amount,
         )
         .join(budgets, budgets.c.budget_id == budget_periods.c.budget_id)
         .where(
@@ -52,8 +52,8 @@ async def add_adjustments(
             "budget_id": row.budget_id,
             "period_start_us": row.period_start_us,
             "difference_nanousd": differences[row.budget_id, row.period_start_us],
-            "spent_after_nanousd": row.spent_nanousd,
-            "flag": _flag(row.spent_nanousd, row.limit_nanousd),
+            "spent_after_nanousd": row.spent,
+            "flag": _flag(row.spent, row.limit_amount),
             "posted_at_us": now_us,
         }
         for row in found
@@ -61,7 +61,7 @@ async def add_adjustments(
     await unit.connection.execute(insert(budget_adjustments), records)
 
 
-def _flag(spent_nanousd: int, limit_nanousd: int) -> str | None:
-    if spent_nanousd < 0:
+def _flag(spent: int, limit_amount: int) -> str | None:
+    if spent < 0:
         return NEGATIVE
-    return OVER_LIMIT if spent_nanousd > limit_nanousd else None
+    return OVER_LIMIT if spent > limit_amount else None

@@ -1,7 +1,7 @@
 """Who gets how much of which budget, and what does that change? Pure.
 
-The store (`store.DatabaseLedger`) reads a `Snapshot` with all of its rows locked, hands it to one
-of the functions below, and writes the `Changes` in the same transaction.
+The store (`lease_store.DatabaseLedger`) reads a `Snapshot` with all of its rows locked, hands it to
+one of the functions below, and writes the `Changes` in the same transaction.
 
 A lease's part in `leased` is max(0, granted - settled - returned). No grant is made that would
 take spent + leased over the budget's limit.
@@ -24,11 +24,17 @@ PeriodKey = tuple[str, int]
 
 
 class BudgetBound(msgspec.Struct, frozen=True):
-    """What binds: `limit_nanousd` None is no limit (the budget is disabled or unknown)."""
+    """What binds: `limit` None is no limit (the budget is disabled or unknown)."""
 
     budget_id: str
-    limit_nanousd: int | None
+    limit: int | None
     period: str = "total"
+    window: tuple[int, int] | None = None
+    """The running period's start and end, where it follows no calendar."""
+
+    def running(self, now_us: int, zone: tzinfo) -> tuple[int, int]:
+        """Return the period that runs at an instant."""
+        return self.window or period_bounds(self.period, now_us, zone)
 
 
 class PeriodRow(msgspec.Struct):
@@ -131,7 +137,7 @@ class LeaseOf(Protocol):
 
 
 class Ledger(Protocol):
-    """Where leases are kept: `store.DatabaseLedger`, or a twin in memory in tests.
+    """Where leases are kept: `lease_store.DatabaseLedger`, or a twin in memory in tests.
 
     Each method is one transaction and raises OverloadedError where the store does not answer;
     then nothing may be concluded about whether it happened.
@@ -253,7 +259,7 @@ def _decide(book: Book, ask: MoneyAsk, shares: int, lease_of: LeaseOf, zone: tzi
 def _running(book: Book, budget_id: str, zone: tzinfo) -> tuple[BudgetBound, int, int]:
     """Return a budget with the bounds of its running period."""
     budget = book.snapshot.budgets.get(budget_id) or BudgetBound(budget_id, None)
-    return budget, *period_bounds(budget.period, book.snapshot.now_us, zone)
+    return budget, *budget.running(book.snapshot.now_us, zone)
 
 
 def _agree(book: Book, lease_of: LeaseOf, worker: str, key: PeriodKey) -> None:
@@ -268,7 +274,7 @@ def _agree(book: Book, lease_of: LeaseOf, worker: str, key: PeriodKey) -> None:
 
 def _limit(book: Book, budget_id: str) -> int | None:
     budget = book.snapshot.budgets.get(budget_id)
-    return None if budget is None else budget.limit_nanousd
+    return None if budget is None else budget.limit
 
 
 def _rise(row: LeaseRow, amount: int) -> int:
@@ -285,10 +291,10 @@ def _amount(
 ) -> int | None:
     """Return how much to grant, None where not even what is needed fits."""
     needed, wanted = max(0, need.needed), max(need.needed, need.wanted)
-    if budget.limit_nanousd is None:
+    if budget.limit is None:
         return wanted
     counters = book.period(row.key)
-    room = budget.limit_nanousd - counters.spent - counters.leased
+    room = budget.limit - counters.spent - counters.leased
     if _rise(row, needed) > max(0, room):
         return None
     return max(needed, min(wanted, max(0, room) // shares))
@@ -301,7 +307,7 @@ def _shortage(
     need: Need,
     end_us: int,
 ) -> Shortage:
-    limit = budget.limit_nanousd or 0
+    limit = budget.limit or 0
     counters = book.period(row.key)
     room = limit - counters.spent - counters.leased
     hopeless = _rise(row, need.needed) > limit - counters.spent

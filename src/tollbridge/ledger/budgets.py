@@ -1,18 +1,37 @@
 """What is a budget, and whom does it bind?"""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
+from tollbridge.core.amounts import AMOUNT_MAX, amount_text
+from tollbridge.core.call import Bucket, Category
 from tollbridge.core.errors import ConfigurationError
-from tollbridge.core.limits import Limit
+from tollbridge.core.limits import CATEGORY_COUNTED, DURABLE, Limit, LimitKind, Selector
 from tollbridge.ledger.periods import PERIODS
 
 SUBJECT_KINDS = ("organisation", "project", "user", "key", "customer")
 NAME_LENGTH_MAX = 128
 SUBJECT_LENGTH_MAX = 255
-# 10^18 nano-USD: a billion dollars, with room to spare in 64 bits for sums.
-LIMIT_NANOUSD_MAX = 10**18
+MODEL_LENGTH_MAX = 255
+PROVIDER_LENGTH_MAX = 64
+
+
+LIMIT_FIELDS: Mapping[str, LimitKind] = MappingProxyType(
+    {
+        "limit_usd": LimitKind.MONEY,
+        "limit_credits": LimitKind.CREDITS,
+        "limit_calls": LimitKind.CALLS,
+        "limit_tokens": LimitKind.TOKENS,
+        "limit_images": LimitKind.IMAGES,
+        "limit_videos": LimitKind.VIDEOS,
+        "limit_audio": LimitKind.AUDIO,
+    }
+)
+"""By which name a limit of each kind is said, wherever budgets are declared."""
+SELECTOR_FIELDS = ("bucket", "category", "model", "provider")
 
 
 class BudgetSource(StrEnum):
@@ -27,9 +46,38 @@ class BudgetTerms(msgspec.Struct, frozen=True):
 
     name: str
     subject: str
-    limit_nanousd: int
+    limit_amount: int
+    """In the unit of `kind`; 0 allows none."""
     period: str = "month"
     hard: bool = True
+    kind: LimitKind = LimitKind.MONEY
+    bucket: str = ""
+    """With `category`, `model` and `provider`: which calls count; empty: all."""
+    category: str = ""
+    model: str = ""
+    provider: str = ""
+
+    def limit(self, budget_id: str) -> Limit:
+        """Return the limit that it is."""
+        selector = Selector(
+            buckets=(self.bucket,) if self.bucket else (),
+            category=self.category,
+            model=self.model,
+            provider=self.provider,
+        )
+        return Limit(
+            limit_id=budget_id,
+            kind=LimitKind(self.kind),
+            name=self.name,
+            amount=self.limit_amount,
+            period=self.period,
+            hard=self.hard,
+            selector=selector,
+        )
+
+
+TERMS = BudgetTerms.__struct_fields__
+"""The columns of a budget that say its terms."""
 
 
 class BudgetRow(msgspec.Struct, frozen=True):
@@ -41,19 +89,6 @@ class BudgetRow(msgspec.Struct, frozen=True):
     source: str
     created_at_us: int
     updated_at_us: int
-
-
-class BudgetEntry(msgspec.Struct, frozen=True):
-    """One hard budget for the workers: `limit.limit_id` is the budget's id."""
-
-    limit: Limit
-    subject: str
-
-
-class LimitsPart(msgspec.Struct):
-    """The hard budgets in force: what the snapshot of limits is compiled from."""
-
-    budgets: list[BudgetEntry] = []
 
 
 class BudgetsApplied(msgspec.Struct, frozen=True):
@@ -75,7 +110,7 @@ class LeaseOutstanding(msgspec.Struct, frozen=True):
     node: str
     worker: str
     state: str
-    outstanding_nanousd: int
+    outstanding: int
 
 
 class PeriodState(msgspec.Struct, frozen=True):
@@ -84,8 +119,8 @@ class PeriodState(msgspec.Struct, frozen=True):
     budget_id: str
     period_start_us: int
     period_end_us: int
-    spent_nanousd: int
-    leased_nanousd: int
+    spent: int
+    leased: int
 
 
 def check_terms(terms: BudgetTerms) -> None:
@@ -102,5 +137,27 @@ def check_terms(terms: BudgetTerms) -> None:
         raise ConfigurationError(f"{where}: subject has at most {SUBJECT_LENGTH_MAX} characters")
     if terms.period not in PERIODS:
         raise ConfigurationError(f"{where}: period is one of {', '.join(PERIODS)}")
-    if not 0 <= terms.limit_nanousd <= LIMIT_NANOUSD_MAX:
-        raise ConfigurationError(f"{where}: the limit is between 0 and a billion US dollars")
+    if terms.kind not in DURABLE:
+        raise ConfigurationError(f"{where}: a budget does not count {terms.kind.value}")
+    if not 0 <= terms.limit_amount <= AMOUNT_MAX:
+        most = amount_text(terms.kind, AMOUNT_MAX)
+        raise ConfigurationError(f"{where}: the limit is between 0 (none allowed) and {most}")
+    _check_selector(terms, where)
+
+
+def _check_selector(terms: BudgetTerms, where: str) -> None:
+    for name, value, known in (
+        ("bucket", terms.bucket, [one.value for one in Bucket]),
+        ("category", terms.category, [one.value for one in Category]),
+    ):
+        if value and value not in known:
+            raise ConfigurationError(f"{where}: {name} is one of {', '.join(known)}")
+    only = CATEGORY_COUNTED.get(terms.kind)
+    if only is not None and terms.category not in {"", only}:
+        raise ConfigurationError(f"{where}: {terms.kind.value} are counted of {only} alone")
+    for name, value, most in (
+        ("model", terms.model, MODEL_LENGTH_MAX),
+        ("provider", terms.provider, PROVIDER_LENGTH_MAX),
+    ):
+        if len(value) > most or value != value.strip() or (value and not value.isprintable()):
+            raise ConfigurationError(f"{where}: {name} has at most {most} characters that show")

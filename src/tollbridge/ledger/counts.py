@@ -5,7 +5,7 @@ Counted by the office in memory, exactly for its node. Pure: instants are handed
 
 from collections.abc import Iterable
 
-from tollbridge.core.limits import Granted, Limit, LimitKind, Need, PurseState, Returned
+from tollbridge.core.limits import DURABLE, Granted, Limit, LimitKind, Need, PurseState, Returned
 from tollbridge.ledger.allot import Shortage
 from tollbridge.ledger.periods import END_OF_TIME_US, minute_bounds
 
@@ -64,7 +64,7 @@ class CountLimits:
         before = self._limits
         self._limits = {}
         for limit in limits:
-            if limit.kind is LimitKind.MONEY:
+            if limit.kind in DURABLE:
                 continue
             known = before.get(limit.limit_id)
             if known is None or known.limit.kind is not limit.kind:

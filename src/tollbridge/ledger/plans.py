@@ -91,6 +91,8 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     """By name; what is absent is unlimited, 0 allows nothing."""
     features: tuple[str, ...] = ()
     description: str = ""
+    microcredits_per_period: int = 0
+    """What each month of a subscription brings; what is not spent expires with the month."""
 
     def limit(self, name: str) -> int | None:
         """Return one limit, None where there is none."""
@@ -123,14 +125,22 @@ class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What a user has used of a period, by bucket. Cost is of what has a price."""
+    """What a user has used of a period, by bucket. Cost is of what has a price.
+
+    Of a limit that the ledger counts, its figure decides.
+    """
 
     calls: dict[str, int] = {}
     tokens: dict[str, int] = {}
     cost_nanousd: int = 0
+    counted: dict[str, int] = {}
+    """Rule → what the ledger has counted of it in this period."""
 
     def of(self, rule: Rule) -> int:
         """Return how much of a limit is used."""
+        counted = self.counted.get(rule.name)
+        if counted is not None:
+            return counted
         if rule.measure is Measure.COST:
             return self.cost_nanousd
         counts = self.calls if rule.measure is Measure.CALLS else self.tokens
@@ -143,6 +153,8 @@ def check_terms(terms: PlanTerms) -> None:
     for param in ("price_monthly", "price_yearly"):
         if not 0 <= getattr(terms, f"{param}_nanousd") <= MONEY_NANOUSD_MAX:
             raise _wrong(param, f"{param} is between 0 and a billion US dollars")
+    if not 0 <= terms.microcredits_per_period <= MONEY_NANOUSD_MAX:
+        raise _wrong("credits_per_period", "credits_per_period is not negative, nor beyond count")
     for name, amount in terms.limits.items():
         rule = RULES.get(name)
         if rule is None:

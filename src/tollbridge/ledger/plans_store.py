@@ -15,7 +15,8 @@ from tollbridge.ledger.plans import (
     check_terms,
 )
 from tollbridge.ledger.plans_tables import plan_versions, plans
-from tollbridge.storage import audit
+from tollbridge.ledger.store import PART
+from tollbridge.storage import audit, versions
 from tollbridge.storage.unit import Unit
 
 PLANS_MAX = 1000
@@ -166,6 +167,7 @@ async def set_default(unit: Unit, name: str | None, *, actor: str) -> None:
         await unit.connection.execute(
             update(plans).where(plans.c.plan_id == found.plan_id).values(is_default=True)
         )
+    await versions.bump(unit, PART)
     await audit.record(unit, actor, "plans.default", "plans", {"default": name})
 
 
@@ -208,6 +210,7 @@ async def _locked(unit: Unit, name: str) -> PlanRow:
 
 
 async def _keep_version(unit: Unit, version: PlanVersion) -> None:
+    await versions.bump(unit, PART)
     await unit.connection.execute(
         insert(plan_versions).values(
             plan_id=version.plan_id,
@@ -239,6 +242,7 @@ def _row(row: Row[Any]) -> PlanRow:
             limits=dict(row.limits),
             features=tuple(row.features),
             description=row.description,
+            microcredits_per_period=row.microcredits_per_period,
         ),
         version=row.version,
         is_active=row.is_active,

@@ -5,7 +5,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 from tollbridge.ledger.plans import NAME_LENGTH_MAX
 from tollbridge.storage import kept
 from tollbridge.storage.audit import ACTOR_LENGTH_MAX
-from tollbridge.storage.types import Instant, Json, NanoUsd, RowId, metadata
+from tollbridge.storage.types import Amount, Instant, Json, NanoUsd, RowId, metadata
 
 plans = Table(
     "plans",
@@ -19,6 +19,8 @@ plans = Table(
     Column("limits", Json, nullable=False),
     Column("features", Json, nullable=False),
     Column("description", Text, nullable=False),
+    # What each month of a subscription brings into the user's wallet.
+    Column("microcredits_per_period", Amount, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),

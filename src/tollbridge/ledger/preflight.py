@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tollbridge.core.money import usd_text
-from tollbridge.ledger.plans import RULES_OF, Measure, Rule, Used
+from tollbridge.ledger.plans import RULES, RULES_OF, Measure, Rule, Used
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +71,15 @@ def check(limits: Mapping[str, int], used: Used, wanted: Wanted) -> Verdict:
 
 def add(used: Used, wanted: Wanted) -> Used:
     """Return what would be used after an operation."""
+    rules = RULES_OF[wanted.bucket]
     return Used(
         calls=_plus(used.calls, wanted.bucket, wanted.calls),
         tokens=_plus(used.tokens, wanted.bucket, wanted.tokens),
         cost_nanousd=used.cost_nanousd + (wanted.cost_nanousd or 0),
+        counted={
+            name: count + (_asked(RULES[name], wanted) if RULES[name] in rules else 0)
+            for name, count in used.counted.items()
+        },
     )
 
 
@@ -95,11 +100,7 @@ def _refusal(rule: Rule, state: LimitState, amount: int, wanted: Wanted) -> str 
         return f"{rule.name}: the plan allows none"
     if rule.measure is Measure.COST and wanted.cost_nanousd is None and wanted.is_price_needed:
         return "this model has no price, and the plan limits the cost"
-    asked = {
-        Measure.CALLS: wanted.calls,
-        Measure.TOKENS: wanted.tokens,
-        Measure.COST: wanted.cost_nanousd or 0,
-    }[rule.measure]
+    asked = _asked(rule, wanted)
     if state.used < amount and state.used + asked <= amount:
         return None
     if rule.measure is Measure.COST:
@@ -108,6 +109,14 @@ def _refusal(rule: Rule, state: LimitState, amount: int, wanted: Wanted) -> str 
             f"USD are used, and this may cost {usd_text(asked)}"
         )
     return f"{rule.name}: {state.used} of {amount} are used, and this needs {asked}"
+
+
+def _asked(rule: Rule, wanted: Wanted) -> int:
+    return {
+        Measure.CALLS: wanted.calls,
+        Measure.TOKENS: wanted.tokens,
+        Measure.COST: wanted.cost_nanousd or 0,
+    }[rule.measure]
 
 
 def _is_tighter(state: LimitState, other: LimitState | None) -> bool:

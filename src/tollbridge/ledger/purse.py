@@ -10,6 +10,7 @@ import msgspec
 from tollbridge.core.call import Hold
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.limits import PurseState
+from tollbridge.ledger.periods import HOUR_US
 
 # A pace is measured over at least this long, so that two calls in a row are no trend; a purse
 # that is new has to know sooner what it needs.
@@ -38,9 +39,10 @@ class PurseSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holds(msgspec.Struct):
-    """What is set aside for one call. `money` belongs into the call's record."""
+    """What is set aside for one call."""
 
-    money: tuple[Hold, ...] = ()
+    durable: tuple[Hold, ...] = ()
+    """Of what is counted in the database: belongs into the call's record."""
     concurrent: tuple[Hold, ...] = ()
     """Held until the call's end; `budget_id` is the limit's id, the amount a count."""
     rates: tuple[Hold, ...] = ()
@@ -189,3 +191,14 @@ class Stock(Purse):
             self.spent_measured = self.spent
             self.expected_before = expected
         return faster
+
+
+def is_over(purse: Stock, now_us: int) -> bool:
+    """Return whether nothing can happen to a purse any more, late corrections included.
+
+    A purse without a beginning may be granted to again (a wallet's, when a grant has expired).
+    """
+    if purse.period_start_us == 0:
+        return False
+    kept_us = min(HOUR_US, purse.period_end_us - purse.period_start_us)
+    return purse.held == 0 and purse.period_end_us + kept_us <= now_us

@@ -24,31 +24,18 @@ from tollbridge.core.limits import (
     PurseState,
     Returned,
 )
-from tollbridge.ledger.periods import HOUR_US
-from tollbridge.ledger.purse import Holds, PurseSettings, Stock
+from tollbridge.ledger.purse import Holds, PurseSettings, Stock, is_over
 from tollbridge.ledger.refusals import limit_error
+from tollbridge.ledger.waiting import Needs, Waiter
 
-Needs = Sequence[tuple[Limit, int]]
 ToOffice = LeaseRequest | LeaseReturn
 FromOffice = LeaseGrant | LeaseRefusal | LeaseRecall | LeaseCorrection
 
 # How far the worker's clock and the database's may be apart without a call noticing.
 CLOCKS_APART_US = SECOND_US // 10
 
-_MONEY = LimitKind.MONEY
+_RATE = LimitKind.CALLS_PER_MINUTE
 _CONCURRENT = LimitKind.CONCURRENT_CALLS
-
-
-class _Waiter:
-    """One call that waits for the office."""
-
-    __slots__ = ("deadline_us", "future", "needs", "request_id")
-
-    def __init__(self, request_id: int, needs: Needs, deadline_us: int) -> None:
-        self.request_id = request_id
-        self.needs = needs
-        self.deadline_us = deadline_us
-        self.future: asyncio.Future[Holds] = asyncio.get_running_loop().create_future()
 
 
 class Purses:
@@ -69,7 +56,7 @@ class Purses:
         self._settings = settings or PurseSettings()
         self._current: dict[str, Stock] = {}
         self._by_lease: dict[str, Stock] = {}
-        self._waiters: dict[int, _Waiter] = {}
+        self._waiters: dict[int, Waiter] = {}
         self._refused: dict[str, tuple[LeaseRefusal, int]] = {}
         self._last_request = 0
         self._closing = False
@@ -93,16 +80,24 @@ class Purses:
         holds = Holds()
         for limit, amount in needs:
             purse = current[limit.limit_id]
-            hold = Hold(purse.lease_id, purse.limit_id, purse.period_start_us, amount)
-            if limit.kind is _MONEY:
-                purse.held += amount
-                holds.money += (hold,)
-            elif limit.kind is _CONCURRENT:
+            kind = limit.kind
+            hold = Hold(
+                purse.lease_id,
+                purse.limit_id,
+                purse.period_start_us,
+                amount,
+                kind,
+                limit.selector.provider,
+            )
+            if kind is _RATE:
+                purse.spent += amount
+                holds.rates += (hold,)
+            elif kind is _CONCURRENT:
                 purse.held += amount
                 holds.concurrent += (hold,)
             else:
-                purse.spent += amount
-                holds.rates += (hold,)
+                purse.held += amount
+                holds.durable += (hold,)
             purse.used_at_us = now_us
             if (
                 purse.granted - purse.held - purse.spent - purse.returned < purse.refill_below
@@ -125,7 +120,7 @@ class Purses:
         if len(self._waiters) >= self._settings.waiting_calls_max:
             raise OverloadedError("too many calls wait for their limits", retry_after_s=1)
         self._last_request += 1
-        waiter = _Waiter(self._last_request, limits, now_us + round(wait_s * SECOND_US))
+        waiter = Waiter(self._last_request, limits, now_us + round(wait_s * SECOND_US))
         self._waiters[waiter.request_id] = waiter
         try:
             self._ask(waiter)
@@ -144,22 +139,25 @@ class Purses:
         finally:
             self._waiters.pop(waiter.request_id, None)
 
-    def settle(self, holds: Holds, charge_nanousd: int) -> bool:
-        """End a call: its holds become its charge, in every budget it counts in.
+    def settle(self, holds: Holds, taken: int | Sequence[int]) -> bool:
+        """End a call: each of its durable holds becomes what was taken, in the order of the holds.
 
-        Returns whether the charge was above a hold (an overrun). Ending twice changes nothing.
+        One number counts for all of them. Returns whether any was above its hold (an overrun).
+        Ending twice changes nothing.
         """
         if holds.ended:
             return False
         holds.ended = True
         overrun = False
-        for hold in holds.money:
+        durable = holds.durable
+        each = (taken,) * len(durable) if isinstance(taken, int) else taken
+        for hold, amount in zip(durable, each, strict=True):
             purse = self._by_lease.get(hold.lease_id)
             if purse is not None:
-                purse.held -= hold.amount_nanousd
-                purse.spent += charge_nanousd
+                purse.held -= hold.amount
+                purse.spent += amount
                 self._after(purse)
-            overrun = overrun or charge_nanousd > hold.amount_nanousd
+            overrun = overrun or amount > hold.amount
         self._free(holds.concurrent)
         if self._waiters:
             self._serve_waiters()
@@ -170,7 +168,7 @@ class Purses:
         if holds.ended:
             return
         holds.ended = True
-        self._free(holds.money)
+        self._free(holds.durable)
         self._free(holds.concurrent)
         if self._waiters:
             self._serve_waiters()
@@ -182,7 +180,7 @@ class Purses:
         for hold in holds.rates:
             purse = self._by_lease.get(hold.lease_id)
             if purse is not None:
-                purse.put_back(hold.amount_nanousd)
+                purse.put_back(hold.amount)
         self.release(holds)
 
     def on_message(self, message: FromOffice) -> None:
@@ -211,10 +209,9 @@ class Purses:
         for waiter in list(self._waiters.values()):
             self._ask(waiter)
 
-    def keep_only(self, limit_ids: Iterable[str]) -> None:
+    def keep_only(self, is_known: Callable[[str], bool]) -> None:
         """Give back what is free of limits that no longer exist."""
-        kept = frozenset(limit_ids)
-        gone = [purse for name, purse in self._current.items() if name not in kept]
+        gone = [purse for name, purse in self._current.items() if not is_known(name)]
         for purse in gone:
             self._end(purse)
 
@@ -233,7 +230,7 @@ class Purses:
             for purse in self._by_lease.values()
             if purse.used_at_us <= now_us - idle_us or purse.period_end_us <= now_us
         )
-        for purse in [p for p in self._by_lease.values() if _is_over(p, now_us)]:
+        for purse in [p for p in self._by_lease.values() if is_over(p, now_us)]:
             self._forget(purse)
 
     def return_all(self) -> None:
@@ -262,7 +259,7 @@ class Purses:
             elif amount > refusal.available:
                 raise limit_error(limit, refusal, now_us)
 
-    def _ask(self, waiter: _Waiter) -> None:
+    def _ask(self, waiter: Waiter) -> None:
         """Ask for the whole amount of each limit that is short: the answer then always suffices."""
         now_us = self._clock.now_us()
         needs: list[Need] = []
@@ -299,6 +296,9 @@ class Purses:
                 purse.period_end_us = max(purse.period_end_us, now_us + CLOCKS_APART_US)
                 purse.used_at_us = purse.measured_at_us = now_us
                 self._by_lease[granted.lease_id] = purse
+            elif granted.period_end_us != purse.period_end_us:
+                # A wallet's, whose next grant to expire is another one now.
+                purse.period_end_us = max(granted.period_end_us, now_us + CLOCKS_APART_US)
             before = self._current.get(granted.limit_id)
             if before is not None and before is not purse:
                 self._end(before)
@@ -340,7 +340,7 @@ class Purses:
         # Answered even where nothing is free, so that nobody waits for it.
         self._send(LeaseReturn((Returned(limit_id, purse.lease_id, purse.give_back()),)))
 
-    def _serve(self, waiter: _Waiter) -> bool:
+    def _serve(self, waiter: Waiter) -> bool:
         if waiter.future.done():
             return False
         holds = self.try_reserve(waiter.needs)
@@ -353,7 +353,7 @@ class Purses:
         for waiter in list(self._waiters.values()):
             self._serve(waiter)
 
-    def _abandon(self, waiter: _Waiter) -> None:
+    def _abandon(self, waiter: Waiter) -> None:
         """Undo what a waiter was given in the very moment in which it gave up."""
         future = waiter.future
         if not future.cancel() and not future.cancelled() and future.exception() is None:
@@ -363,7 +363,7 @@ class Purses:
         for hold in holds:
             purse = self._by_lease.get(hold.lease_id)
             if purse is not None:
-                purse.held -= hold.amount_nanousd
+                purse.held -= hold.amount
                 self._after(purse)
 
     def _after(self, purse: Stock) -> None:
@@ -376,7 +376,7 @@ class Purses:
         del self._current[purse.limit_id]
         self._give_back((purse,))
         now_us = self._clock.now_us()
-        if _is_over(purse, now_us):
+        if is_over(purse, now_us):
             self._forget(purse)
 
     def _forget(self, purse: Stock) -> None:
@@ -392,9 +392,3 @@ class Purses:
                 returned.append(Returned(purse.limit_id, purse.lease_id, amount))
         if returned:
             self._send(LeaseReturn(tuple(returned)))
-
-
-def _is_over(purse: Stock, now_us: int) -> bool:
-    """Return whether nothing can happen to a purse any more, late corrections included."""
-    kept_us = min(HOUR_US, purse.period_end_us - purse.period_start_us)
-    return purse.held == 0 and purse.period_end_us + kept_us <= now_us

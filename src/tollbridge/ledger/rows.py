@@ -5,7 +5,7 @@ PostgreSQL the rows of the budget periods are locked first, in key order, by eve
 leases: so two nodes decide one after the other, and never wait in a circle.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Protocol, Self
 
@@ -21,10 +21,9 @@ from tollbridge.ledger.allot import (
     PeriodRow,
     Snapshot,
 )
-from tollbridge.ledger.periods import period_bounds
 from tollbridge.storage.unit import PostgresDriver, Unit
 
-_BUDGET = "SELECT budget_id, limit_nanousd, period, enabled FROM budgets WHERE budget_id "
+_BUDGET = "SELECT budget_id, limit_amount, period, enabled FROM budgets WHERE budget_id "
 _LEASE = (
     "SELECT lease_id, budget_id, period_start_us, worker, node, granted, settled, returned, state "
     "FROM leases WHERE "
@@ -51,39 +50,39 @@ _OUTSTANDING = "granted - settled - returned > 0"
 
 # Inserts what is missing and locks what is there, in one pass in key order.
 _LOCK_POSTGRESQL = """
-INSERT INTO budget_periods AS p (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+INSERT INTO budget_periods AS p (budget_id, period_start_us, spent, leased)
 SELECT k.budget_id, k.start_us, 0, 0
 FROM unnest($1::text[], $2::bigint[]) AS k (budget_id, start_us)
 ORDER BY k.budget_id COLLATE "C", k.start_us
-ON CONFLICT (budget_id, period_start_us) DO UPDATE SET leased_nanousd = p.leased_nanousd
-RETURNING p.budget_id, p.period_start_us, p.spent_nanousd, p.leased_nanousd
+ON CONFLICT (budget_id, period_start_us) DO UPDATE SET leased = p.leased
+RETURNING p.budget_id, p.period_start_us, p.spent, p.leased
 """
 _ADD_PERIOD_SQLITE = """
-INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+INSERT INTO budget_periods (budget_id, period_start_us, spent, leased)
 VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING
 """
 # The limit once more, in the database's own words: should a decision ever be wrong, no row
 # matches and the unit fails.
 _MOVE_SQLITE = """
 UPDATE budget_periods
-SET leased_nanousd = leased_nanousd + ?1, recalled_at_us = coalesce(?3, recalled_at_us)
+SET leased = leased + ?1, recalled_at_us = coalesce(?3, recalled_at_us)
 WHERE budget_id = ?4 AND period_start_us = ?5
-AND (?1 <= 0 OR ?2 IS NULL OR spent_nanousd + leased_nanousd + ?1 <= ?2)
+AND (?1 <= 0 OR ?2 IS NULL OR spent + leased + ?1 <= ?2)
 """
 # As an insert whose rows are all there (they are locked), since that needs no join: the column
-# spent_nanousd carries the limit, and is not written.
+# spent carries the limit, and is not written.
 _MOVE_POSTGRESQL = """
 INSERT INTO budget_periods AS p
-    (leased_nanousd, spent_nanousd, recalled_at_us, budget_id, period_start_us)
+    (leased, spent, recalled_at_us, budget_id, period_start_us)
 SELECT m.moved, coalesce(m.ceiling, 9223372036854775807), m.recalled_at_us, m.budget_id, m.start_us
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
      AS m (moved, ceiling, recalled_at_us, budget_id, start_us)
 ORDER BY m.budget_id COLLATE "C", m.start_us
 ON CONFLICT (budget_id, period_start_us) DO UPDATE
-SET leased_nanousd = p.leased_nanousd + excluded.leased_nanousd,
+SET leased = p.leased + excluded.leased,
     recalled_at_us = coalesce(excluded.recalled_at_us, p.recalled_at_us)
-WHERE excluded.leased_nanousd <= 0
-   OR p.spent_nanousd + p.leased_nanousd + excluded.leased_nanousd <= excluded.spent_nanousd
+WHERE excluded.leased <= 0
+   OR p.spent + p.leased + excluded.leased <= excluded.spent
 """
 _PUT_LEASE_SQLITE = """
 INSERT INTO leases (lease_id, budget_id, period_start_us, worker, node,
@@ -149,13 +148,19 @@ class Scope(msgspec.Struct, frozen=True):
     """All leases of one node that still lease something."""
 
 
-async def load(unit: Unit, scope: Scope, zone: tzinfo) -> Snapshot:
-    """Return the rows of a scope as they stand; nobody else changes them until the unit ends."""
+async def load(
+    unit: Unit, scope: Scope, zone: tzinfo, bounds: Mapping[str, BudgetBound] | None = None
+) -> Snapshot:
+    """Return the rows of a scope as they stand; nobody else changes them until the unit ends.
+
+    `bounds` are those of limits that have no row among the budgets.
+    """
     now_us = await unit.now_us()
+    known = dict(bounds or {})
     if unit.dialect == "postgresql":
-        return await _load_postgresql(await unit.postgres_driver(), scope, now_us, zone)
+        return await _load_postgresql(await unit.postgres_driver(), scope, known, now_us, zone)
     return await unit.run_script_sync(
-        lambda connection: _load_sqlite(connection, scope, now_us, zone),
+        lambda connection: _load_sqlite(connection, scope, known, now_us, zone),
     )
 
 
@@ -223,7 +228,7 @@ def _keys(
     keys = {*scope.keys, *more}
     for budget_id in scope.budget_ids:
         bound = budgets.get(budget_id) or BudgetBound(budget_id, None)
-        keys.add((budget_id, period_bounds(bound.period, now_us, zone)[0]))
+        keys.add((budget_id, bound.running(now_us, zone)[0]))
     return keys
 
 
@@ -234,6 +239,7 @@ def _bounds(rows: Iterable[Sequence[Any]]) -> dict[str, BudgetBound]:
 def _load_sqlite(
     connection: SqliteConnection,
     scope: Scope,
+    known: dict[str, BudgetBound],
     now_us: int,
     zone: tzinfo,
 ) -> Snapshot:
@@ -248,10 +254,10 @@ def _load_sqlite(
         found += each(f"{_LEASE} node = ? AND {_OUTSTANDING}", [(scope.node,)])
     leases = {row[0]: LeaseRow(*row) for row in found}
     budget_ids = {*scope.budget_ids, *(lease.budget_id for lease in leases.values())}
-    budgets = _bounds(each(f"{_BUDGET} = ?", [(one,) for one in sorted(budget_ids)]))
+    budgets = _bounds(each(f"{_BUDGET} = ?", [(one,) for one in sorted(budget_ids)])) | known
     keys = _keys(budgets, scope, (lease.key for lease in leases.values()), now_us, zone)
     counters = each(
-        "SELECT budget_id, period_start_us, spent_nanousd, leased_nanousd FROM budget_periods "
+        "SELECT budget_id, period_start_us, spent, leased FROM budget_periods "
         "WHERE budget_id = ? AND period_start_us = ?",
         sorted(keys),
     )
@@ -273,12 +279,14 @@ def _write_sqlite(
 async def _load_postgresql(
     driver: PostgresDriver,
     scope: Scope,
+    known: dict[str, BudgetBound],
     now_us: int,
     zone: tzinfo,
 ) -> Snapshot:
     found = await _leases_postgresql(driver, scope)
     budget_ids = {*scope.budget_ids, *(lease.budget_id for lease in found)}
-    budgets = _bounds(await driver.fetch(f"{_BUDGET} = ANY($1::text[])", sorted(budget_ids)))
+    rows = await driver.fetch(f"{_BUDGET} = ANY($1::text[])", sorted(budget_ids))
+    budgets = _bounds(rows) | known
     wanted = _keys(budgets, scope, (lease.key for lease in found), now_us, zone)
     keys = sorted(wanted)
     locked = await driver.fetch(_LOCK_POSTGRESQL, [k[0] for k in keys], [k[1] for k in keys])

@@ -7,10 +7,13 @@ A batch does spent += charge and leased -= its part, and writes both sides of ea
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from tollbridge.core.settlement import Settlement
+from tollbridge.core.limits import LimitKind
+from tollbridge.core.settlement import CallUse, Settlement
 from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
 from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, lock, write
+from tollbridge.ledger.wallet_store import deduct
+from tollbridge.ledger.wallets import LIMIT_PREFIX, WalletDeduction
 from tollbridge.storage.unit import Unit
 
 # A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
@@ -18,16 +21,16 @@ from tollbridge.storage.unit import Unit
 # Usually a period is charged through one lease only: its spending and its part then move in one
 # statement; the parts of further leases follow.
 _SPEND_SQLITE = """
-INSERT INTO budget_periods (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+INSERT INTO budget_periods (budget_id, period_start_us, spent, leased)
 VALUES (?1, ?2, ?3, 0)
 ON CONFLICT DO UPDATE SET
-    spent_nanousd = spent_nanousd + ?3,
-    leased_nanousd = leased_nanousd + coalesce((
+    spent = spent + ?3,
+    leased = leased + coalesce((
         SELECT max(0, granted - settled - returned - ?5) - max(0, granted - settled - returned)
         FROM leases WHERE lease_id = ?4 AND budget_id = ?1 AND period_start_us = ?2), 0)
 """
 _UNLEASE_SQLITE = """
-UPDATE budget_periods SET leased_nanousd = leased_nanousd + coalesce((
+UPDATE budget_periods SET leased = leased + coalesce((
     SELECT max(0, granted - settled - returned - ?1) - max(0, granted - settled - returned)
     FROM leases WHERE lease_id = ?2 AND budget_id = ?3 AND period_start_us = ?4), 0)
 WHERE budget_id = ?3 AND period_start_us = ?4
@@ -36,21 +39,19 @@ _SETTLE_SQLITE = """
 UPDATE leases SET settled = settled + ?1
 WHERE lease_id = ?2 AND budget_id = ?3 AND period_start_us = ?4
 """
-_POST_SQLITE = (
-    "INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us) VALUES (?, ?, ?, ?)"
-)
+_POST_SQLITE = "INSERT INTO postings (batch_id, account, amount, posted_at_us) VALUES (?, ?, ?, ?)"
 
 # In key order, and before any lease is read: whoever changes leases holds these rows.
 _SPEND_POSTGRESQL = """
-INSERT INTO budget_periods AS p (budget_id, period_start_us, spent_nanousd, leased_nanousd)
+INSERT INTO budget_periods AS p (budget_id, period_start_us, spent, leased)
 SELECT s.budget_id, s.start_us, s.spent, 0
 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS s (budget_id, start_us, spent)
 ORDER BY s.budget_id COLLATE "C", s.start_us
 ON CONFLICT (budget_id, period_start_us)
-DO UPDATE SET spent_nanousd = p.spent_nanousd + excluded.spent_nanousd
+DO UPDATE SET spent = p.spent + excluded.spent
 """
 _POST_POSTGRESQL = """
-INSERT INTO postings (batch_id, account, amount_nanousd, posted_at_us)
+INSERT INTO postings (batch_id, account, amount, posted_at_us)
 SELECT $1::uuid, p.account, p.amount, $4::bigint
 FROM unnest($2::text[], $3::bigint[]) AS p (account, amount)
 """
@@ -65,7 +66,7 @@ async def settle(
     *,
     also: Collection[str] = (),
 ) -> None:
-    """Post a batch: what was charged to budgets, and what providers bill (name → nano-USD).
+    """Post a batch: what counts in limits, and what providers bill (name → nano-USD).
 
     `batch_id` is a UUID that was never posted before; posting it again raises the driver's
     integrity error, and the unit fails. `also` names workers whose leases the same unit ends
@@ -73,18 +74,24 @@ async def settle(
     """
     charges: dict[tuple[str, int], int] = {}
     leases: dict[tuple[str, int, str], int] = {}
+    kinds: dict[str, LimitKind] = {}
+    deductions: list[WalletDeduction] = []
     for one in settlements:
+        kinds[one.budget_id] = one.kind
+        if one.use is not None:
+            deductions.append(_deduction(one, one.use))
         period = (one.budget_id, one.period_start_us)
-        charges[period] = charges.get(period, 0) + one.charge_nanousd
+        charges[period] = charges.get(period, 0) + one.amount
         lease = (one.budget_id, one.period_start_us, one.lease_id)
-        leases[lease] = leases.get(lease, 0) + one.charge_nanousd
+        leases[lease] = leases.get(lease, 0) + one.amount
     spent = sorted((*key, amount) for key, amount in charges.items())
     settled = sorted((*key, amount) for key, amount in leases.items())
-    posted = entries(charges, provider_costs)
+    posted = entries(charges, provider_costs, kinds)
     if unit.dialect == "postgresql":
         if also:
             await lock(unit, charges, also)
         await _settle_postgresql(unit, (batch_id, posted_at_us), spent, settled, posted)
+        await deduct(unit, deductions, posted_at_us)
         return
 
     first = {(budget, start): (lease, charge) for budget, start, lease, charge in settled}
@@ -104,6 +111,19 @@ async def settle(
         )
 
     await unit.run_script_sync(run)
+    await deduct(unit, deductions, posted_at_us)
+
+
+def _deduction(one: Settlement, use: CallUse) -> WalletDeduction:
+    return WalletDeduction(
+        call_id=use.call_id,
+        wallet_id=one.budget_id.removeprefix(LIMIT_PREFIX),
+        amount=one.amount,
+        operation=use.operation,
+        model=use.model,
+        tokens=use.tokens,
+        images=use.images,
+    )
 
 
 async def _settle_postgresql(

@@ -1,10 +1,10 @@
 """Which budgets are there, who holds what, and how is a decision kept?
 
-The statements that run for many rows at once are in `rows.py`, the drain's in `settle.py`; what
-they decide is in `allot.py`.
+The statements that run for many rows at once are in `rows.py`, the drain's in `settle.py`; what is
+granted is decided in `lease_store.py`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -13,52 +13,40 @@ from sqlalchemy import Row, insert, select, update
 
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import ConflictError, NotFoundError
-from tollbridge.core.limits import Limit, LimitKind
+from tollbridge.core.limits import Limit
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger import rows as locked
-from tollbridge.ledger.allot import Book, LeaseOf, LeaseTotals, Outcome, Turn
+from tollbridge.ledger.allot import Book
+from tollbridge.ledger.applying import LimitsPart
 from tollbridge.ledger.budgets import (
-    BudgetEntry,
+    TERMS,
     BudgetRow,
     BudgetsApplied,
     BudgetSource,
     BudgetTerms,
     LeaseOutstanding,
-    LimitsPart,
     PeriodState,
     check_terms,
 )
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.ledger.tables import budget_periods, budgets, leases
 from tollbridge.storage import versions
-from tollbridge.storage.unit import Database, Unit
+from tollbridge.storage.unit import Unit
 
 PART = "limits"
 PAGE_ROWS_MAX = 1000
-# A recall may be committed this much later than the instant it is dated with.
-RECALLS_OVERLAP_US = 50_000
 
 
 async def load_part(unit: Unit) -> LimitsPart:
-    """Return the hard budgets in force, for the workers."""
+    """Return what holds calls back, but for the limits of keys."""
     found = await unit.connection.execute(
-        select(budgets).where(budgets.c.enabled, budgets.c.hard).order_by(budgets.c.budget_id),
+        select(budgets).where(budgets.c.enabled).order_by(budgets.c.budget_id)
     )
-    return LimitsPart(
-        budgets=[
-            BudgetEntry(
-                limit=Limit(
-                    limit_id=row.budget_id,
-                    kind=LimitKind.MONEY,
-                    name=row.name,
-                    amount=row.limit_nanousd,
-                    period=row.period,
-                ),
-                subject=row.subject,
-            )
-            for row in found
-        ],
-    )
+    by_subject: dict[str, tuple[Limit, ...]] = {}
+    for row in found:
+        terms = budget_row(row).terms
+        by_subject[terms.subject] = (*by_subject.get(terms.subject, ()), terms.limit(row.budget_id))
+    return LimitsPart(by_subject=by_subject)
 
 
 async def list_budgets(unit: Unit, after_name: str = "", limit: int = 100) -> list[BudgetRow]:
@@ -69,12 +57,12 @@ async def list_budgets(unit: Unit, after_name: str = "", limit: int = 100) -> li
         .order_by(budgets.c.name)
         .limit(min(limit, PAGE_ROWS_MAX)),
     )
-    return [_budget_row(row) for row in found]
+    return [budget_row(row) for row in found]
 
 
 async def get_budget(unit: Unit, name: str) -> BudgetRow:
     """Return one budget by name. Raises NotFoundError."""
-    found = await _find(unit, name)
+    found = await find_budget(unit, name)
     if found is None:
         raise NotFoundError(f"there is no budget named {name!r}")
     return found
@@ -84,13 +72,13 @@ async def period_state(unit: Unit, budget: BudgetRow, zone: tzinfo = UTC) -> Per
     """Return what is spent and leased in a budget's running period."""
     start_us, end_us = period_bounds(budget.terms.period, await unit.now_us(), zone)
     found = await unit.connection.execute(
-        select(budget_periods.c.spent_nanousd, budget_periods.c.leased_nanousd).where(
+        select(budget_periods.c.spent, budget_periods.c.leased).where(
             budget_periods.c.budget_id == budget.budget_id,
             budget_periods.c.period_start_us == start_us,
         ),
     )
     row = found.first()
-    spent, leased = (0, 0) if row is None else (row.spent_nanousd, row.leased_nanousd)
+    spent, leased = (0, 0) if row is None else (row.spent, row.leased)
     return PeriodState(budget.budget_id, start_us, end_us, spent, leased)
 
 
@@ -101,7 +89,7 @@ async def create_budget(
 ) -> BudgetRow:
     """Add a budget. Raises ConflictError where the name is taken, ConfigurationError if wrong."""
     check_terms(terms)
-    if await _find(unit, terms.name) is not None:
+    if await find_budget(unit, terms.name) is not None:
         raise ConflictError(f"there is a budget named {terms.name!r} already")
     now_us = await unit.now_us()
     row = BudgetRow(
@@ -145,7 +133,7 @@ async def apply(unit: Unit, declared: Sequence[BudgetTerms]) -> BudgetsApplied:
     Twice is once. A budget of that name which the file does not own is left alone.
     """
     rows = await unit.connection.execute(select(budgets))
-    existing = {row.name: _budget_row(row) for row in rows}
+    existing = {row.name: budget_row(row) for row in rows}
     changed: list[str] = []
     left_alone: list[str] = []
     for terms in declared:
@@ -227,62 +215,10 @@ async def list_outstanding_leases(
             node=row.node,
             worker=row.worker,
             state=row.state,
-            outstanding_nanousd=row.rest,
+            outstanding=row.rest,
         )
         for row in await unit.connection.execute(query)
     ]
-
-
-class DatabaseLedger:
-    """The ledger that a `grants.Granter` grants from. Each method is one transaction.
-
-    Raises OverloadedError where the database does not answer.
-    """
-
-    def __init__(self, database: Database, node: str, zone: tzinfo = UTC) -> None:
-        self._database = database
-        self._node = node
-        self._zone = zone
-
-    async def allot(self, turn: Turn, lease_of: LeaseOf) -> list[Outcome]:
-        """Decide every ask of a turn."""
-        scope = locked.Scope(
-            budget_ids=tuple(sorted({n.limit_id for ask in turn.asks for n in ask.needs})),
-            pairs=tuple(sorted({(a.worker, n.limit_id) for a in turn.asks for n in a.needs})),
-            lease_ids=tuple(totals.lease_id for totals in turn.totals),
-            keys=tuple((totals.budget_id, totals.period_start_us) for totals in turn.totals),
-        )
-        async with self._database.write() as unit:
-            snapshot = await locked.load(unit, scope, self._zone)
-            book = Book(snapshot, self._node)
-            outcomes = decide.allot(book, turn, lease_of, self._zone)
-            await locked.write(unit, snapshot.now_us, book.changes)
-        return outcomes
-
-    async def greet(self, worker: str, told: Iterable[LeaseTotals]) -> None:
-        """Make the database agree with all that a living worker holds."""
-        totals = tuple(told)
-        scope = locked.Scope(
-            lease_ids=tuple(one.lease_id for one in totals),
-            keys=tuple((one.budget_id, one.period_start_us) for one in totals),
-            worker=worker,
-        )
-        async with self._database.write() as unit:
-            snapshot = await locked.load(unit, scope, self._zone)
-            book = Book(snapshot, self._node)
-            decide.greet(book, worker, totals, self._zone)
-            await locked.write(unit, snapshot.now_us, book.changes)
-
-    async def recalled_since(self, since_us: int) -> tuple[list[str], int]:
-        """Return the budgets that some node found no room in since then, and the now of it."""
-        async with self._database.read() as unit:
-            now_us = await unit.now_us()
-            found = await unit.connection.execute(
-                select(budget_periods.c.budget_id)
-                .where(budget_periods.c.recalled_at_us > since_us)
-                .distinct(),
-            )
-            return list(found.scalars()), now_us - RECALLS_OVERLAP_US
 
 
 async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:
@@ -293,10 +229,11 @@ async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:
     return freed
 
 
-async def _find(unit: Unit, name: str) -> BudgetRow | None:
+async def find_budget(unit: Unit, name: str) -> BudgetRow | None:
+    """Return one budget by name, None where there is none."""
     found = await unit.connection.execute(select(budgets).where(budgets.c.name == name))
     row = found.first()
-    return None if row is None else _budget_row(row)
+    return None if row is None else budget_row(row)
 
 
 async def _set(unit: Unit, found: BudgetRow, terms: BudgetTerms, *, enabled: bool) -> bool:
@@ -313,13 +250,15 @@ async def _set(unit: Unit, found: BudgetRow, terms: BudgetTerms, *, enabled: boo
 
 
 def _values(terms: BudgetTerms) -> dict[str, Any]:
-    return msgspec.structs.asdict(terms)
+    return msgspec.to_builtins(terms)
 
 
-def _budget_row(row: Row[Any]) -> BudgetRow:
+def budget_row(row: Row[Any]) -> BudgetRow:
+    """Return a budget as its row says it."""
+    terms = {name: getattr(row, name) for name in TERMS}
     return BudgetRow(
         budget_id=row.budget_id,
-        terms=BudgetTerms(row.name, row.subject, row.limit_nanousd, row.period, row.hard),
+        terms=msgspec.convert(terms, BudgetTerms),
         enabled=row.enabled,
         source=row.source,
         created_at_us=row.created_at_us,

@@ -14,6 +14,7 @@ from tollbridge.core.call import new_id
 from tollbridge.core.errors import InvalidRequestError, NotFoundError
 from tollbridge.ledger.plans import PlanRow
 from tollbridge.ledger.plans_store import default_plan, get_plan, plan_of_id, terms_at
+from tollbridge.ledger.store import PART
 from tollbridge.ledger.subscription_tables import (
     USER_LENGTH_MAX,
     subscription_events,
@@ -32,7 +33,8 @@ from tollbridge.ledger.subscriptions import (
     kind_of,
     price_of,
 )
-from tollbridge.storage import audit
+from tollbridge.ledger.wallet_plans_store import bring_credits
+from tollbridge.storage import audit, versions
 from tollbridge.storage.unit import Unit
 
 ROWS_MAX = 1001
@@ -73,6 +75,11 @@ async def list_subscriptions(
         query.order_by(subscriptions.c.user_name).limit(min(limit, ROWS_MAX))
     )
     return [_subscription(row) for row in found]
+
+
+async def list_running(unit: Unit) -> list[Subscription]:
+    """Return all subscriptions as their rows stand, over or not."""
+    return [_subscription(row) for row in await unit.connection.execute(select(subscriptions))]
 
 
 async def standing(unit: Unit, user: str, zone: tzinfo, now_us: int | None = None) -> Standing:
@@ -141,6 +148,7 @@ async def subscribe(
     await _write(unit, made)
     previous = None if before is None else before.terms.name
     await _add_event(unit, made, (kind, at_us), period, previous, actor)
+    await bring_credits(unit, made, zone, at_us)
     details = {"plan": plan.terms.name, "cycle": order.cycle.value}
     await audit.record(unit, actor, f"subscriptions.{kind.value}", f"user:{order.user}", details)
     return made
@@ -259,6 +267,8 @@ def _when(order: Order, kind: Kind, running: Subscription, plan: PlanRow) -> Whe
 
 
 async def _write(unit: Unit, row: Subscription) -> None:
+    # Its plan's limits hold from now on.
+    await versions.bump(unit, PART)
     values = msgspec.to_builtins(row)
     values["user_name"] = values.pop("user")
     changed = await unit.connection.execute(

@@ -24,6 +24,9 @@ subscriptions = Table(
     Column("recorded_until_us", Instant, nullable=False),
     Column("created_at_us", Instant, nullable=False),
     Column("updated_at_us", Instant, nullable=False),
+    # The end of the last month whose credits are in the user's wallet.
+    Column("credits_until_us", Instant, nullable=False, server_default="0"),
+    Index("ix_subscriptions_credits_until_us", "credits_until_us"),
     sqlite_with_rowid=False,
 )
 

@@ -3,10 +3,13 @@
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, String, Table
 
 from tollbridge.storage import kept
-from tollbridge.storage.types import CallId, Instant, NanoUsd, metadata
+from tollbridge.storage.types import Amount, CallId, Instant, metadata
 
 ID_LENGTH_MAX = 64
+LIMIT_ID_LENGTH_MAX = 200
+"""A budget's id, or `plan:<user>:<rule>`, or `wallet:<id>`."""
 NAME_LENGTH_MAX = 128
+SELECTORS = (("bucket", 32), ("category", 16), ("model", 255), ("provider", 64))
 
 budgets = Table(
     "budgets",
@@ -15,7 +18,14 @@ budgets = Table(
     Column("name", String(NAME_LENGTH_MAX), nullable=False, unique=True),
     # organisation:…, project:…, user:…, key:… or customer:…
     Column("subject", String(255), nullable=False),
-    Column("limit_nanousd", NanoUsd, nullable=False),
+    # A core.limits.LimitKind among DURABLE: in whose unit the limit's amount is.
+    Column("kind", String(16), nullable=False, server_default="money"),
+    Column("limit_amount", Amount, nullable=False),
+    # Which of the subject's calls count; empty: all of them.
+    *(
+        Column(name, String(length), nullable=False, server_default="")
+        for name, length in SELECTORS
+    ),
     Column("period", String(16), nullable=False),
     Column("hard", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
@@ -28,12 +38,12 @@ budgets = Table(
 budget_periods = Table(
     "budget_periods",
     metadata,
-    Column("budget_id", String(ID_LENGTH_MAX), primary_key=True),
+    Column("budget_id", String(LIMIT_ID_LENGTH_MAX), primary_key=True),
     Column("period_start_us", Instant, primary_key=True),
-    # Σ of the postings of account budget:<id>:<period start>.
-    Column("spent_nanousd", NanoUsd, nullable=False),
+    # Σ of the postings of account budget:<id>:<period start>, its unit before it.
+    Column("spent", Amount, nullable=False),
     # Σ over the period's leases of max(0, granted - settled - returned).
-    Column("leased_nanousd", NanoUsd, nullable=False),
+    Column("leased", Amount, nullable=False),
     # When a node last found no room; the other nodes then recall what their workers can spare.
     Column("recalled_at_us", Instant),
     sqlite_with_rowid=False,
@@ -51,7 +61,7 @@ leases = Table(
     "leases",
     metadata,
     Column("lease_id", String(ID_LENGTH_MAX), primary_key=True),
-    Column("budget_id", String(ID_LENGTH_MAX), nullable=False),
+    Column("budget_id", String(LIMIT_ID_LENGTH_MAX), nullable=False),
     Column("period_start_us", Instant, nullable=False),
     Column("worker", String(NAME_LENGTH_MAX), nullable=False),
     Column("node", String(NAME_LENGTH_MAX), nullable=False),
@@ -77,7 +87,7 @@ postings = Table(
     metadata,
     Column("batch_id", CallId, primary_key=True),
     Column("account", String(255), primary_key=True),
-    Column("amount_nanousd", NanoUsd, nullable=False),
+    Column("amount", Amount, nullable=False),
     Column("posted_at_us", Instant, nullable=False),
     sqlite_with_rowid=False,
 )

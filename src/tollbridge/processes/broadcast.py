@@ -5,6 +5,7 @@ version has changed is read and encoded once, here, and sent to every worker.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, tzinfo
 
 import msgspec
 
@@ -14,7 +15,9 @@ from tollbridge.attribution.store import RuleBook
 from tollbridge.core.call import Caller
 from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.ledger import store as ledger_store
-from tollbridge.processes.link import LimitsPart, Part
+from tollbridge.ledger.applying import KEY_ID, LimitsPart, LimitTable
+from tollbridge.ledger.limits import load_limits
+from tollbridge.processes.link import Part
 from tollbridge.processes.secrets import Secrets
 from tollbridge.processes.snapshot import AccessSnapshot, PartName
 from tollbridge.providers.names import load_names
@@ -36,7 +39,6 @@ SENT_IN_ORDER = (
     PartName.LIMITS,
     PartName.ACCESS,
 )
-ORGANISATION = "default"
 
 # Whose versions in the database a part depends on.
 SOURCES: Mapping[PartName, tuple[str, ...]] = {
@@ -48,16 +50,6 @@ SOURCES: Mapping[PartName, tuple[str, ...]] = {
 }
 
 
-def subjects_of(caller: Caller) -> tuple[str, ...]:
-    """Return the subjects whose budgets a caller's calls count in; there is one organisation."""
-    return (
-        f"organisation:{ORGANISATION}",
-        f"project:{caller.project}",
-        f"user:{caller.user}",
-        f"key:{caller.key_name}",
-    )
-
-
 class Broadcast:
     """The snapshot as it stands, and its renewal."""
 
@@ -67,11 +59,14 @@ class Broadcast:
         installation: Secrets,
         on_part: OnPart,
         builtin_here: Mapping[str, DeclaredEndpoint] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
+        """`zone` is the billing time zone."""
         self._database = database
         self._installation = installation
         self._builtin_here = builtin_here or {}
         self._on_part = on_part
+        self._zone = zone
         self._seen: dict[PartName, tuple[int, ...]] = {}
         self._loads: Mapping[PartName, Load] = {
             PartName.ACCESS: self._load_access,
@@ -86,8 +81,8 @@ class Broadcast:
         self._rule_book = RuleBook(load_names().resolve)
         self.rules: Rules | None = None
         """Of attribution. The drain works by them; workers need none, and are not sent them."""
-        self.limits: tuple[Limit, ...] = ()
-        self._limits_of: dict[str, list[Limit]] = {}
+        self.limits = LimitTable(LimitsPart(), zone)
+        self._limits_due_us: int | None = None
         self.unreadable: tuple[str, ...] = ()
         """Endpoints whose provider key the master key in force cannot open."""
 
@@ -99,7 +94,9 @@ class Broadcast:
             rules = await self._rule_book.current(unit, now)
             for name, sources in SOURCES.items():
                 seen = tuple(now.get(source, 0) for source in sources)
-                if self._seen.get(name) == seen:
+                if self._seen.get(name) == seen and not (
+                    name is PartName.LIMITS and await self._limits_are_due(unit)
+                ):
                     continue
                 content = msgspec.msgpack.encode(await self._loads[name](unit))
                 fresh[name] = (seen, Part(name.value, sum(seen), content))
@@ -113,9 +110,10 @@ class Broadcast:
             self._seen[name], self.parts[name] = seen, part
         return renewed
 
-    def limits_of(self, key_id: str) -> tuple[Limit, ...]:
-        """Return the limits that a key's calls must pass."""
-        return tuple(self._limits_of.get(key_id, ()))
+    async def _limits_are_due(self, unit: Unit) -> bool:
+        """Return whether a subscription has become another one, or is over."""
+        due_us = self._limits_due_us
+        return due_us is not None and await unit.now_us() >= due_us
 
     async def _load_access(self, unit: Unit) -> AccessSnapshot:
         part = await access_store.load_part(unit)
@@ -132,25 +130,20 @@ class Broadcast:
         return self.prices
 
     async def _load_limits(self, unit: Unit) -> LimitsPart:
-        """Put together what holds each key's calls back."""
-        of_key: dict[str, list[Limit]] = {}
+        """Put together what holds calls back."""
+        part = await load_limits(unit)
+        by_subject = dict(part.by_subject)
         for key in await access_store.key_limits(unit):
             counted = (
                 (LimitKind.CALLS_PER_MINUTE, key.calls_per_minute),
                 (LimitKind.CONCURRENT_CALLS, key.concurrent_calls),
             )
-            for kind, amount in counted:
-                if amount is not None:
-                    limit = Limit(f"{kind.value}:{key.key_id}", kind, key.name, amount)
-                    of_key.setdefault(key.key_id, []).append(limit)
-        of_subject: dict[str, list[Limit]] = {}
-        for budget in (await ledger_store.load_part(unit)).budgets:
-            of_subject.setdefault(budget.subject, []).append(budget.limit)
-        for caller in self.callers:
-            for subject in subjects_of(caller):
-                if found := of_subject.get(subject):
-                    of_key.setdefault(caller.key_id, []).extend(found)
-        every = {limit.limit_id: limit for limits in of_key.values() for limit in limits}
-        self.limits = tuple(every.values())
-        self._limits_of = of_key
-        return LimitsPart({key_id: tuple(limits) for key_id, limits in of_key.items()})
+            by_subject[f"{KEY_ID}{key.key_id}"] = tuple(
+                Limit(f"{kind.value}:{key.key_id}", kind, key.name, amount)
+                for kind, amount in counted
+                if amount is not None
+            )
+        part = msgspec.structs.replace(part, by_subject=by_subject)
+        self._limits_due_us = part.changes_at_us
+        self.limits = LimitTable(part, self._zone)
+        return part

@@ -1,6 +1,6 @@
 """What does the drain do to the ledger, and in which order does it take the ledger's rows?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tollbridge.core.settlement import Settlement
@@ -25,8 +25,12 @@ class DrainLedger:
     which takes them in that order, and this unit could wait for each other.
     """
 
-    def __init__(self, granter: Granting) -> None:
+    def __init__(
+        self, granter: Granting, moved: Callable[[Iterable[str]], None] = lambda _: None
+    ) -> None:
+        """Come together; `moved` is told the ids of the limits that a batch counts in."""
         self._granter = granter
+        self._moved = moved
         self._gone: set[str] = set()
 
     async def worker_gone(self, worker: str) -> None:
@@ -43,6 +47,7 @@ class DrainLedger:
         posted_at_us: int,
     ) -> None:
         """Post a batch."""
+        self._moved({one.budget_id for one in charges})
         await settle(unit, batch_id, charges, provider_costs, posted_at_us, also=self._gone)
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:

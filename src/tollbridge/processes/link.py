@@ -16,7 +16,6 @@ from tollbridge.core.limits import (
     LeaseRefusal,
     LeaseRequest,
     LeaseReturn,
-    Limit,
     PurseState,
 )
 from tollbridge.providers.keys import KeyReport
@@ -54,12 +53,6 @@ class Part(msgspec.Struct, frozen=True, tag="part"):
     name: str
     version: int
     content: bytes
-
-
-class LimitsPart(msgspec.Struct, frozen=True):
-    """Key id → the limits that its calls must pass."""
-
-    limits: dict[str, tuple[Limit, ...]]
 
 
 FromWorker = Hello | Pulse | LeaseRequest | LeaseReturn

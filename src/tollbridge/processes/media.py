@@ -18,7 +18,6 @@ from tollbridge.conclude import Conclusions
 from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import OverloadedError
-from tollbridge.core.limits import Limit
 from tollbridge.core.models import ModelPart
 from tollbridge.core.plan import Endpoint
 from tollbridge.jobs.at_once import AtOnce, AtOnceLimits
@@ -32,6 +31,7 @@ from tollbridge.jobs.outside import Outside
 from tollbridge.jobs.planning import PlanLimits, Planner
 from tollbridge.jobs.service import JobLimits, MediaJobs
 from tollbridge.jobs.tools import DriveLimits, Tools
+from tollbridge.ledger.applying import LimitTable
 from tollbridge.ledger.refusals import limit_error
 from tollbridge.processes.broadcast import Broadcast
 from tollbridge.processes.lines import LineLogger
@@ -118,9 +118,9 @@ class World:
         found = self._endpoints.get(name)
         return found if found is not None and found.enabled else None
 
-    def limits_of(self, key_id: str) -> tuple[Limit, ...]:
-        """Return the limits that a key's calls must pass."""
-        return self._broadcast.limits_of(key_id)
+    def limits(self) -> LimitTable:
+        """Return all limits."""
+        return self._broadcast.limits
 
     def conclusions(self) -> Conclusions:
         """Return prices and rules. Raises OverloadedError where they are not known yet."""
@@ -242,6 +242,11 @@ class MediaDesk:
             limits=_drive_limits(settings),
             reach=hands.reach,
         )
+
+    @property
+    def outside(self) -> Outside:
+        """The way to addresses that others have given."""
+        return self._outside
 
     def figures(self) -> JobFigures:
         """Return how the jobs are."""
@@ -372,6 +377,7 @@ def _plan_limits(settings: Settings) -> PlanLimits:
         attempt_timeout_s=settings.job_attempt_timeout_s,
         reserve_output_tokens=settings.reserve_output_tokens,
         reserve_file_tokens=settings.reserve_file_tokens,
+        unpriced_allowed=settings.unpriced_allowed,
     )
 
 

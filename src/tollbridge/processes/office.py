@@ -11,16 +11,14 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-import uvicorn
 import uvloop
 
-from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
 from tollbridge.api.figures import OfficeFigures
 from tollbridge.conclude import Conclusions
@@ -29,8 +27,9 @@ from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.core.errors import ConfigurationError, OverloadedError
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.core.schedule import Schedule
-from tollbridge.ledger import store as ledger_store
+from tollbridge.insight.plan_queries import used_of
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
+from tollbridge.ledger.lease_store import DatabaseLedger
 from tollbridge.pipeline import Books, close
 from tollbridge.processes.archiving import make_archiver
 from tollbridge.processes.broadcast import Broadcast
@@ -39,10 +38,12 @@ from tollbridge.processes.crash import crash_points
 from tollbridge.processes.desk import Desk
 from tollbridge.processes.drain_ledger import DrainLedger
 from tollbridge.processes.environment import environment
+from tollbridge.processes.guest import make_guest_server
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
 from tollbridge.processes.logs import cause_of, places_of, set_up_logs, why
 from tollbridge.processes.media import Hands, World, make_media_desk
+from tollbridge.processes.people import AlertDesk, OidcWeb, make_oidc, session_terms
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
 from tollbridge.processes.pruning import prune_leases_forever
@@ -50,6 +51,8 @@ from tollbridge.processes.reports import holds_of_reports, make_intake
 from tollbridge.processes.secrets import Secrets, load_secrets
 from tollbridge.processes.snapshot import PartName
 from tollbridge.processes.supervisor import EXIT_CONFIGURATION, FIRST
+from tollbridge.processes.tools import make_transport
+from tollbridge.processes.wallets import keep_wallets_forever
 from tollbridge.processes.welcome import welcome
 from tollbridge.rating.prices import PricePart
 from tollbridge.recording.archive import archive_forever
@@ -90,11 +93,11 @@ class Office:
         self._told, self._changed = asyncio.Event(), asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
-        self._broadcast = Broadcast(database, installation, self._on_part, here)
+        self._broadcast = Broadcast(database, installation, self._on_part, here, zone)
         self._reach, _ = crash_points(settings.crash_at)
         self._desk = Desk(lambda: list(self._broadcast.parts.values()), self._reach)
         self._granter = Granter(
-            ledger_store.DatabaseLedger(database, settings.node, zone),
+            DatabaseLedger(database, settings.node, zone, used_of),
             self._clock,
             self._send,
             GranterSettings(
@@ -120,6 +123,9 @@ class Office:
             self._close,
             Hands(installation.signing, zone, self._reach, self._on_fault, self._desk.figures),
         )
+        outside, signing = self._media.outside, installation.signing
+        self._alerts = AlertDesk(settings, database, self._clock, zone, outside, signing)
+        self._oidc_web = OidcWeb(make_transport(settings, self._clock), self._clock)
         self._services = self._make_services(installation, zone, here)
 
     async def run(self, prepared: Prepared, alive: int | None) -> None:
@@ -129,19 +135,21 @@ class Office:
             loop.add_signal_handler(signal.SIGTERM, self.end)
             loop.add_reader(alive, self._on_supervisor_gone, loop, alive)
         await self._broadcast.renew()
-        self._granter.replace_limits(self._broadcast.limits)
+        self._granter.replace_limits(self._broadcast.limits.counted)
         # What dead workers left is in the books before anything is granted anew.
         await self._drain.catch_up_with_the_dead()
         self._desk.open(self._granter)
-        server = self._make_server()
+        server = make_guest_server(self._services, self._places.office_socket)
         draining = asyncio.create_task(self._drain.run())
         serving = asyncio.create_task(server.serve())
         work = [
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._granter.run()),
             asyncio.create_task(self._prune_forever()),
+            asyncio.create_task(self._keep_wallets_forever()),
             asyncio.create_task(self._archive_forever()),
             asyncio.create_task(self._media.run()),
+            asyncio.create_task(self._alerts.run()),
         ]
         if self._database.dialect == "postgresql":
             listening = listen_for_versions(self._database, self._changed.set)
@@ -166,6 +174,7 @@ class Office:
             await asyncio.gather(told, welcoming, serving, *work, return_exceptions=True)
             self._intake.close()
             await self._media.close()
+            await self._oidc_web.aclose()
 
     def end(self) -> None:
         """End when what the workers have journaled is in the books."""
@@ -192,12 +201,15 @@ class Office:
         # Its unit ends before the database is closed: afterwards it would wait for ever.
         await asyncio.gather(draining, return_exceptions=True)
 
+    def _on_moved(self, limit_ids: Iterable[str]) -> None:
+        self._alerts.watch.moved(limit_ids)
+
     def _on_part(self, part: Part) -> None:
         if part.name == PartName.PRICES:
             prices = self._broadcast.prices or PricePart([])
             self._conclusions = make_conclusions(self._settings, prices, self._broadcast.rules)
         if part.name == PartName.LIMITS:
-            self._granter.replace_limits(self._broadcast.limits)
+            self._granter.replace_limits(self._broadcast.limits.counted)
         self._desk.send_all(part)
 
     @property
@@ -236,6 +248,10 @@ class Office:
     async def _prune_forever(self) -> None:
         settings = self._settings
         await prune_leases_forever(self._database, settings.lease_keep_days, settings.spool_tidy_s)
+
+    async def _keep_wallets_forever(self) -> None:
+        zone = ZoneInfo(self._settings.billing_time_zone)
+        await keep_wallets_forever(self._database, zone, self._settings.wallet_tidy_s)
 
     async def _archive_forever(self) -> None:
         settings = self._settings
@@ -282,7 +298,7 @@ class Office:
             self._database,
             self._places.spool,
             self._close,
-            DrainLedger(self._granter),
+            DrainLedger(self._granter, self._on_moved),
             node=settings.node,
             settings=DrainSettings(
                 batch_records_max=settings.drain_batch_records_max,
@@ -297,7 +313,7 @@ class Office:
                 on_correction=self._desk.send_all,
                 call_logger=lines if lines is not None and lines.is_plain else None,
                 call_lines=None if lines is None or lines.is_plain else lines.take,
-                holds_of=holds_of_reports(zone),
+                holds_of=holds_of_reports(zone, lambda: self._broadcast.limits),
                 reach=self._reach,
             ),
             clock=self._clock,
@@ -323,30 +339,13 @@ class Office:
             check_webhook=self._media.notifier.check,
             generate_wait_s=settings.generate_wait_s,
             request_bytes_max=settings.body_bytes_max,
+            export_calls_max=settings.export_calls_max,
+            session_terms=session_terms(settings),
+            oidc=make_oidc(settings, self._clock, installation.signing, self._oidc_web),
+            alerts=self._alerts.notifier,
+            alert_settings=self._alerts.watch.settings,
+            public_url=settings.public_url,
         )
-
-    def _make_server(self) -> uvicorn.Server:
-        self._places.office_socket.unlink(missing_ok=True)
-        config = uvicorn.Config(
-            create_application(self._services),
-            uds=str(self._places.office_socket),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
-        return GuestServer(config)
-
-
-class GuestServer(uvicorn.Server):
-    """A server that leaves the process's signals to the office."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Do nothing: the office ends the server itself."""
-        yield
 
 
 async def _main(settings: Settings, alive: int | None, *, first: bool) -> int:

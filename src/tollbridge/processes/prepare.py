@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tollbridge.access import session_store, user_store
 from tollbridge.access import store as access_store
 from tollbridge.access.keys import KeyTerms, Minted
-from tollbridge.access.users import Role, hash_password
+from tollbridge.access.users import Role, UserTerms, hash_password
 from tollbridge.configuration.read import Configuration, read_file
 from tollbridge.core.clock import Clock
+from tollbridge.ledger import credit_store
 from tollbridge.ledger import store as ledger_store
-from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.processes.secrets import Secrets
 from tollbridge.providers.names import load_names
 from tollbridge.rating import store as rating_store
@@ -41,6 +42,8 @@ class Prepared(msgspec.Struct, frozen=True):
     start_key: str | None = None
     admin_password: str | None = None
     """Only where it was made just now."""
+    sign_in_token: str | None = None
+    """Of a link that signs the admin in, once."""
 
 
 async def prepare(
@@ -67,13 +70,8 @@ async def prepare(
         off = await _apply_routing(unit, configuration, known, builtin, installation.master)
         keys = await access_store.apply(unit, configuration.keys, installation.pepper)
         await rating_store.apply_file_prices(unit, configuration.prices, now_us)
-        await ledger_store.apply(
-            unit,
-            [
-                BudgetTerms(one.name, one.subject, one.limit_nanousd, one.period)
-                for one in configuration.budgets
-            ],
-        )
+        await ledger_store.apply(unit, configuration.budgets)
+        await credit_store.apply(unit, configuration.credit_rates, actor=FILE_ACTOR)
         await intake_registry_store.apply(
             unit, configuration.intake_sources, actor=FILE_ACTOR, now_us=now_us
         )
@@ -81,12 +79,7 @@ async def prepare(
         if settings.sandbox:
             terms = KeyTerms(name=START_KEY, user=ADMIN, scopes=("call", "read"))
             start_key = (await access_store.replace_key(unit, terms, installation.pepper)).key
-        made = None
-        if await access_store.find_user(unit, ADMIN) is None:
-            given = settings.admin_password
-            made = secrets.token_urlsafe(18) if given is None else None
-            password = made if given is None else given.get_secret_value()
-            await access_store.create_user(unit, ADMIN, Role.ADMIN, hash_password(password or ""))
+        made, sign_in_token = await _make_admin(unit, settings, installation.pepper, now_us)
     declared = [one.endpoint.name for one in (*configuration.endpoints, *builtin)]
     return Prepared(
         skipped=(
@@ -98,7 +91,29 @@ async def prepare(
         minted=keys.minted,
         start_key=start_key,
         admin_password=made,
+        sign_in_token=sign_in_token,
     )
+
+
+async def _make_admin(
+    unit: Unit, settings: Settings, pepper: bytes, now_us: int
+) -> tuple[str | None, str | None]:
+    """Return the admin's password, where it was made just now, and a sign-in link's token."""
+    admin = await user_store.find_user(unit, ADMIN)
+    made = None
+    if admin is None:
+        given = settings.admin_password
+        made = secrets.token_urlsafe(18) if given is None else None
+        password = made if given is None else given.get_secret_value()
+        terms = UserTerms(ADMIN, Role.ADMIN)
+        await user_store.create_user(unit, terms, hash_password(password or ""))
+    elif admin.user.disabled_at_us is not None:
+        return None, None
+    lifetime_s = settings.sign_in_link_lifetime_s
+    token = await session_store.make_link(
+        unit, ADMIN, pepper=pepper, lifetime_s=lifetime_s, now_us=now_us
+    )
+    return made, token
 
 
 async def _apply_routing(

@@ -1,12 +1,19 @@
 """How does a node take what other gateways report, and which of our budgets pay for it?"""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import tzinfo
+from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
 
-from tollbridge.core.call import Caller, Hold
+from tollbridge.core.call import Hold
 from tollbridge.core.clock import Clock
-from tollbridge.ledger.reported_store import soft_holds
-from tollbridge.processes.broadcast import subjects_of
+from tollbridge.core.evidence import Opened
+from tollbridge.ledger.applying import (
+    LimitsPart,
+    LimitTable,
+    counts_for,
+    hold_of,
+    subjects_of,
+)
+from tollbridge.ledger.reported_store import rooms_of
 from tollbridge.processes.places import Places
 from tollbridge.recording.closing import HoldsOf
 from tollbridge.recording.intake import Intake, IntakeHooks, IntakeLimits
@@ -42,16 +49,37 @@ def make_intake(
     )
 
 
-def holds_of_reports(zone: tzinfo) -> HoldsOf:
-    """Return how the budgets are found that pay for reports; `zone` is the billing time zone."""
+def _no_limits() -> LimitTable:
+    return LimitTable(LimitsPart(), UTC)
 
-    async def holds_of(unit: Unit, callers: Sequence[Caller]) -> Mapping[Caller, tuple[Hold, ...]]:
-        subjects = {one: subjects_of(one) for one in callers}
-        every = {subject for each in subjects.values() for subject in each}
-        holds = await soft_holds(unit, every, zone)
-        return {
-            caller: tuple(hold for subject in each for hold in holds.get(subject, ()))
-            for caller, each in subjects.items()
-        }
+
+def holds_of_reports(zone: tzinfo, limits: Callable[[], LimitTable] = _no_limits) -> HoldsOf:
+    """Return how the budgets are found that pay for reports; `zone` is the billing time zone.
+
+    `limits` tell how a call counts in credits.
+    """
+
+    async def holds_of(unit: Unit, reported: Sequence[Opened]) -> Sequence[tuple[Hold, ...]]:
+        subjects = [_subjects_of(one) for one in reported]
+        rooms = await rooms_of(unit, {each for every in subjects for each in every}, zone)
+        return [
+            tuple(
+                hold_of(
+                    room.limit,
+                    room.start_us,
+                    limits().credit_terms(one.operation, one.label),
+                    room.left,
+                )
+                for subject in every
+                for room in rooms.get(subject, ())
+                if counts_for(room.limit, one.operation, one.bucket.value, one.label)
+            )
+            for one, every in zip(reported, subjects, strict=True)
+        ]
 
     return holds_of
+
+
+def _subjects_of(opened: Opened) -> tuple[str, ...]:
+    subjects = subjects_of(opened.caller)
+    return subjects if opened.customer is None else (*subjects, f"customer:{opened.customer}")

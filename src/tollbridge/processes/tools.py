@@ -159,6 +159,7 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
         reserve_output_tokens=settings.reserve_output_tokens,
         reserve_file_tokens=settings.reserve_file_tokens,
         content_bytes_max=settings.content_bytes_max,
+        unpriced_allowed=settings.unpriced_allowed,
     )
 
 

@@ -10,9 +10,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -25,15 +24,15 @@ from tollbridge.api.inbound import BodyLimits
 from tollbridge.api.protocol import sweep_all
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
-from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal, Limit
+from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal
 from tollbridge.core.models import ModelPart
 from tollbridge.gateway import Gateway, Outside
 from tollbridge.journey import Known
+from tollbridge.ledger.applying import LimitsPart, LimitTable
 from tollbridge.ledger.reserve import Purses, PurseSettings, ToOffice
 from tollbridge.processes.conclusions import make_conclusions
 from tollbridge.processes.link import (
     Hello,
-    LimitsPart,
     LinkBrokenError,
     Part,
     Pulse,
@@ -78,6 +77,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._billing_zone = ZoneInfo(settings.billing_time_zone)
         self._clock = SystemClock()
         self._places = Places(settings.data_dir)
         self.worker_id = new_id(self._clock.now_us())
@@ -222,16 +222,17 @@ class Worker:
             self._parts[part.name] = make_conclusions(self._settings, prices)
             self._forget_prices(0.0)
         elif part.name == PartName.LIMITS:
-            limits = decode(part.content, type=LimitsPart).limits
-            self._parts[part.name] = MappingProxyType(limits)
-            self._purses.keep_only(limit.limit_id for of_key in limits.values() for limit in of_key)
+            limits = LimitTable(decode(part.content, type=LimitsPart), self._billing_zone)
+            before: LimitTable | None = self._parts.get(part.name)
+            self._parts[part.name] = limits
+            self._purses.keep_only(lambda limit_id: limits.keeps(limit_id, before))
         self._renew_known()
 
     def _renew_known(self) -> None:
         parts = self._parts
         if len(parts) < len(PartName):
             return
-        limits: Mapping[str, tuple[Limit, ...]] = parts[PartName.LIMITS]
+        limits: LimitTable = parts[PartName.LIMITS]
         if self._routes is None:
             book = parts[PartName.PRICES].book
             self._routes = RouteTable(

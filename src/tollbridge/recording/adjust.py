@@ -155,16 +155,13 @@ async def _charges(
 ) -> tuple[dict[str, int], frozenset[str]]:
     """Return budget id → what it is charged more or less, and the calls whose budgets nobody knows.
 
-    A call counted against the budgets that it held from; its evidence names them.
+    A call counted against the budgets of money that it held from; its evidence names them.
     """
-    changed = {
-        one.call.call_id: one.charge_difference_nanousd
-        for one in corrections
-        if one.charge_difference_nanousd
-    }
+    changed = {one.call.call_id: one for one in corrections if one.changes_charges}
     known = await store.budgets_of(unit, list(changed))
     charges: dict[str, int] = {}
-    for call_id, budget_ids in known.items():
-        for budget_id in budget_ids:
-            charges[budget_id] = charges.get(budget_id, 0) + changed[call_id]
+    for call_id, budgets in known.items():
+        for budget_id, provider in budgets:
+            difference = changed[call_id].charge_difference_of(provider)
+            charges[budget_id] = charges.get(budget_id, 0) + difference
     return charges, frozenset(changed.keys() - known.keys())

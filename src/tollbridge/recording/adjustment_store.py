@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tollbridge.core.account import CHARGED
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import ConflictError
+from tollbridge.core.limits import LimitKind
 from tollbridge.core.report import Via
 from tollbridge.core.usage import Usage, UsageSource
 from tollbridge.recording.adjustment_tables import adjustments
@@ -23,7 +24,14 @@ from tollbridge.recording.reconsider import (
     StoredAttempt,
     StoredCall,
 )
-from tollbridge.recording.rollups import Days, Dimension, coarse, dimension_id, quarter_start
+from tollbridge.recording.rollups import (
+    BY_CALLER,
+    Days,
+    Dimension,
+    coarse,
+    dimension_id,
+    quarter_start,
+)
 from tollbridge.recording.rollups import status_class as status_class_of
 from tollbridge.recording.statements import numbered
 from tollbridge.recording.tables import call_evidence
@@ -187,6 +195,7 @@ async def write_corrections(
 async def correct_rollups(unit: Unit, corrections: Sequence[CallCorrection], days: Days) -> None:
     """Let the sums of both families follow, at the quarter hours of the calls."""
     by_call: tuple[Sums, Sums] = {}, {}
+    by_caller: Sums = {}
     by_attempt: tuple[Sums, Sums] = {}, {}
     for one in corrections:
         quarter_us = quarter_start(one.call.accounted_at_us)
@@ -197,6 +206,7 @@ async def correct_rollups(unit: Unit, corrections: Sequence[CallCorrection], day
             -one.call.request_count if one.becomes_priced else 0,
         )
         _add(by_call, (quarter_us, day_us), one.call.dimension, measures)
+        _add_to(by_caller, (day_us, dimension_id(one.call.dimension)), measures)
         for each in one.attempts:
             priced = one.call.request_count if each.attempt.cost_nanousd is None else 0
             measures = each.difference_nanousd, -priced
@@ -208,10 +218,14 @@ async def correct_rollups(unit: Unit, corrections: Sequence[CallCorrection], day
     ):
         await _update(unit, sql.format(table=name, start="quarter_start_us"), fine)
         await _update(unit, sql.format(table=f"{name}_daily", start="day_start_us"), daily)
+    await _update(unit, _BY_CALL.format(table=BY_CALLER, start="day_start_us"), by_caller)
 
 
-async def budgets_of(unit: Unit, call_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Return call id → the budgets that it held from; calls without evidence are left out."""
+async def budgets_of(unit: Unit, call_ids: Sequence[str]) -> dict[str, frozenset[tuple[str, str]]]:
+    """Return call id → the budgets of money that it held from, each with its provider or "".
+
+    Calls without evidence are left out.
+    """
     found = await unit.connection.execute(
         select(call_evidence.c.call_id, call_evidence.c.raw).where(
             call_evidence.c.call_id.in_(call_ids)
@@ -219,7 +233,9 @@ async def budgets_of(unit: Unit, call_ids: Sequence[str]) -> dict[str, frozenset
     )
     return {
         str(row.call_id): frozenset(
-            hold.budget_id for hold in read_evidence(row.raw.encode()).opened.holds
+            (hold.budget_id, hold.provider)
+            for hold in read_evidence(row.raw.encode()).opened.holds
+            if hold.kind is LimitKind.MONEY
         )
         for row in found
     }
@@ -341,9 +357,13 @@ def _add(
 ) -> None:
     ids = dimension_id(dimension), dimension_id(coarse(dimension))
     for table, start_us, key in zip(sums, starts, ids, strict=True):
-        row = table.setdefault((start_us, key), [0] * len(measures))
-        for place, amount in enumerate(measures):
-            row[place] += amount
+        _add_to(table, (start_us, key), measures)
+
+
+def _add_to(table: Sums, key: tuple[int, int], measures: Sequence[int]) -> None:
+    row = table.setdefault(key, [0] * len(measures))
+    for place, amount in enumerate(measures):
+        row[place] += amount
 
 
 async def _update(unit: Unit, sql: str, sums: Sums) -> None:

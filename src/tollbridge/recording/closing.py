@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from tollbridge.core.account import CallAccount
-from tollbridge.core.call import Caller, Hold
-from tollbridge.core.evidence import CallEvidence
+from tollbridge.core.call import Hold
+from tollbridge.core.evidence import CallEvidence, Opened
 from tollbridge.recording.calls import EndedCall, RawEvidence, Unclosable
 from tollbridge.recording.intake_store import claimed
 from tollbridge.recording.record import Ledger, Shelf, UnitBooks
@@ -17,8 +17,8 @@ ERROR_LENGTH_MAX = 1000
 
 Close = Callable[[Sequence[CallEvidence], UnitBooks], Awaitable[Sequence[CallAccount]]]
 """pipeline.close with its conclusions: evidence and books → the accounts that were added."""
-HoldsOf = Callable[[Unit, Sequence[Caller]], Awaitable[Mapping[Caller, tuple[Hold, ...]]]]
-"""Which budgets pay for what these callers did elsewhere, each with the room that it has left."""
+HoldsOf = Callable[[Unit, Sequence[Opened]], Awaitable[Sequence[tuple[Hold, ...]]]]
+"""Which budgets pay for each of these reports, each with the room that it has left."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,14 +73,15 @@ class Closer:
 
     async def _charged(self, unit: Unit, ended: Sequence[EndedCall]) -> Sequence[EndedCall]:
         """Return the calls; reports that are charged have the budgets that pay, as if they held."""
-        callers = [
-            one.evidence.opened.caller
+        charged = [
+            one.evidence.opened
             for one in ended
             if (report := one.evidence.opened.report) is not None and report.charges
         ]
-        if not callers or self._holds_of is None:
+        if not charged or self._holds_of is None:
             return ended
-        holds = await self._holds_of(unit, list(dict.fromkeys(callers)))
+        found = await self._holds_of(unit, charged)
+        holds = {one.call_id: each for one, each in zip(charged, found, strict=True)}
         return [_holding(one, holds) for one in ended]
 
     def _books(self, unit: Unit, ended: Sequence[EndedCall], now_us: int) -> UnitBooks:
@@ -113,11 +114,11 @@ def _unclosable(call: EndedCall, error: Exception) -> Unclosable:
     return Unclosable(call.source, call.evidence.opened.call_id, text, call.evidence)
 
 
-def _holding(call: EndedCall, holds: Mapping[Caller, tuple[Hold, ...]]) -> EndedCall:
+def _holding(call: EndedCall, holds: Mapping[str, tuple[Hold, ...]]) -> EndedCall:
     opened, closed = call.evidence.opened, call.evidence.closed
-    if opened.report is None or not opened.report.charges:
+    if opened.call_id not in holds:
         return call
-    opened = msgspec.structs.replace(opened, holds=holds.get(opened.caller, ()))
+    opened = msgspec.structs.replace(opened, holds=holds[opened.call_id])
     closed = msgspec.structs.replace(closed, opened=opened)
     # The evidence tells, for as long as it is kept, whom a correction concerns.
     raw = _encode(RawEvidence(closed))

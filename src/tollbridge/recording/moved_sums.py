@@ -9,14 +9,17 @@ from typing import Any
 
 from tollbridge.recording.reassign import Move
 from tollbridge.recording.rollups import (
+    BY_CALLER,
     FAMILIES,
     QUARTER_US,
+    Buckets,
     Days,
     Dimension,
     Measures,
     Row,
     coarse,
     dimension_id,
+    histograms,
     latency_bucket,
     status_class,
 )
@@ -31,7 +34,8 @@ ATTEMPT_SUMS = slice(CALL_SUMS.stop, CALL_SUMS.stop + len(ATTEMPT_MEASURES))
 STATUS = 9
 """Of the shared ones: the place of the HTTP status."""
 COST = ATTEMPT_MEASURES.index("cost_nanousd")
-LATENCY_TABLE = "rollup_latency"
+FIRST_BYTE = ATTEMPT_MEASURES.index("first_byte_ms_sum")
+FIRST_BYTE_COUNT = ATTEMPT_MEASURES.index("first_byte_count")
 
 Group = tuple[int, int, tuple[Any, ...]]
 """Start of the quarter hour, id of the change, and the other values of the dimension."""
@@ -49,6 +53,7 @@ class MovedSums:
         self._calls: dict[Group, list[Measures]] = {}
         self._attempts: dict[Group, list[Measures]] = {}
         self._latencies: dict[Group, list[int]] = {}
+        self._first_bytes: dict[Group, list[int]] = {}
         self._ids: dict[tuple[int, tuple[Any, ...]], Ids] = {}
         self.dimensions: dict[int, Dimension] = {}
         """Those that the database may not have yet."""
@@ -90,6 +95,10 @@ class MovedSums:
             attempts.append(sums)
         if latency_ms is not None:
             self._latencies.setdefault(group, []).append(latency_bucket(latency_ms))
+        if sums[FIRST_BYTE_COUNT]:
+            # Of one attempt, the sum is the time itself.
+            index = latency_bucket(sums[FIRST_BYTE])
+            self._first_bytes.setdefault(group, []).append(index)
 
     def provider_costs(self) -> dict[str, int]:
         """Return provider → what it bills more or less, in nano-USD; together they are zero."""
@@ -111,29 +120,30 @@ class MovedSums:
                 quarter_us, sums = group[0], _total(found)
                 less = tuple([-one for one in sums])
                 day_us = self._days.start(quarter_us)
-                for table, start_us, from_id, to_id in (
-                    (fine, quarter_us, old, new),
-                    (daily, day_us, old_coarse, new_coarse),
-                ):
+                moved = [(fine, quarter_us, old, new), (daily, day_us, old_coarse, new_coarse)]
+                if groups is self._calls:
+                    moved.append((tables[BY_CALLER], day_us, old, new))
+                for table, start_us, from_id, to_id in moved:
                     table.setdefault((start_us, from_id), []).append(less)
                     table.setdefault((start_us, to_id), []).append(sums)
         rows = {
             name: [(*key, *_total(table[key])) for key in sorted(table)]
             for name, table in tables.items()
         }
-        rows[LATENCY_TABLE] = self._latency_rows()
+        latency, first_byte = self._buckets(self._latencies), self._buckets(self._first_bytes)
+        rows.update(histograms(latency, first_byte, self._days))
         return rows
 
-    def _latency_rows(self) -> list[Row]:
-        counts: dict[tuple[int, int, int], int] = {}
-        for group, indexes in self._latencies.items():
+    def _buckets(self, found: Mapping[Group, Sequence[int]]) -> Buckets:
+        counts: Buckets = {}
+        for group, indexes in found.items():
             _, old, _, new = self._ids_of(group)
             quarter_us = group[0]
             for index in indexes:
                 less, more = (quarter_us, old, index), (quarter_us, new, index)
                 counts[less] = counts.get(less, 0) - 1
                 counts[more] = counts.get(more, 0) + 1
-        return [(*key, counts[key]) for key in sorted(counts) if counts[key]]
+        return counts
 
     def _ids_of(self, group: Group) -> Ids:
         about = group[1:]

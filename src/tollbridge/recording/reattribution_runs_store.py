@@ -10,6 +10,7 @@ from tollbridge.core.errors import ConflictError, NotFoundError
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.reassign import Findings
 from tollbridge.recording.reattribution_tables import attribution_changes, reattribution_runs
+from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 RUNNING = "running"
@@ -103,6 +104,8 @@ async def begin_run(unit: Unit, wanted: Wanted) -> Run:
             started_at_us=now_us,
         )
     )
+    details = {"reverts_run_id": wanted.reverts_run_id, "rules_version": wanted.rules_version}
+    await audit.record(unit, wanted.actor, "backfill.begin", f"backfill:{run.run_id}", details)
     return run
 
 

@@ -20,6 +20,8 @@ from tollbridge.recording.audit import (
     DISCREPANCIES_MAX,
 )
 from tollbridge.recording.rollups import (
+    BY_CALLER,
+    HISTOGRAM,
     QUARTER_US,
     Dimension,
     coarse,
@@ -65,7 +67,9 @@ _STARTS: Mapping[str, str] = {
     "rollups_by_call_daily": "day_start_us",
     "rollups_by_attempt": "quarter_start_us",
     "rollups_by_attempt_daily": "day_start_us",
+    "rollups_by_caller_daily": "day_start_us",
     "rollup_latency": "quarter_start_us",
+    "rollup_latency_daily": "day_start_us",
 }
 
 
@@ -132,18 +136,33 @@ async def _fold(
             _sum(quarterly, (quarter_us, _note(dimensions, dimension)), measures)
             _sum(daily, (start_us, _note(dimensions, coarse(dimension))), measures)
         expected[name], expected[f"{name}_daily"] = quarterly, daily
-    latency: Rows = {}
-    by_latency = await _grouped(
-        unit,
-        (f"{_ATTEMPT_KEY}, a.latency_ms", "count(*)", _ATTEMPTS),
-        window,
-        "AND a.latency_ms IS NOT NULL",
-    )
-    for quarter_us, dimension, (latency_ms, count) in by_latency:
-        coarse_id = _note(dimensions, coarse(dimension))
-        _sum(latency, (quarter_us, coarse_id, latency_bucket(latency_ms)), (count,))
-    expected["rollup_latency"] = latency
+    callers = expected[BY_CALLER] = {}
+    for _, dimension, measures in calls:
+        _sum(callers, (start_us, dimension_id(dimension)), measures)
+    latency, by_day = await _fold_latency(unit, window, dimensions)
+    expected[HISTOGRAM], expected[f"{HISTOGRAM}_daily"] = latency, by_day
     return expected, dimensions
+
+
+async def _fold_latency(
+    unit: Unit, window: tuple[int, int], dimensions: dict[int, Dimension]
+) -> tuple[Rows, Rows]:
+    """Return the histograms by quarter hour and of the day."""
+    latency: Rows = {}
+    daily: Rows = {}
+    for place, column in enumerate(("a.latency_ms", "a.first_byte_ms")):
+        found = await _grouped(
+            unit,
+            (f"{_ATTEMPT_KEY}, {column}", "count(*)", _ATTEMPTS),
+            window,
+            f"AND {column} IS NOT NULL",
+        )
+        for quarter_us, dimension, (took_ms, count) in found:
+            key = _note(dimensions, coarse(dimension)), latency_bucket(took_ms)
+            counts = (count, 0) if place == 0 else (0, count)
+            _sum(latency, (quarter_us, *key), counts)
+            _sum(daily, (window[0], *key), counts)
+    return latency, daily
 
 
 async def _grouped(
@@ -151,7 +170,7 @@ async def _grouped(
 ) -> list[tuple[int, Dimension, tuple[int, ...]]]:
     """Return (quarter hour, dimension, what else was selected) of each group in each place."""
     key, sums, tables = parts
-    size = _KEY_SIZE + (1 if key.endswith("a.latency_ms") else 0)
+    size = _KEY_SIZE + (1 if key.endswith("_ms") else 0)
     numbers = ", ".join(map(str, range(1, size + 1)))
     rows: list[Sequence[Any]] = []
     for tier in TIERS:

@@ -102,6 +102,18 @@ class CallCorrection(msgspec.Struct, frozen=True):
         """What is added to the sum of what is known."""
         return sum(one.difference_nanousd for one in self.attempts)
 
+    @property
+    def changes_charges(self) -> bool:
+        """Whether a budget may have to pay more or less."""
+        return self.call.is_charged and any(one.difference_nanousd for one in self.attempts)
+
+    def charge_difference_of(self, provider: str) -> int:
+        """Return what a budget pays more or less: one of all of the call, or of one provider."""
+        if not provider:
+            return self.charge_difference_nanousd
+        of_provider = [one for one in self.attempts if one.attempt.provider == provider]
+        return sum(one.difference_nanousd for one in of_provider) if self.call.is_charged else 0
+
 
 class Findings(msgspec.Struct, kw_only=True):
     """What a batch, or all batches of a run, came to."""

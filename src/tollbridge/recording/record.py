@@ -12,7 +12,7 @@ import msgspec
 from tollbridge.core.account import OVERRUN, CallAccount
 from tollbridge.core.call import new_id
 from tollbridge.core.limits import LeaseCorrection
-from tollbridge.core.settlement import Settlement
+from tollbridge.core.settlement import CallUse, Settlement
 from tollbridge.recording.attempts import attempt_row, is_plain
 from tollbridge.recording.details import Source, counted, varying_row
 from tollbridge.recording.rollups import Days, Dimension, Dimensions, Fold, Ids
@@ -20,6 +20,9 @@ from tollbridge.recording.shapes import Key, Shape, Shaper, Shapes, measures_of
 from tollbridge.recording.statements import BookRows
 from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Unit
+
+WALLET = "wallet:"
+"""With what the ids of limits begin that are wallets."""
 
 
 class Ledger(Protocol):
@@ -104,10 +107,17 @@ class UnitBooks:
     async def settle(self, accounts: Sequence[CallAccount]) -> None:
         """Post the charges of the accounts that `record` has just returned."""
         charges = [
-            Settlement(hold.lease_id, hold.budget_id, hold.period_start_us, account.charge_nanousd)
+            Settlement(
+                hold.lease_id,
+                hold.budget_id,
+                hold.period_start_us,
+                amount,
+                hold.kind,
+                _use(account) if hold.budget_id.startswith(WALLET) else None,
+            )
             for account in accounts
-            if account.charge_nanousd
-            for hold in account.evidence.opened.holds
+            for hold, amount in zip(account.evidence.opened.holds, account.amounts, strict=True)
+            if amount
         ]
         fold = self._fold
         costs = {} if fold is None else fold.provider_costs
@@ -130,13 +140,13 @@ class UnitBooks:
 
         Nothing was held for it: those of one unit share the room that there was before.
         """
-        opened, charge = account.evidence.opened, account.charge_nanousd
-        if opened.report is None or not charge:
+        opened = account.evidence.opened
+        if opened.report is None:
             return account
-        for hold in opened.holds:
-            charged = self._charged.get(hold.budget_id, 0) + charge
+        for hold, amount in zip(opened.holds, account.amounts, strict=True):
+            charged = self._charged.get(hold.budget_id, 0) + amount
             self._charged[hold.budget_id] = charged
-            if charged > hold.amount_nanousd and OVERRUN not in account.flags:
+            if charged > hold.amount and OVERRUN not in account.flags:
                 account = msgspec.structs.replace(account, flags=(*account.flags, OVERRUN))
         return account
 
@@ -164,11 +174,32 @@ class UnitBooks:
 
 
 def corrections(accounts: Sequence[CallAccount]) -> list[LeaseCorrection]:
-    """Return where the posted charge is not what the worker took from its purse."""
-    return [
-        LeaseCorrection(hold.lease_id, hold.budget_id, account.charge_nanousd - taken)
-        for account in accounts
-        if (taken := account.evidence.closed.charge_nanousd) is not None
-        and taken != account.charge_nanousd
-        for hold in account.evidence.opened.holds
-    ]
+    """Return where what was posted is not what the worker took from its purse."""
+    found: list[LeaseCorrection] = []
+    for account in accounts:
+        holds, closed = account.evidence.opened.holds, account.evidence.closed
+        taken = closed.taken
+        if not taken:
+            if closed.charge_nanousd is None or closed.charge_nanousd == account.charge_nanousd:
+                continue
+            taken = (closed.charge_nanousd,) * len(holds)
+        found += [
+            LeaseCorrection(hold.lease_id, hold.budget_id, amount - before)
+            # Those that are only counted come last, and nothing was taken for them.
+            for hold, amount, before in zip(holds, account.amounts, taken, strict=False)
+            if amount != before and hold.lease_id
+        ]
+    return found
+
+
+def _use(account: CallAccount) -> CallUse:
+    """Return what a wallet's statement says of a call."""
+    opened, counts = account.evidence.opened, account.usage.counts
+    tokens = [counts[unit] for unit in ("input", "output") if unit in counts]
+    return CallUse(
+        call_id=opened.call_id,
+        operation=opened.operation.value,
+        model=opened.label,
+        tokens=sum(tokens) if tokens else None,
+        images=counts.get("image"),
+    )

@@ -7,6 +7,7 @@ from tollbridge.core.call import new_id
 from tollbridge.recording.adjustment_store import Run
 from tollbridge.recording.adjustment_tables import rerating_runs
 from tollbridge.recording.reconsider import Findings, Place
+from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 RUNNING = "running"
@@ -62,6 +63,7 @@ async def begin_run(unit: Unit, wanted: Run) -> Run:
             started_at_us=now_us,
         )
     )
+    await audit.record(unit, run.actor, "rerating.begin", f"rerating:{run.run_id}")
     return run
 
 

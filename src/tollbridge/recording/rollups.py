@@ -19,7 +19,15 @@ from tollbridge.recording.tables import CALL_MEASURES, PROVIDER_LENGTH_MAX
 QUARTER_US = 15 * 60 * 1_000_000
 DAYS_CACHED_MAX = 10_000
 BY_ATTEMPT = "rollups_by_attempt"
-FAMILIES = ("rollups_by_call", "rollups_by_call_daily", BY_ATTEMPT, f"{BY_ATTEMPT}_daily")
+BY_CALLER = "rollups_by_caller_daily"
+FAMILIES = (
+    "rollups_by_call",
+    "rollups_by_call_daily",
+    BY_ATTEMPT,
+    f"{BY_ATTEMPT}_daily",
+    BY_CALLER,
+)
+HISTOGRAM = "rollup_latency"
 CALL_MEASURES_COUNT = len(CALL_MEASURES)
 
 Dimension = tuple[str, ...]
@@ -30,6 +38,8 @@ Measures = tuple[int, ...]
 """In the order of the table's columns."""
 Row = tuple[int, ...]
 """A roll-up's row: start of the interval, dimension id, measures."""
+Buckets = dict[tuple[int, int, int], int]
+"""(start of the quarter hour, dimension id, bucket) → count."""
 Parts = dict[tuple[int, Ids], list[Measures]]
 """(start of the quarter hour, ids) → measures of calls."""
 
@@ -149,7 +159,8 @@ class Fold:
         self._attempts: Parts = {}
         self.fresh: dict[Dimension, Ids] = {}
         """Dimensions that the database may not have yet."""
-        self.latency: dict[tuple[int, int, int], int] = {}
+        self.latency: Buckets = {}
+        self.first_byte: Buckets = {}
         self.provider_costs: dict[str, int] = {}
 
     def add_plain(
@@ -170,6 +181,8 @@ class Fold:
             self.latency[key] = self.latency.get(key, 0) + 1
         if first_byte_at_us is not None:
             first_byte_ms = max(0, (first_byte_at_us - started_at_us + 500) // 1000)
+            key = (quarter_us, ids[1], latency_bucket(first_byte_ms))
+            self.first_byte[key] = self.first_byte.get(key, 0) + 1
         measures = (
             *of_call,
             latency_ms,
@@ -208,20 +221,25 @@ class Fold:
         for family, parts in (("rollups_by_call", self._calls), (BY_ATTEMPT, self._attempts)):
             for (quarter_us, ids), found in parts.items():
                 added = _added(found)
+                day_us = self._days.start(quarter_us)
                 tables[family].append((quarter_us, ids[0], *added))
-                tables[f"{family}_daily"].append((self._days.start(quarter_us), ids[1], *added))
+                tables[f"{family}_daily"].append((day_us, ids[1], *added))
+                if parts is self._calls:
+                    tables[BY_CALLER].append((day_us, ids[0], *added))
         merged = {name: _merged(rows) for name, rows in tables.items()}
-        merged["rollup_latency"] = [(*key, self.latency[key]) for key in sorted(self.latency)]
+        merged.update(histograms(self.latency, self.first_byte, self._days))
         return merged
 
     def _add_plain_rows(self, tables: Mapping[str, list[Row]]) -> None:
         calls, attempts = tables["rollups_by_call"], tables[BY_ATTEMPT]
+        callers = tables[BY_CALLER]
         of_days: dict[tuple[int, int], list[Measures]] = {}
         for (quarter_us, ids), found in self._plain.items():
             added = found[0] if len(found) == 1 else _added(found)
             calls.append((quarter_us, ids[0], *added[:CALL_MEASURES_COUNT]))
             attempts.append((quarter_us, ids[0], *_of_attempts(added)))
             day = (self._days.start(quarter_us), ids[1])
+            callers.append((day[0], ids[0], *added[:CALL_MEASURES_COUNT]))
             parts = of_days.get(day)
             if parts is None:
                 of_days[day] = [added]
@@ -283,9 +301,26 @@ class Fold:
         if latency_ms is not None:
             key = (quarter_us, ids[1], latency_bucket(latency_ms))
             self.latency[key] = self.latency.get(key, 0) + 1
+        if first_byte_ms is not None:
+            key = (quarter_us, ids[1], latency_bucket(first_byte_ms))
+            self.first_byte[key] = self.first_byte.get(key, 0) + 1
         if cost_nanousd:
             costs = self.provider_costs
             costs[seen.provider] = costs.get(seen.provider, 0) + cost_nanousd
+
+
+def histograms(latency: Buckets, first_byte: Buckets, days: Days) -> dict[str, list[Row]]:
+    """Return by table the rows of the histograms, in key order, without those of nothing."""
+    fine = {key: (latency.get(key, 0), first_byte.get(key, 0)) for key in {**latency, **first_byte}}
+    daily: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for (quarter_us, dimension, index), counts in fine.items():
+        key = (days.start(quarter_us), dimension, index)
+        known = daily.get(key)
+        daily[key] = counts if known is None else (known[0] + counts[0], known[1] + counts[1])
+    return {
+        name: [(*key, *table[key]) for key in sorted(table) if any(table[key])]
+        for name, table in ((HISTOGRAM, fine), (f"{HISTOGRAM}_daily", daily))
+    }
 
 
 def _of_attempts(of_plain: Measures) -> Measures:

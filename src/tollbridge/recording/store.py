@@ -196,7 +196,7 @@ async def put_aside(unit: Unit, items: Iterable[Unclosable], now_us: int) -> int
             "error": one.error.replace("\0", "\ufffd"),
             "holds": None
             if one.evidence is None
-            else [msgspec.structs.asdict(hold) for hold in one.evidence.opened.holds] or None,
+            else [msgspec.to_builtins(hold) for hold in one.evidence.opened.holds] or None,
             "created_at_us": now_us,
             "state": OPEN,
         }

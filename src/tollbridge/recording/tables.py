@@ -237,7 +237,8 @@ call_attempts = Table(
 )
 
 # What a roll-up row is about. The id is computed from the values (rollups.py), so that nobody
-# has to ask for it. Rows of daily and latency roll-ups have no user and no key.
+# has to ask for it. Rows of daily and latency roll-ups have no user and no key, but for those by
+# caller.
 DIMENSION_COLUMNS = (
     "provider",
     "upstream_provider",
@@ -314,17 +315,28 @@ rollups_by_call = _rollup("rollups_by_call", "quarter_start_us", CALL_MEASURES)
 rollups_by_call_daily = _rollup("rollups_by_call_daily", "day_start_us", CALL_MEASURES)
 rollups_by_attempt = _rollup("rollups_by_attempt", "quarter_start_us", ATTEMPT_MEASURES)
 rollups_by_attempt_daily = _rollup("rollups_by_attempt_daily", "day_start_us", ATTEMPT_MEASURES)
+# By call with users and keys: who spent how much in a month is not read from quarter hours.
+rollups_by_caller_daily = _rollup("rollups_by_caller_daily", "day_start_us", CALL_MEASURES)
 
-# How long attempts took: counts per bucket of rollups.latency_bucket; buckets may be added up.
-rollup_latency = Table(
-    "rollup_latency",
-    metadata,
-    Column("quarter_start_us", Instant, primary_key=True, autoincrement=False),
-    Column("dimension_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("bucket_index", Integer, primary_key=True, autoincrement=False),
-    Column("count", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+HISTOGRAM_MEASURES = ("count", "first_byte_count")
+
+
+def _histogram(name: str, start: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column(start, Instant, primary_key=True, autoincrement=False),
+        Column("dimension_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("bucket_index", Integer, primary_key=True, autoincrement=False),
+        *(Column(measure, BigInteger, nullable=False) for measure in HISTOGRAM_MEASURES),
+        sqlite_with_rowid=False,
+    )
+
+
+# How many attempts took so long (`count`), and how many so long to their first byte, per bucket
+# of rollups.latency_bucket; buckets may be added up.
+rollup_latency = _histogram("rollup_latency", "quarter_start_us")
+rollup_latency_daily = _histogram("rollup_latency_daily", "day_start_us")
 
 ROLLUPS: Mapping[str, Table] = {
     table.name: table
@@ -333,6 +345,8 @@ ROLLUPS: Mapping[str, Table] = {
         rollups_by_call_daily,
         rollups_by_attempt,
         rollups_by_attempt_daily,
+        rollups_by_caller_daily,
         rollup_latency,
+        rollup_latency_daily,
     )
 }

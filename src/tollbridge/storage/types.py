@@ -4,6 +4,7 @@
 |-------------|---------|-------------|------------|--------------------------------------------|
 | Instant     | int     | BIGINT      | BIGINT     | microseconds since 1970 in UTC (`*_at_us`) |
 | NanoUsd     | int     | BIGINT      | BIGINT     | 10^-9 US dollars (`*_nanousd`)             |
+| Amount      | int     | BIGINT      | BIGINT     | in the unit of a limit's kind              |
 | RowId       | int     | INTEGER     | BIGINT     | a number given by the database             |
 | CallId      | str     | VARCHAR(36) | UUID       | a UUID in lower case                       |
 | DecimalText | Decimal | VARCHAR     | VARCHAR    | an exact decimal, without exponent         |
@@ -67,6 +68,17 @@ class NanoUsd(TypeDecorator[int]):
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
         """Refuse anything but an int: no float touches money."""
         return _whole(value, "money in nano-USD")
+
+
+class Amount(TypeDecorator[int]):
+    """How much of a limit, in the unit of the limit's kind: nano-USD, micro-credits, a count."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """Refuse anything but an int."""
+        return _whole(value, "an amount")
 
 
 class CallId(TypeDecorator[str]):

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from tollbridge.api.control.wallet_views import credits_text, read_credits
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import parse_usd, to_nanousd, to_usd, usd_text
@@ -25,9 +26,14 @@ from tollbridge.ledger.plans import (
 
 COST_NAME = "monthly_cost_usd"
 LIMITS_MAX = 100
-IS_ENFORCED = False
+IS_ENFORCED = True
 """Whether calls on the live path are refused by a plan's limits."""
-ENFORCED = "False for now: a plan's limits are answered by the preflight check, and refuse no call."
+ENFORCED = "A call that one of the plan's limits has no room for is refused."
+
+CREDITS = (
+    "Credits that each month of a subscription brings into the user's wallet; what is not spent "
+    "expires with the month."
+)
 
 Amount = Annotated[str, Field(max_length=40, description='Decimal text such as "29.00".')]
 PlanName = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
@@ -62,6 +68,7 @@ class Plan(BaseModel):
     limits: dict[str, PlanLimit] = Field(description="Every limit there may be, by name.")
     features: list[str]
     description: str
+    credits_per_period: str = Field(description=CREDITS)
     version: int
     active: bool = Field(description="False: withdrawn; who has it keeps it.")
     default: bool = Field(description="Whether it holds for whoever has no subscription.")
@@ -82,6 +89,7 @@ class PlanOrder(BaseModel):
     limits: LimitOrder = {}
     features: list[str] = Field(default=[], max_length=FEATURES_MAX)
     description: str = Field(default="", max_length=DESCRIPTION_LENGTH_MAX)
+    credits_per_period: str = Field(default="0", max_length=40, description=CREDITS)
 
 
 class PlanChange(BaseModel):
@@ -96,6 +104,7 @@ class PlanChange(BaseModel):
     limits: LimitOrder = {}
     features: list[str] | None = Field(default=None, max_length=FEATURES_MAX)
     description: str | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX)
+    credits_per_period: str | None = Field(default=None, max_length=40, description=CREDITS)
     active: bool | None = None
     default: bool | None = Field(
         default=None,
@@ -118,6 +127,7 @@ class PlanVersionShown(BaseModel):
     limits: dict[str, PlanLimit]
     features: list[str]
     description: str
+    credits_per_period: str = Field(description=CREDITS)
     changed_at: str
     changed_by: str
 
@@ -146,6 +156,7 @@ def shown_plan(row: PlanRow) -> Plan:
         limits=shown_limits(terms.limits),
         features=list(terms.features),
         description=terms.description,
+        credits_per_period=credits_text(terms.microcredits_per_period),
         version=row.version,
         active=row.is_active,
         default=row.is_default,
@@ -167,6 +178,7 @@ def shown_version(row: PlanVersion) -> PlanVersionShown:
         limits=shown_limits(terms.limits),
         features=list(terms.features),
         description=terms.description,
+        credits_per_period=credits_text(terms.microcredits_per_period),
         changed_at=to_text(row.changed_at_us),
         changed_by=row.changed_by,
     )
@@ -226,6 +238,7 @@ def read_terms(order: PlanOrder) -> PlanTerms:
         limits=changed_limits({}, order.limits),
         features=tuple(order.features),
         description=order.description,
+        microcredits_per_period=read_credits("credits_per_period", order.credits_per_period),
     )
 
 
@@ -245,6 +258,10 @@ def changed_terms(terms: PlanTerms, wanted: PlanChange) -> PlanTerms:
         text = getattr(wanted, f"price_{cycle}_usd")
         if text is not None:
             changes[f"price_{cycle}_nanousd"] = read_usd(f"price_{cycle}_usd", text)
+    if wanted.credits_per_period is not None:
+        changes["microcredits_per_period"] = read_credits(
+            "credits_per_period", wanted.credits_per_period
+        )
     return msgspec.structs.replace(
         terms, **changes, limits=changed_limits(terms.limits, wanted.limits)
     )

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import Query as Parameters
 from tollbridge.api.control.plan_views import (
     Plan,
@@ -17,7 +16,7 @@ from tollbridge.api.control.plan_views import (
     shown_plan,
     shown_version,
 )
-from tollbridge.api.deps import SIGNED_IN, AdminOf, ControlOf
+from tollbridge.api.deps import SIGNED_IN, AdminOf, ControlOf, actor_of
 from tollbridge.ledger import plans_store as store
 
 router = APIRouter(prefix="/plans", tags=["plans"])

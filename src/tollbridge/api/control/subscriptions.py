@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
@@ -21,7 +20,7 @@ from tollbridge.api.control.plan_views import (
     PlanName,
     shown_use,
 )
-from tollbridge.api.deps import AdminOf, Control, ControlOf, Viewer, ViewerOf
+from tollbridge.api.deps import AdminOf, Control, ControlOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import NotFoundError, PermissionDeniedError
 from tollbridge.core.money import usd_text
