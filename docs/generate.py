@@ -1,11 +1,14 @@
 # ruff: noqa: INP001 - a script beside the pages that it makes, not a package
 """What do the pages under docs/reference say? They are made from the code by this script.
 
-`python docs/generate.py` writes them anew; tests/contract/test_reference.py fails where one is
+`python docs/generate.py` writes them anew, `python docs/generate.py openapi` prints the document
+that the dashboard's client is made from. tests/contract/test_reference.py fails where a page is
 not current, or where a setting, a command, an address or an error has no description.
 """
 
 import inspect
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -216,7 +219,10 @@ def cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write every page."""
+    """Write every page, or print the OpenAPI document."""
+    if sys.argv[1:] == ["openapi"]:
+        json.dump(openapi(), sys.stdout)
+        return
     REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")

@@ -3,11 +3,11 @@ import time
 import pytest
 from sqlalchemy import insert
 
-from tollbridge.access import store
+from tollbridge.access import store, user_store
 from tollbridge.access.authenticate import KeyRing
 from tollbridge.access.keys import DeclaredKey, KeyTerms, digest
 from tollbridge.access.tables import keys
-from tollbridge.access.users import Role
+from tollbridge.access.users import UserTerms
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import (
     AuthenticationError,
@@ -211,29 +211,12 @@ async def test_keys_and_users_are_listed_page_by_page(database: Database) -> Non
     async with database.write() as unit:
         for name in ("a", "b", "c"):
             await store.create_key(unit, terms(name), PEPPER)
-            await store.create_user(unit, name, Role.MEMBER)
+            await user_store.create_user(unit, UserTerms(name))
     async with database.read() as unit:
         first = [one.terms.name for one in await store.list_keys(unit, limit=2)]
         then = [one.terms.name for one in await store.list_keys(unit, after_name="b", limit=2)]
-        people = [one.name for one in await store.list_users(unit, after_name="a", limit=1)]
+        people = [one.name for one in await user_store.list_users(unit, after_name="a", limit=1)]
     assert (first, then, people) == (["a", "b"], ["c"], ["b"])
-
-
-async def test_a_user_has_a_role_and_a_password_hash(database: Database) -> None:
-    async with database.write() as unit:
-        user = await store.create_user(unit, "admin", Role.ADMIN, "hash")
-        with pytest.raises(ConflictError):
-            await store.create_user(unit, "admin", Role.MEMBER)
-        await store.set_password_hash(unit, "admin", "another")
-        await store.set_role(unit, "admin", Role.MEMBER)
-        with pytest.raises(NotFoundError):
-            await store.set_role(unit, "absent", Role.MEMBER)
-    async with database.read() as unit:
-        found = await store.find_user(unit, "admin")
-        assert await store.find_user(unit, "absent") is None
-    assert found is not None
-    assert found.user.user_id == user.user_id
-    assert (found.user.role, found.password_hash) == (Role.MEMBER, "another")
 
 
 async def test_10_000_keys_are_loaded_in_300_ms(database: Database) -> None:

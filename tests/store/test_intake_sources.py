@@ -57,7 +57,7 @@ async def standing(database: Database) -> dict[str, SourceRow]:
 
 async def spent(database: Database, name: str) -> int:
     async with database.read() as unit:
-        return (await period_state(unit, await get_budget(unit, name))).spent_nanousd
+        return (await period_state(unit, await get_budget(unit, name))).spent
 
 
 async def version_of_the_registry(database: Database) -> int:

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, inspect
 import tollbridge
 from tollbridge.access.keys import KeyTerms
 from tollbridge.access.store import create_key
+from tollbridge.core.limits import LimitKind
+from tollbridge.core.settlement import Settlement
+from tollbridge.ledger.books import books
 from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.store import create_budget
@@ -59,7 +62,14 @@ async def fill(database: Database) -> None:
         await seed(unit, now_us)
         await create_key(unit, KeyTerms("guest", "guest"), b"p" * 32)
         await create_budget(unit, BudgetTerms("b", "key:guest", 10))
-        await settle(unit, BATCH, [], {"openai": 5}, now_us)
+        calls = BudgetTerms("calls-a-day", "key:guest", 10, "day", kind=LimitKind.CALLS)
+        counted = (await create_budget(unit, calls)).budget_id
+        charges = [
+            Settlement("", "gone", 0, 7),
+            Settlement("", counted, 0, 3, LimitKind.CALLS),
+            Settlement("", "plan:ana:text_calls", 0, 2, LimitKind.CALLS),
+        ]
+        await settle(unit, BATCH, charges, {"openai": 5}, now_us)
         await audit.record(unit, "cli:root", "ledger.release", "node:node-7")
 
 
@@ -78,3 +88,5 @@ async def test_each_migration_can_be_undone_with_data_in_it_and_done_again(
     await migrate.upgrade(database_url)
     if below == "base":
         await fill(database)
+    async with database.read() as unit:
+        assert await books(unit) == []

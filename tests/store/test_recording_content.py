@@ -10,6 +10,7 @@ import pytest
 from tests.support.drained import SpoolingWorker, make_drain, rows
 from tollbridge.core.clock import ManualClock
 from tollbridge.core.content import Content, ContentKind, ContentPart
+from tollbridge.core.sight import Sight
 from tollbridge.insight.content_queries import find_content
 from tollbridge.recording.content_store import purge_contents
 from tollbridge.recording.drain import DrainSettings
@@ -106,10 +107,11 @@ async def test_a_call_is_shown_to_its_own_user_and_to_nobody_before_it_is_in_the
     drain = make_drain(database, spool, clock)
     await drain.catch_up()
     async with database.read() as unit:
-        assert await find_content(unit, call_id, "ada") is not None
+        assert await find_content(unit, call_id, Sight("ada")) is not None
         assert await find_content(unit, call_id) is not None
         for asked, sees in ((call_id, "bob"), (call_id, ""), (call.call_id, None), ("x", None)):
-            assert await find_content(unit, asked, sees) is None
+            sight = None if sees is None else Sight(sees)
+            assert await find_content(unit, asked, sight) is None
 
 
 async def test_the_content_of_an_archived_call_is_still_found(
@@ -124,7 +126,7 @@ async def test_the_content_of_an_archived_call_is_still_found(
         )
         await unit.connection.exec_driver_sql("DELETE FROM call_details")
     async with database.read() as unit:
-        assert await find_content(unit, call_id, "ada") is not None
+        assert await find_content(unit, call_id, Sight("ada")) is not None
 
 
 @pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)

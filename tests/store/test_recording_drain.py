@@ -106,12 +106,10 @@ async def test_charges_are_posted_once(database: Database, spool: Path, clock: M
     await drain.catch_up()
     await drain.rewind()
     await drain.catch_up()
-    assert await rows(database, "SELECT budget_id, spent_nanousd FROM budget_periods") == [
+    assert await rows(database, "SELECT budget_id, spent FROM budget_periods") == [
         (BUDGET, 3 * COST_NANOUSD)
     ]
-    assert await rows(database, "SELECT CAST(sum(amount_nanousd) AS bigint) FROM postings") == [
-        (0,)
-    ]
+    assert await rows(database, "SELECT CAST(sum(amount) AS bigint) FROM postings") == [(0,)]
 
 
 async def test_a_call_of_a_dead_worker_is_interrupted(
@@ -295,7 +293,9 @@ async def _everything(database: Database) -> list[list[tuple[Any, ...]]]:
         "rollups_by_call_daily",
         "rollups_by_attempt",
         "rollups_by_attempt_daily",
+        "rollups_by_caller_daily",
         "rollup_latency",
+        "rollup_latency_daily",
         "budget_periods",
         "postings",
         "quarantine",

@@ -76,7 +76,7 @@ async def test_a_record_that_cannot_be_closed_stops_nobody_and_keeps_its_hold(
     assert (await replay_quarantine(database, closer, clock=clock)).closed == 0
     assert ledger.returned[-1] == (worker.worker, {})
     assert await rows(database, "SELECT state FROM quarantine") == [("replayed",)]
-    assert await rows(database, "SELECT spent_nanousd FROM budget_periods") == [(3 * COST_NANOUSD,)]
+    assert await rows(database, "SELECT spent FROM budget_periods") == [(3 * COST_NANOUSD,)]
     await assert_books(database)
 
 

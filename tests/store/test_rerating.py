@@ -136,7 +136,7 @@ async def test_budgets_pay_the_difference_in_the_period_that_is_open_now(
     await put(database, [CallSpec(hold_nanousd=1_000_000)])
     await run(database, dearer(1000))
     difference = TOKENS * 1000 - COST_NANOUSD
-    spent = dict(await rows(database, "SELECT period_start_us, spent_nanousd FROM budget_periods"))
+    spent = dict(await rows(database, "SELECT period_start_us, spent FROM budget_periods"))
     assert spent.pop(NOON_US) == COST_NANOUSD
     [(start_us, amount)] = spent.items()
     assert start_us > NOON_US
@@ -146,7 +146,7 @@ async def test_budgets_pay_the_difference_in_the_period_that_is_open_now(
         "SELECT period_start_us, difference_nanousd, spent_after_nanousd, flag "
         "FROM budget_adjustments",
     ) == [(start_us, difference, difference, None)]
-    posted = dict(await rows(database, "SELECT account, amount_nanousd FROM postings"))
+    posted = dict(await rows(database, "SELECT account, amount FROM postings"))
     assert posted[budget_account(HELD_BUDGET, start_us)] == difference
     assert await disagreements(database) == []
 
@@ -158,7 +158,7 @@ async def test_a_budget_s_list_says_how_much_of_it_is_corrections(database: Data
     await run(database, dearer(2000), a_run(version=2))
     async with database.read() as unit:
         (now,) = await list_budgets(unit, UTC, None, "", 10)
-    assert now.corrected_nanousd == now.state.spent_nanousd == TOKENS * 2000 - COST_NANOUSD
+    assert now.corrected_nanousd == now.state.spent == TOKENS * 2000 - COST_NANOUSD
 
 
 @pytest.mark.parametrize(

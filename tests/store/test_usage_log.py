@@ -11,6 +11,7 @@ from tests.support.rerated import a_run, dearer, put, tools
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.provider_names import ProviderNames
+from tollbridge.core.sight import Sight
 from tollbridge.insight.filter_queries import Matching, require_provider
 from tollbridge.insight.log_queries import FROM_START, cost_parts, count_log, read_log
 from tollbridge.insight.queries import find_call
@@ -259,8 +260,8 @@ async def test_archived_calls_are_listed_counted_and_shown(database: Database) -
     assert await count(database, CallFilter()) == (8, True)
     assert await count(database, CallFilter(actual_provider="openai")) == (7, True)
     async with database.read() as unit:
-        assert await find_call(unit, made[0], "ada") is not None
-        assert await find_call(unit, made[0], "bob") is None
+        assert await find_call(unit, made[0], Sight("ada")) is not None
+        assert await find_call(unit, made[0], Sight("bob")) is None
 
 
 async def test_a_row_counts_for_as_many_requests_as_it_stands_for(database: Database) -> None:

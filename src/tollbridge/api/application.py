@@ -7,19 +7,31 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from tollbridge.access.tokens import Tokens
-from tollbridge.api import aliases, subscription
+from tollbridge.api import aliases, provider_statistics, subscription, subscription_alerts
 from tollbridge.api.control import (
+    alert_webhooks,
+    alerts,
     attribution,
+    attribution_shares,
+    audit,
     budgets,
     contents,
+    credit_rates,
     endpoints,
+    exports,
     gateway_usage,
     generate,
     health,
+    insight,
+    insight_advice,
+    insight_costs,
+    insight_models,
+    insight_providers,
     intake,
     intake_sources,
     keys,
     models,
+    oidc,
     plans,
     price_faults,
     prices,
@@ -30,8 +42,12 @@ from tollbridge.api.control import (
     subscriptions,
     usage,
     usage_logs,
+    users,
     videos,
+    wallet_moves,
+    wallets,
 )
+from tollbridge.api.dashboard import Dashboard
 from tollbridge.api.deps import Control, ControlServices, KeyRings
 from tollbridge.api.errors import ErrorEnvelope, add_handlers
 from tollbridge.api.identify import Identify
@@ -52,7 +68,7 @@ ERRORS: Mapping[int | str, dict[str, Any]] = {
 
 
 def create_application(services: ControlServices) -> FastAPI:
-    """Return the control plane: `/api`, `/healthz`, `/readyz` and `/metrics`."""
+    """Return the control plane: `/api`, `/healthz`, `/readyz`, `/metrics`, and the dashboard."""
     application = FastAPI(
         title="Tollbridge",
         version=version("tollbridge"),
@@ -80,9 +96,21 @@ def create_application(services: ControlServices) -> FastAPI:
         body_bytes_max=services.body_bytes_max,
         larger=dict.fromkeys(("/v1/videos", "/api/v1/generate"), services.request_bytes_max),
     )
+    _include_resources(application)
+    application.router.default = Dashboard()
+    return application
+
+
+def _include_resources(application: FastAPI) -> None:
     resources = APIRouter(prefix="/api/v1")
     for resource in (
         sessions,
+        oidc,
+        users,
+        audit,
+        alerts,
+        alert_webhooks,
+        exports,  # before usage_logs, which takes any last part for a call's id
         usage_logs,
         contents,
         usage,
@@ -96,8 +124,17 @@ def create_application(services: ControlServices) -> FastAPI:
         budgets,
         plans,
         subscriptions,
+        wallets,
+        wallet_moves,
+        credit_rates,
         attribution,
+        attribution_shares,
         reattribution,
+        insight,
+        insight_providers,
+        insight_costs,
+        insight_advice,
+        insight_models,
     ):
         resources.include_router(resource.router)
     resources.include_router(generate.router)
@@ -107,9 +144,10 @@ def create_application(services: ControlServices) -> FastAPI:
     application.include_router(resources)
     application.include_router(aliases.subscription, prefix="/api")
     application.include_router(subscription.router, prefix="/api")
+    application.include_router(subscription_alerts.router, prefix="/api")
+    application.include_router(provider_statistics.router, prefix="/api")
     application.include_router(videos.router)
     application.include_router(generate.hooks)
     application.include_router(intake.router)
     application.include_router(gateway_usage.router)
     application.include_router(health.router)
-    return application

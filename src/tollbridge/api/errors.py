@@ -22,6 +22,7 @@ from tollbridge.core.errors import (
     MethodNotAllowedError,
     NotFoundError,
     OverloadedError,
+    PermissionDeniedError,
     TollbridgeError,
 )
 from tollbridge.storage.faults import is_database_fault
@@ -40,6 +41,18 @@ class WrongCredentialsError(AuthenticationError):
     """The user name or the password is wrong."""
 
     code = "invalid_credentials"
+
+
+class SignedOutError(AuthenticationError):
+    """This session has ended; sign in again."""
+
+    code = "signed_out"
+
+
+class CsrfError(PermissionDeniedError):
+    """The header x-csrf-token does not belong to the session that was sent."""
+
+    code = "csrf_token_wrong"
 
 
 class ErrorContent(BaseModel):

@@ -1,8 +1,7 @@
 """What do the documents' addresses of plans answer: usage, dashboard, plans, prices, preflight?
 
 Names and order are theirs; the same things, told in full, are at /api/v1/plans and
-/api/v1/subscriptions. Of alerts nothing is kept yet: their address is not there, and where the
-documents show them in another answer it says null.
+/api/v1/subscriptions. Those of alerts are in `subscription_alerts.py`.
 """
 
 from datetime import datetime
@@ -18,6 +17,7 @@ from tollbridge.api.control.plan_views import percentage
 from tollbridge.api.control.subscriptions import require_user
 from tollbridge.api.deps import SIGNED_IN, Control, ControlOf, ViewerOf
 from tollbridge.api.preflight import PreflightOrder, Prices, answer, bucket_named
+from tollbridge.api.subscription_alerts import DASHBOARD_ALERTS, in_short, inbox_of
 from tollbridge.api.subscription_views import (
     cents,
     history_of,
@@ -96,6 +96,7 @@ async def show_dashboard(
         found = await store.standing(unit, user_id, zone, now_us)
         use = await usage_of(unit, user_id, *found.month)
         whole = await _stats(unit, user_id, None, control)
+        alerts, unread = await inbox_of(unit, user_id, DASHBOARD_ALERTS, unread=True)
         months = await _months(unit, user_id, TREND_MONTHS, now_us, control)
         if query.billing_period is not None:
             running = await _stats(unit, user_id, query.billing_period, control)
@@ -110,13 +111,13 @@ async def show_dashboard(
             "current_period_usage": running,
             "trends": trends_of(months),
             "limits": running["limits"],
-            "alerts": None,
+            "alerts": [in_short(row) for row in alerts],
             "projections": _projection(found, use, now_us),
             "summary": {
                 "total_api_calls_this_month": use.total.calls,
                 "total_cost_this_month": cents(use.total.cost_nanousd),
                 "usage_status": status_of_usage(limits, use.used),
-                "unread_alerts": None,
+                "unread_alerts": unread,
             },
         }
     )

@@ -11,15 +11,22 @@ import typer
 from pydantic import ValidationError
 
 from tollbridge.cli import (
+    alerts,
     archive,
     attribute_table,
     backfill,
     backup,
+    budgets,
+    changes,
+    credit_rates,
     database,
+    demo,
     detect,
     doctor,
     endpoints,
+    export,
     imports,
+    insight,
     intake,
     jobs,
     keys,
@@ -34,6 +41,8 @@ from tollbridge.cli import (
     serve,
     subscriptions,
     usage_show,
+    users,
+    wallets,
 )
 from tollbridge.core.errors import TollbridgeError
 from tollbridge.storage.faults import is_database_fault
@@ -55,17 +64,23 @@ application.command("backfill")(backfill.backfill)
 application.command("attribute-table")(attribute_table.attribute_table)
 application.command("replay")(replay.replay)
 application.command("import")(imports.import_usage)
+application.command("export")(export.export_usage)
 application.add_typer(intake.commands, name="intake")
+application.command("demo")(demo.demo)
 application.command("doctor")(doctor.doctor)
 application.command("backup")(backup.backup)
+application.command("audit")(changes.audit)
+application.add_typer(alerts.commands, name="alerts")
 application.add_typer(archive.commands, name="archive")
 application.add_typer(database.commands, name="db")
 application.add_typer(endpoints.commands, name="endpoints")
 application.add_typer(routes.commands, name="routes")
+application.add_typer(insight.commands, name="insight")
 application.add_typer(jobs.commands, name="jobs")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(ledger.commands, name="ledger")
 application.add_typer(models.commands, name="models")
+application.add_typer(budgets.commands, name="budgets")
 application.add_typer(plans.commands, name="plans")
 prices.commands.command("sync")(price_sources.sync)
 prices.commands.command("import")(price_sources.import_file)
@@ -73,6 +88,9 @@ application.add_typer(prices.commands, name="prices")
 application.add_typer(rules.commands, name="rules")
 application.add_typer(subscriptions.commands, name="subscriptions")
 application.add_typer(usage_show.commands, name="usage")
+application.add_typer(wallets.commands, name="wallets")
+application.add_typer(credit_rates.commands, name="credit-rates")
+application.add_typer(users.commands, name="users")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,6 +19,7 @@ from tollbridge.rating import store
 from tollbridge.rating.by_hand import priced_unit
 from tollbridge.rating.prices import DeclaredPrice, Source, Status, read_rate
 from tollbridge.rating.store import Recorded
+from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 T = TypeVar("T")
@@ -70,6 +71,9 @@ def add(
     )
 
     async def work(unit_: Unit) -> Recorded:
+        details = {"unit": price.unit, "rate_usd": str(price.rate_usd)}
+        subject = f"price:{price.provider}/{price.model}"
+        await audit.record(unit_, actor_here(), "prices.state", subject, details)
         return await store.record_versions(
             unit_,
             [price],

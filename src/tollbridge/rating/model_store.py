@@ -33,7 +33,7 @@ from tollbridge.rating.model_tables import (
     row_of,
 )
 from tollbridge.rating.models import Model, Origin, entry_of, not_found
-from tollbridge.storage import versions
+from tollbridge.storage import audit, versions
 from tollbridge.storage.unit import Unit
 
 PART = "models"
@@ -330,6 +330,12 @@ async def _keep(
     ]
     if rows:
         await unit.connection.execute(insert(model_changes), rows)
+    for _, after in changed:
+        # From what to what, the model's own history says.
+        subject = f"model:{after.model_name}"
+        await audit.record(
+            unit, actor, f"models.{action.value}", subject, {"version": after.version}
+        )
 
 
 async def _unset_default(unit: Unit, model_type: str, actor: str, prices: Prices) -> None:

@@ -35,6 +35,7 @@ from tollbridge.rating.version_store import (
     next_instant_us,
     refresh_intervals,
 )
+from tollbridge.storage import audit
 from tollbridge.storage import versions as parts
 from tollbridge.storage.unit import Unit
 
@@ -226,6 +227,8 @@ async def change_status(
         )
     at_us = await next_instant_us(unit, now_us)
     await add_events(unit, [event(version.id, status.value, at_us, actor, reason)])
+    subject, details = f"price:{provider}/{version.key.model}", {"price_version_id": version.id}
+    await audit.record(unit, actor, f"prices.{status.value}", subject, details)
     begins = status is Status.ACTIVE and version.active_at_us is None
     changed = msgspec.structs.replace(
         version,
@@ -282,7 +285,11 @@ async def withdraw(
             [withdrawal(one, _taken_back_by(one), from_us, recorded_at_us) for one in holding], 0
         )
 
-    return (await _apply(unit, {provider}, plan, actor, now_us)).added
+    count = (await _apply(unit, {provider}, plan, actor, now_us)).added
+    if count:
+        details = {"unit": unit_name, "versions": count}
+        await audit.record(unit, actor, "prices.withdraw", f"price:{provider}/{model}", details)
+    return count
 
 
 async def rebuild_intervals(unit: Unit, now_us: int) -> int:

@@ -1,6 +1,7 @@
 """What each resource of the control plane does, over HTTP on a real database."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -369,3 +370,67 @@ async def test_a_changed_key_counts_at_once(plane: Plane) -> None:
     assert (await plane.client.get("/api/v1/routes", headers=first)).status_code == 200
     second = await plane.key("two", "read")
     assert (await plane.client.get("/api/v1/routes", headers=second)).status_code == 200
+
+
+BUDGET = {"name": "b", "subject": "user:ana", "limit_calls": 5, "period": "day"}
+
+
+async def test_a_budget_is_made_changed_and_switched_off(plane: Plane) -> None:
+    """Zero allows none, and is not the same as no limit."""
+    admin = await plane.key("root", "admin")
+    body = {**BUDGET, "bucket": "openai", "provider": "groq", "hard": False}
+    made = await plane.client.post("/api/v1/budgets", json=body, headers=admin)
+    assert made.status_code == 201, made.text
+    shown = made.json()
+    assert (shown["kind"], shown["limit"], shown["left"], shown["limit_usd"]) == (
+        "calls",
+        "5",
+        "5",
+        None,
+    )
+    assert (shown["bucket"], shown["provider"], shown["model"]) == ("openai", "groq", None)
+    again = await plane.client.post("/api/v1/budgets", json=body, headers=admin)
+    assert again.status_code == 409
+    none = await plane.client.patch("/api/v1/budgets/b", json={"limit_calls": 0}, headers=admin)
+    assert (none.json()["limit"], none.json()["left"], none.json()["hard"]) == ("0", "0", False)
+    off = await plane.client.delete("/api/v1/budgets/b", headers=admin)
+    assert off.json()["enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"limit_calls": -5}, "-5 is negative; 0 allows none"),
+        ({"limit_calls": None}, "limit_calls is null"),
+        ({"limit_usd": "1"}, "a budget counts one thing"),
+        ({"limit_calls": "5"}, "limit_calls"),
+        ({"limit_credits": "1.0000001", "limit_calls": ...}, "at most 6 decimal places"),
+        ({"limit_eur": "1", "limit_calls": ...}, "limit_eur"),
+        ({"limit_calls": ...}, "a budget has a limit"),
+        ({"subject": "usr:ana"}, "subject is one of organisation"),
+        ({"subject": "user:"}, "a colon and a name"),
+        ({"period": "fortnight"}, "period is one of hour"),
+        ({"bucket": "opnai"}, "bucket is one of"),
+        ({"category": "film"}, "category is one of"),
+        ({"provider": "nobody-at-all"}, "there is no provider 'nobody-at-all'"),
+        ({"limit_images": 2, "limit_calls": ..., "category": "text"}, "of image alone"),
+    ],
+)
+async def test_a_budget_that_cannot_be_is_refused_and_nothing_is_written(
+    plane: Plane, change: dict[str, Any], said: str
+) -> None:
+    admin = await plane.key("root", "admin")
+    body = {name: value for name, value in {**BUDGET, **change}.items() if value is not ...}
+    answer = await plane.client.post("/api/v1/budgets", json=body, headers=admin)
+    assert answer.status_code == 400
+    assert said in answer.text
+    listed = await plane.client.get("/api/v1/budgets", headers=admin)
+    assert listed.json()["budgets"] == []
+
+
+async def test_a_budget_goes_on_counting_what_it_counts(plane: Plane) -> None:
+    admin = await plane.key("root", "admin")
+    await plane.client.post("/api/v1/budgets", json=BUDGET, headers=admin)
+    answer = await plane.client.patch("/api/v1/budgets/b", json={"limit_usd": "1"}, headers=admin)
+    assert answer.status_code == 400
+    assert "counts calls" in answer.json()["error"]["message"]

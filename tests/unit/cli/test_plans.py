@@ -82,7 +82,7 @@ async def test_a_subscription_is_given_shown_and_cancelled(terminal: Terminal, a
     assert "Pro" in terminal.done("subscriptions", "set", ada, "Pro")
     assert "Basic" in terminal.done("subscriptions", "set", ada, "Basic")
     shown = json.loads(terminal.done("subscriptions", "show", ada, "--json"))
-    assert (shown["plan"], shown["next_plan"], shown["enforced"]) == ("Pro", "Basic", False)
+    assert (shown["plan"], shown["next_plan"], shown["enforced"]) == ("Pro", "Basic", True)
     assert "video_calls" in terminal.done("subscriptions", "show", ada)
     assert "cancelled" in terminal.done("subscriptions", "cancel", ada)
     assert "ada" in terminal.done("subscriptions", "list")

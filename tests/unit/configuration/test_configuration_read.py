@@ -92,8 +92,8 @@ def test_the_example_of_the_design_is_read_whole() -> None:
     (price,) = found.prices
     assert price.rates == {"input": "0.15", "output": "0.60", "cache_read": "0.075"}
     (budget,) = found.budgets
-    assert (budget.subject_kind, budget.subject_name) == ("key", "ci")
-    assert (budget.limit_nanousd, budget.period, budget.hard) == (1_000_000_000, "month", True)
+    assert (budget.subject, budget.kind) == ("key:ci", "money")
+    assert (budget.limit_amount, budget.period, budget.hard) == (1_000_000_000, "month", True)
     assert found.skipped == ()
     assert found.endpoint_names == {"openai", "local"}
 
@@ -240,6 +240,7 @@ ROUTE = '[[route]]\nmodel = "m"\n'
 KEY_TABLE = '[[key]]\nname = "ci"\n'
 PRICE = '[[price]]\nprovider = "local"\nmodel = "m"\n'
 BUDGET = '[[budget]]\nname = "b"\nsubject = "key:ci"\nlimit_usd = "1"\nperiod = "month"\n'
+CALLS = '[[budget]]\nname = "b"\nsubject = "customer:ci"\nlimit_calls = 5\nperiod = "day"\n'
 BUDGET_HEAD = '[[budget]]\nname = "b"\n'
 
 
@@ -248,7 +249,7 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
     [
         # Unknown tables and fields are named, with what is near.
         ("[[endpoints]]\nname = 'a'", ["[[endpoints]]", "did you mean endpoint?"]),
-        ("zzz = 1", ["[[zzz]]", "there are budget, endpoint, intake_source, key, price, route"]),
+        ("zzz = 1", ["[[zzz]]", "there are budget, credit_rate, endpoint, intake_source, key"]),
         (ENDPOINT + "base_ulr = 'x'", ['[[endpoint]] "local"', "base_ulr", "mean base_url?"]),
         (ROUTE + "modle = 'x'", ['[[route]] "m"', "modle", "model"]),
         (ROUTE + "candidates = [{ endpiont = 'a' }]", ["candidate 1", "endpiont", "endpoint"]),
@@ -299,9 +300,9 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (PRICE + "rates = { inptu = '1' }", ["inptu", "no such unit"]),
         (BUDGET.replace('"1"', "1"), ['limit_usd is decimal text such as "1.00"']),
         (BUDGET.replace('"1"', "1.5"), ["limit_usd is decimal text"]),
-        (BUDGET.replace('"1"', '"one"'), ["'one' is no amount of money"]),
-        (BUDGET.replace('"1"', '"-1"'), ["limit_usd is from 0"]),
-        (BUDGET.replace('"1"', '"1e30"'), ["limit_usd is from 0"]),
+        (BUDGET.replace('"1"', '"one"'), ["limit_usd: 'one' is no finite number"]),
+        (BUDGET.replace('"1"', '"-1"'), ["limit_usd: -1 is negative; 0 allows none"]),
+        (BUDGET.replace('"1"', '"1e30"'), ["limit_usd: 1e30 is over 1000000000"]),
         (BUDGET.replace('"1"', '"0.0000000001"'), ["at most 9 decimal places"]),
         (BUDGET.replace("month", "fortnight"), ["there is no 'fortnight'", "month"]),
         (BUDGET.replace("key:ci", "ci"), ["a kind and a name"]),
@@ -326,13 +327,15 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (ROUTE + "bucket = 'opena'", ["there is no 'opena'", "openai"]),
         (ROUTE + "on_content_filtered = 'ask'", ["there is no 'ask'"]),
         (PRICE + "rates = { video_ms = '1' }", ["rates.video_ms: no such unit"]),
-        (BUDGET.replace("key:ci", "customer:ci"), ["customer: is not built yet; built: org"]),
-        (BUDGET + "hard = false", ["hard = false is not built yet"]),
-        (BUDGET + "limit_credits = 5", ["limit_credits is not built yet"]),
-        (BUDGET + "limit_calls = 5", ["limit_calls is not built yet"]),
-        (BUDGET + "limit_tokens = 5", ["limit_tokens is not built yet"]),
-        (BUDGET + "bucket = 'openai'", ["bucket is not built yet"]),
-        (BUDGET + "model = 'm'", ["model is not built yet"]),
+        (BUDGET + "limit_calls = 5", ["a budget counts one thing: limit_usd or limit_calls"]),
+        (CALLS.replace("5", "-5"), ["limit_calls", "from 0"]),
+        (CALLS.replace("5", "'5'"), ["limit_calls"]),
+        (CALLS.replace("calls", "credits"), ["limit_credits is decimal text"]),
+        (CALLS + "bucket = 'opnai'", ["bucket: there is no 'opnai'; did you mean openai"]),
+        (CALLS + "category = 'film'", ["category: there is no 'film'"]),
+        (CALLS + "provider = 'opnai'", ["provider: there is no 'opnai'; did you mean openai"]),
+        (CALLS.replace("calls", "images") + "category = 'text'", ["of the category image alone"]),
+        (BUDGET + "alerts = [50]", ["alerts is not built yet"]),
         # What cannot be.
         (ENDPOINT + "api_key = 'a'\napi_key_env = 'B'", ["only one can say the key"]),
         (ENDPOINT + 'api_key = "a b"', ["characters that a header cannot carry"]),

@@ -1,6 +1,8 @@
+from tollbridge.core.limits import LimitKind
 from tollbridge.ledger.postings import (
     CHARGES,
     COSTS,
+    UNITS,
     budget_account,
     entries,
     provider_account,
@@ -26,3 +28,16 @@ def test_zeros_are_not_posted() -> None:
 
 def test_a_refund_is_posted_with_its_sign() -> None:
     assert dict(entries({("b1", 5): -3}, {})) == {budget_account("b1", 5): -3, CHARGES: 3}
+
+
+def test_each_unit_sums_to_zero_by_itself() -> None:
+    kinds = {"c": LimitKind.CALLS, "t": LimitKind.TOKENS}
+    charges = {("m", 0): 500, ("c", 0): 1, ("t", 0): 70, ("t", 9): -20}
+    sums: dict[str, int] = {}
+    for account, amount in entries(charges, {"groq": 400}, kinds):
+        unit = next((one for one in UNITS if account.startswith(one)), "")
+        sums[unit] = sums.get(unit, 0) + amount
+    assert sums == {"": 0, "calls:": 0, "tokens:": 0}
+    found = dict(entries(charges, {}, kinds))
+    assert found["calls:budget:c:0"] == 1
+    assert found["tokens:usage:charges"] == -50

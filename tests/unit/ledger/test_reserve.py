@@ -80,7 +80,7 @@ def test_a_full_purse_serves_without_asking(worker: Worker) -> None:
     worker.grant(BUDGET, 100)
     holds = worker.purses.try_reserve([(BUDGET, 40)])
     assert holds is not None
-    assert [hold.amount_nanousd for hold in holds.money] == [40]
+    assert [hold.amount for hold in holds.durable] == [40]
     assert worker.free(BUDGET) == 60
     assert worker.sent == []
 
@@ -97,7 +97,7 @@ def test_only_money_stands_in_the_calls_record(worker: Worker) -> None:
         worker.grant(limit, 100)
     holds = worker.purses.try_reserve([(BUDGET, 40), (RATE, 1), (CONCURRENT, 1)])
     assert holds is not None
-    assert [hold.budget_id for hold in holds.money] == ["b"]
+    assert [hold.budget_id for hold in holds.durable] == ["b"]
 
 
 def test_an_ended_call_frees_its_slot_but_not_its_place_in_the_minute(worker: Worker) -> None:
@@ -144,7 +144,7 @@ async def test_a_short_purse_asks_for_the_whole_need_and_some_in_stock(worker: W
     assert request.needs == (Need("b", 40, 160),)
     assert request.deadline_us == worker.clock.now_us() + 5 * SECOND_US
     worker.grant(BUDGET, 160, request.request_id)
-    assert (await task).money[0].amount_nanousd == 40
+    assert (await task).durable[0].amount == 40
     assert worker.free(BUDGET) == 120
 
 
@@ -170,7 +170,7 @@ async def test_a_grant_cannot_be_taken_by_another_call(worker: Worker) -> None:
     task = await worker.ask((BUDGET, 40))
     worker.grant(BUDGET, 40, worker.last_request().request_id)
     assert worker.purses.try_reserve([(BUDGET, 1)]) is None
-    assert (await task).money[0].amount_nanousd == 40
+    assert (await task).durable[0].amount == 40
 
 
 async def test_a_second_shortage_is_asked_for_again(worker: Worker) -> None:
@@ -192,7 +192,7 @@ async def test_money_that_falls_free_serves_a_waiting_call(worker: Worker) -> No
     assert holds is not None
     task = await worker.ask((BUDGET, 40))
     worker.purses.settle(holds, 10)
-    assert (await task).money[0].amount_nanousd == 40
+    assert (await task).durable[0].amount == 40
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_what_waits_is_asked_for_again_when_an_office_comes(worker: Worker
     worker.sent.clear()
     worker.purses.ask_again()
     worker.grant(BUDGET, 40, worker.last_request().request_id)
-    assert (await task).money[0].amount_nanousd == 40
+    assert (await task).durable[0].amount == 40
 
 
 def test_a_purse_is_refilled_at_half(worker: Worker) -> None:
@@ -328,7 +328,7 @@ def test_a_call_settles_in_the_period_it_was_reserved_in(worker: Worker) -> None
     assert worker.returned()[1:] == [Returned("b", "old", 40)]
     later = worker.purses.try_reserve([(BUDGET, 10)])
     assert later is not None
-    assert later.money[0].lease_id == "new"
+    assert later.durable[0].lease_id == "new"
 
 
 async def test_a_period_that_has_just_ended_by_our_clock_alone_still_serves(
@@ -337,7 +337,7 @@ async def test_a_period_that_has_just_ended_by_our_clock_alone_still_serves(
     task = await worker.ask((BUDGET, 40))
     now_us = worker.clock.now_us()
     worker.grant(BUDGET, 40, worker.last_request().request_id, end_us=now_us - 1000)
-    assert (await task).money[0].amount_nanousd == 40
+    assert (await task).durable[0].amount == 40
 
 
 def test_a_correction_changes_what_is_free(worker: Worker) -> None:
@@ -371,7 +371,7 @@ def test_minutes_that_are_over_are_forgotten(worker: Worker) -> None:
 def test_limits_that_no_longer_exist_are_given_back(worker: Worker) -> None:
     worker.grant(BUDGET, 100)
     worker.grant(RATE, 5)
-    worker.purses.keep_only(["r"])
+    worker.purses.keep_only({"r"}.__contains__)
     assert worker.returned() == [Returned("b", "lease-b", 100)]
     assert worker.purses.try_reserve([(BUDGET, 0)]) is None
 

@@ -65,7 +65,7 @@ async def test_a_budget_binds_the_keys_of_its_subject_and_no_revoked_one(
     broadcast = Broadcast(database, SECRETS, lambda _: None)
     await broadcast.renew()
     bound = {
-        caller.key_name: {limit.name for limit in broadcast.limits_of(caller.key_id)}
+        caller.key_name: {limit.name for limit in broadcast.limits.limits_of(caller)}
         for caller in broadcast.callers
     }
     assert bound == {

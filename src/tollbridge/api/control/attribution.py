@@ -18,8 +18,7 @@ from tollbridge.api.control.attribution_views import (
     own_rule_view,
     rule_view,
 )
-from tollbridge.api.control.models import actor_of
-from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, admin_of
+from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, actor_of, admin_of
 from tollbridge.attribution import store
 from tollbridge.attribution.explain import explain
 from tollbridge.attribution.rules import builtin

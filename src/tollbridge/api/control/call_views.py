@@ -10,7 +10,9 @@ from tollbridge.api.control.log_views import Shown
 from tollbridge.api.control.page import instant_text
 from tollbridge.attribution.explain import Explanation as Explained
 from tollbridge.core.account import CostComponent
+from tollbridge.core.amounts import amount_text
 from tollbridge.core.clock import to_text
+from tollbridge.core.limits import LimitKind
 from tollbridge.core.money import usd_text
 from tollbridge.insight import usage
 from tollbridge.insight.changes import CallChange
@@ -163,12 +165,14 @@ class Reattribution(BaseModel):
 
 
 class Held(BaseModel):
-    """What was set aside of one budget."""
+    """What was set aside of one limit; nothing of one that is only counted."""
 
     budget_id: str
     lease_id: str
     period_start: str
-    amount_usd: str
+    kind: str = Field(description="money, credits, calls, tokens, images, videos or audio.")
+    amount: str = Field(description="In the kind's unit, as decimal text.")
+    amount_usd: str | None = Field(description="`amount`, of money.")
 
 
 class CallInFull(Call):
@@ -224,7 +228,9 @@ def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
                     budget_id=one.budget_id,
                     lease_id=one.lease_id,
                     period_start=to_text(one.period_start_us),
-                    amount_usd=usd_text(one.amount_nanousd),
+                    kind=one.kind.value,
+                    amount=amount_text(one.kind, one.amount),
+                    amount_usd=usd_text(one.amount) if one.kind is LimitKind.MONEY else None,
                 )
                 for one in holds
             ],

@@ -36,7 +36,7 @@ async def show(call_id: str, viewer: ViewerOf, control: ControlOf) -> CallConten
     404 where nothing is kept: its key and route did not ask for that, or it was long ago.
     """
     async with control.services.database.read() as unit:
-        found = await find_content(unit, call_id, viewer.sees)
+        found = await find_content(unit, call_id, viewer.sight)
     if found is None:
         raise NotFoundError(f"nothing is kept of what a call {call_id!r} asked and was answered")
     return CallContents(

@@ -1,7 +1,10 @@
 """Which doors of providers are there, and which are open?"""
 
+from collections.abc import Container
+from functools import cache
+
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tollbridge.api.control.endpoint_views import (
     EndpointChange,
@@ -12,13 +15,12 @@ from tollbridge.api.control.endpoint_views import (
     declared_of_order,
     view_of,
 )
-from tollbridge.api.control.models import actor_of
-from tollbridge.api.deps import SIGNED_IN, AdminOf, Control, ControlOf
+from tollbridge.api.deps import AdminOf, Control, ControlOf, ViewerOf, actor_of
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.core.plan import ProviderKey
 from tollbridge.insight.endpoint_queries import recent_errors
 from tollbridge.routing import change_store, store
-from tollbridge.routing.builtin import fault_of_key, load_known
+from tollbridge.routing.builtin import KnownEndpoint, fault_of_key, load_known
 from tollbridge.routing.part import ByHand
 from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
@@ -26,31 +28,53 @@ from tollbridge.storage.unit import Unit
 router = APIRouter(prefix="/endpoints", tags=["routing"])
 
 
+class AbsentEndpoint(BaseModel):
+    """An endpoint that is known and not used, most often for want of a key."""
+
+    name: str
+    display_name: str
+    provider: str
+    key_variable: str | None = Field(
+        description="From which variable of the environment its key is read; null: it needs none."
+    )
+    address_variable: str | None = Field(
+        description="Which says its address, where each customer or server has its own."
+    )
+
+
 class EndpointList(BaseModel):
     """All endpoints by name."""
 
     endpoints: list[EndpointView]
+    absent: list[AbsentEndpoint] = Field(
+        description="Known ones that are not among them: set the variable, or make the endpoint."
+    )
 
 
-@router.get("", dependencies=[SIGNED_IN])
-async def list_all(control: ControlOf) -> EndpointList:
-    """List all endpoints by name, withdrawn ones too: state, keys, breakers and recent errors."""
+@router.get("")
+async def list_all(viewer: ViewerOf, control: ControlOf) -> EndpointList:
+    """List all endpoints by name, withdrawn ones too: state, keys, breakers and recent errors.
+
+    The errors are those of everybody's calls, and shown to admins alone.
+    """
     async with control.services.database.read() as unit:
         rows = await store.list_endpoints(unit)
-        errors = await recent_errors(unit)
+        errors = await recent_errors(unit) if viewer.is_admin else {}
     workers, here = control.services.figures().seen(), control.services.builtin_here
     return EndpointList(
         endpoints=[
             view_of(row, workers, here, errors.get(row.declared.endpoint.name, ())) for row in rows
-        ]
+        ],
+        absent=_absent({row.declared.endpoint.name for row in rows}),
     )
 
 
-@router.get("/{name}", dependencies=[SIGNED_IN])
-async def find(name: str, control: ControlOf) -> EndpointView:
-    """Show one endpoint."""
+@router.get("/{name}")
+async def find(name: str, viewer: ViewerOf, control: ControlOf) -> EndpointView:
+    """Show one endpoint; its recent errors to admins alone."""
     async with control.services.database.read() as unit:
-        return await _view(unit, name, control)
+        shown = await _view(unit, name, control)
+    return shown if viewer.is_admin else shown.model_copy(update={"recent_errors": []})
 
 
 @router.post("", status_code=201)
@@ -153,3 +177,22 @@ def _master(control: Control) -> bytes:
     if not master:
         raise ConfigurationError("there is no master key here to encrypt provider keys with")
     return master
+
+
+def _absent(listed: Container[str]) -> list[AbsentEndpoint]:
+    return [
+        AbsentEndpoint(
+            name=one.name,
+            display_name=one.display_name,
+            provider=one.provider or one.name,
+            key_variable=one.api_key_env or None,
+            address_variable=one.base_url_env or None,
+        )
+        for one in _known()
+        if one.name not in listed
+    ]
+
+
+@cache
+def _known() -> tuple[KnownEndpoint, ...]:
+    return tuple(load_known().endpoints.values())

@@ -15,6 +15,7 @@ from tollbridge.api.control.page import Query
 from tollbridge.api.deps import ControlOf, Viewer, ViewerOf
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import InvalidRequestError, PermissionDeniedError
+from tollbridge.core.sight import Sight
 from tollbridge.insight.breakdown_queries import (
     By,
     Granularity,
@@ -137,13 +138,14 @@ async def show_meta(
 ) -> UsageMeta:
     """Say what a breakdown can be asked for, and by which names it can be filtered."""
     own = _own(viewer, query.scope)
-    kinds = [By.API_KEY, By.MODEL, By.PROVIDER, *([] if own else [By.USER])]
+    by_user = own is None or bool(own.projects)
+    kinds = [By.API_KEY, By.MODEL, By.PROVIDER, *([By.USER] if by_user else [])]
     async with control.services.database.read() as unit:
         found = {f"{by.value}s": await names(unit, by, own) for by in kinds}
     return UsageMeta(
         metrics=list(METRICS),
         granularities=[one.value for one in Granularity],
-        group_bys=[one.value for one in By if one is not By.USER or own is None],
+        group_bys=[one.value for one in By if one is not By.USER or by_user],
         filters={kind: [_named(None, one) for one in of] for kind, of in found.items()},
     )
 
@@ -189,10 +191,8 @@ def _wanted(order: BreakdownOrder, viewer: Viewer, zone: Any) -> Wanted:
         )
     users = _values(order.filters.users)
     own = _own(viewer, order.scope)
-    if own is not None:
-        if By.USER in by or set(users) - {own}:
-            raise PermissionDeniedError("you may see the usage of your own user only")
-        users = (own,)
+    if own is not None and not own.projects and (By.USER in by or set(users) - {own.user}):
+        raise PermissionDeniedError("you may see the usage of your own user only")
     return Wanted(
         from_us=day_start(order.start_date, zone),
         to_us=day_start(order.end_date + timedelta(days=1), zone),
@@ -202,11 +202,12 @@ def _wanted(order: BreakdownOrder, viewer: Viewer, zone: Any) -> Wanted:
         api_keys=_values(order.filters.api_keys),
         models=_values(order.filters.models),
         providers=_values(order.filters.providers),
+        sight=own,
     )
 
 
-def _own(viewer: Viewer, scope: Scope) -> str | None:
-    return viewer.user if scope == "self" else viewer.sees
+def _own(viewer: Viewer, scope: Scope) -> Sight | None:
+    return Sight(viewer.user) if scope == "self" else viewer.sight
 
 
 def _values(given: list[str | Identity]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi import Query as QueryParameters
-from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 
 from tollbridge.access.authenticate import KeyRing, require
@@ -19,13 +18,19 @@ from tollbridge.api.control.page import NextCursor, PageQuery, decode_cursor, en
 from tollbridge.api.deps import (
     ADMIN,
     JWT_HEAD,
+    Bearer,
     Control,
     ControlOf,
-    bearer,
+    SessionCookie,
     viewer_of,
 )
 from tollbridge.core.clock import to_text
-from tollbridge.core.errors import NotFoundError, OverloadedError, PermissionDeniedError
+from tollbridge.core.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+)
 from tollbridge.core.report import REPORTS_PATH
 from tollbridge.insight.queries import is_call_id
 from tollbridge.recording.intake import Intake, Reporter
@@ -131,8 +136,10 @@ class RefusalQuery(PageQuery):
 
 
 async def reporter_of(
+    request: Request,
     control: ControlOf,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    credentials: Bearer,
+    cookie: SessionCookie,
     source: SourceName = None,
 ) -> Reporter:
     """Return who reports, and for which source. Raises AuthenticationError, PermissionDeniedError.
@@ -140,8 +147,10 @@ async def reporter_of(
     A key reports for the source of its own name, and for those that name it; an admin for all.
     """
     credential = None if credentials is None else credentials.credentials
-    if credential is not None and credential.startswith(JWT_HEAD):
-        viewer = await viewer_of(control, credentials)
+    if credential is None and cookie is None:
+        raise AuthenticationError("no API key was sent; send Authorization: Bearer and the key")
+    if credential is None or credential.startswith(JWT_HEAD):
+        viewer = await viewer_of(request, control, credentials, cookie)
         if not viewer.is_admin:
             raise PermissionDeniedError("only an admin, or a key with the scope intake, may report")
         return Reporter(source or viewer.user, DEFAULT_PROJECT)

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends
 from fastapi import Query as QueryParameters
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
@@ -14,7 +13,7 @@ from tollbridge.api.control.page import (
     encode_cursor,
     instant_text,
 )
-from tollbridge.api.deps import ADMIN, ControlOf, Viewer, admin_of
+from tollbridge.api.deps import ADMIN, ControlOf, Viewer, actor_of, admin_of
 from tollbridge.recording import intake_registry_store as store
 from tollbridge.recording.intake_registry import Kind, RegisteredName, SourceTerms
 

@@ -7,7 +7,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tollbridge.access import store
 from tollbridge.access.keys import NAME_LENGTH_MAX, KeyRow, KeyTerms, Scope
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
@@ -15,11 +14,13 @@ from tollbridge.api.control.page import (
     encode_cursor,
     instant_text,
 )
-from tollbridge.api.deps import ADMIN, AdminOf, ControlOf, ViewerOf
+from tollbridge.api.deps import ControlOf, ManagerOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.clock import to_text, to_us
-from tollbridge.core.errors import InvalidRequestError, NotFoundError
+from tollbridge.core.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
+from tollbridge.core.sight import covers
 from tollbridge.insight.resource_queries import key_name_of, list_keys
 from tollbridge.storage import audit
+from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 COUNT_MAX = 1_000_000_000
@@ -90,10 +91,10 @@ class KeyChange(BaseModel):
 async def list_page(
     query: Annotated[PageQuery, Query()], viewer: ViewerOf, control: ControlOf
 ) -> KeyPage:
-    """List keys by name; whoever is no admin sees those of their user."""
+    """List keys by name; a member sees their own, a manager those of their projects besides."""
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     async with control.services.database.read() as unit:
-        rows = await list_keys(unit, viewer.sees, after, query.limit + 1)
+        rows = await list_keys(unit, viewer.sight, after, query.limit + 1)
     page = rows[: query.limit]
     more = len(rows) > query.limit
     return KeyPage(
@@ -102,9 +103,13 @@ async def list_page(
     )
 
 
-@router.post("", status_code=201, dependencies=[ADMIN])
-async def mint(order: KeyOrder, control: ControlOf) -> MintedKey:
-    """Mint a key. Its text is in this answer and nowhere else."""
+@router.post("", status_code=201)
+async def mint(order: KeyOrder, viewer: ManagerOf, control: ControlOf) -> MintedKey:
+    """Mint a key. Its text is in this answer and nowhere else.
+
+    A manager mints keys of their projects: to make calls, and to read what is their own.
+    """
+    _require_mintable(order, viewer)
     expires_at_us = None if order.expires_at is None else to_us(order.expires_at)
     if expires_at_us is not None and expires_at_us <= control.services.clock.now_us():
         raise InvalidRequestError("expires_at is past", details={"param": "expires_at"})
@@ -120,31 +125,76 @@ async def mint(order: KeyOrder, control: ControlOf) -> MintedKey:
     )
     async with control.services.database.write() as unit:
         minted = await store.create_key(unit, terms, control.services.pepper)
+        await audit.record_change(
+            unit,
+            actor_of(viewer),
+            "keys.create",
+            f"key:{order.name}",
+            before=None,
+            after=_state(minted.row),
+        )
     return MintedKey(**_fields(minted.row), key=minted.key)
 
 
 @router.patch("/{key_id}")
-async def change(key_id: str, wanted: KeyChange, admin: AdminOf, control: ControlOf) -> Key:
+async def change(key_id: str, wanted: KeyChange, viewer: ManagerOf, control: ControlOf) -> Key:
     """Change a key, on all workers within a second. Who did it is written down."""
     async with control.services.database.write() as unit:
-        name = await key_name_of(unit, key_id)
-        if name is None:
-            raise NotFoundError(f"there is no key with the id {key_id!r}")
-        row = await store.keep_content_of_key(unit, name, keep=wanted.keep_content)
-        details = {"keep_content": wanted.keep_content}
-        await audit.record(unit, actor_of(admin), "keys.change", f"key:{name}", details)
-    return Key(**_fields(row))
+        before = await _managed(unit, key_id, viewer)
+        name = before.terms.name
+        after = await store.keep_content_of_key(unit, name, keep=wanted.keep_content)
+        await _record(unit, viewer, "keys.change", before, after)
+    return Key(**_fields(after))
 
 
-@router.delete("/{key_id}", dependencies=[ADMIN])
-async def revoke(key_id: str, control: ControlOf) -> Key:
+@router.delete("/{key_id}")
+async def revoke(key_id: str, viewer: ManagerOf, control: ControlOf) -> Key:
     """Revoke a key for good, on all workers within a second. Again changes nothing."""
     async with control.services.database.write() as unit:
-        name = await key_name_of(unit, key_id)
-        if name is None:
-            raise NotFoundError(f"there is no key with the id {key_id!r}")
-        row = await store.revoke_key(unit, name)
-    return Key(**_fields(row))
+        before = await _managed(unit, key_id, viewer)
+        after = await store.revoke_key(unit, before.terms.name)
+        await _record(unit, viewer, "keys.revoke", before, after)
+    return Key(**_fields(after))
+
+
+def _require_mintable(order: KeyOrder, viewer: Viewer) -> None:
+    """Raise PermissionDeniedError for a key that could do more than whoever mints it."""
+    viewer.require_project(order.project)
+    if viewer.is_admin:
+        return
+    own = order.user == viewer.user
+    allowed = {Scope.CALL, Scope.READ} if own else {Scope.CALL}
+    if not allowed.issuperset(order.scopes):
+        raise PermissionDeniedError(
+            "a manager mints keys with the scope call, and with read for their own user"
+        )
+
+
+async def _managed(unit: Unit, key_id: str, viewer: Viewer) -> KeyRow:
+    """Return a key that `viewer` may change. Raises NotFoundError, PermissionDeniedError."""
+    name = await key_name_of(unit, key_id)
+    row = None if name is None else await store.get_key(unit, name)
+    if row is None or not covers(viewer.sight, row.terms.user, row.terms.project):
+        raise NotFoundError(f"there is no key with the id {key_id!r}")
+    viewer.require_project(row.terms.project)
+    return row
+
+
+async def _record(unit: Unit, viewer: Viewer, action: str, before: KeyRow, after: KeyRow) -> None:
+    await audit.record_change(
+        unit,
+        actor_of(viewer),
+        action,
+        f"key:{after.terms.name}",
+        before=_state(before),
+        after=_state(after),
+    )
+
+
+def _state(row: KeyRow) -> dict[str, Any]:
+    """Return what the audit log says of a key."""
+    terms = {name: value for name, value in _fields(row).items() if name != "key_id"}
+    return {**terms, "revoked": row.revoked_at_us is not None}
 
 
 def _fields(row: KeyRow) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from tollbridge.api.control.page import Query, only_own
+from tollbridge.api.control.page import Query, only_seen
 from tollbridge.api.deps import Control, Viewer
 from tollbridge.core.call import Bucket, Category, Ending
 from tollbridge.core.clock import to_us
@@ -22,12 +22,9 @@ PERIOD = r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$"
 Word = Annotated[str | None, Field(min_length=1, max_length=WORD_LENGTH_MAX)]
 
 
-class LogFilterQuery(Query):
+class CallFilterQuery(Query):
     """Which calls; filters are joined by and."""
 
-    offset: int = Field(
-        default=0, ge=0, le=OFFSET_MAX, description="So many are left out; a cursor is faster."
-    )
     provider: Word = Field(
         default=None, description="Actual provider, by any of its names, or bucket."
     )
@@ -61,8 +58,16 @@ class LogFilterQuery(Query):
     to: AwareDatetime | None = Field(default=None, description="Not included.")
 
 
+class LogFilterQuery(CallFilterQuery):
+    """Which calls of a list, and how many of them are left out."""
+
+    offset: int = Field(
+        default=0, ge=0, le=OFFSET_MAX, description="So many are left out; a cursor is faster."
+    )
+
+
 async def filter_of(
-    unit: Unit, query: LogFilterQuery, viewer: Viewer, control: Control
+    unit: Unit, query: CallFilterQuery, viewer: Viewer, control: Control
 ) -> CallFilter:
     """Return the filter that was asked for, as far as `viewer` may see.
 
@@ -72,6 +77,7 @@ async def filter_of(
         raise InvalidRequestError(
             "`user` and `user_id` name different users", details={"param": "user_id"}
         )
+    seen = only_seen(viewer, query.user or query.user_id)
     plain = CallFilter(
         bucket=query.bucket,
         category=query.category,
@@ -79,7 +85,8 @@ async def filter_of(
         served_model=query.served_model,
         status=query.status,
         ending=query.ending,
-        user=only_own(viewer, query.user or query.user_id),
+        user=seen.user,
+        sight=seen.sight,
         key=query.key,
         project=query.project,
         usage_source=query.usage_source,

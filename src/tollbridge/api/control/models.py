@@ -29,7 +29,7 @@ from tollbridge.api.control.page import (
     decode_cursor,
     encode_cursor,
 )
-from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, admin_of
+from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, actor_of, admin_of
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.models import ModelType
 from tollbridge.rating import model_store as store
@@ -41,7 +41,6 @@ from tollbridge.rating.prices import NAME_MAX
 router = APIRouter(prefix="/models", tags=["models"])
 EXPORT_ROWS_MAX = 10_000
 COMPARED_MAX = 10
-ACTOR_LENGTH_MAX = NAME_MAX
 
 AdminOf = Annotated[Viewer, Depends(admin_of)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_MAX)]
@@ -280,12 +279,6 @@ async def edit(name: str, wanted: ModelEdit, viewer: AdminOf, control: ControlOf
             now_us=services.clock.now_us(),
         )
     return model_view(model)
-
-
-def actor_of(viewer: Viewer) -> str:
-    """Return what the history says of whoever changed something."""
-    name = viewer.user if viewer.key_name is None else f"{viewer.user} (key {viewer.key_name})"
-    return name[:ACTOR_LENGTH_MAX]
 
 
 async def _switch(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollbridge.api.deps import Viewer
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import InvalidRequestError, PermissionDeniedError
+from tollbridge.core.sight import Sight
 
 LIMIT_MAX = 500
 LIMIT_DEFAULT = 50
@@ -64,11 +65,21 @@ def instant_text(at_us: int | None) -> str | None:
     return None if at_us is None else to_text(at_us)
 
 
-def only_own(viewer: Viewer, user: str | None) -> str | None:
-    """Return the user whose rows are asked for, as far as `viewer` may see them; None is all.
+class Seen(msgspec.Struct, frozen=True):
+    """Whose rows a list shows: of a user, or None for anybody, within what may be seen."""
 
-    Raises PermissionDeniedError where somebody else's are asked for.
+    user: str | None
+    sight: Sight | None
+
+
+def only_seen(viewer: Viewer, user: str | None) -> Seen:
+    """Return whose rows are asked for, as far as `viewer` may see them.
+
+    Of somebody else a manager sees what belongs to their projects. Raises PermissionDeniedError
+    where a member asks for somebody else's.
     """
-    if viewer.sees is None or user in {None, viewer.sees}:
-        return viewer.sees or user
-    raise PermissionDeniedError("you may see the calls of your own user only")
+    if viewer.is_admin or viewer.projects:
+        return Seen(user, viewer.sight)
+    if user not in {None, viewer.user}:
+        raise PermissionDeniedError("you may see the calls of your own user only")
+    return Seen(viewer.user, None)

@@ -38,7 +38,7 @@ async def unpriced(
     State a price and rate the calls again (`tollbridge prices rerate`): they leave this list.
     """
     after = None if query.cursor is None else decode_cursor(query.cursor, tuple[int, str, str, str])
-    wanted = Whose(provider=query.provider, user=viewer.sees)
+    wanted = Whose(provider=query.provider, sight=viewer.sight)
     async with control.services.database.read() as unit:
         rows = await list_unpriced(unit, wanted, after, query.limit + 1)
     page = rows[: query.limit]
@@ -66,7 +66,7 @@ async def differences(
     end_us = now_us if query.to is None else to_us(query.to)
     from_us = end_us - LOOKED_BACK_US if query.from_ is None else to_us(query.from_)
     tolerance = read_tolerance(query.tolerance_percent, query.tolerance_usd)
-    wanted = Whose(provider=query.provider, user=viewer.sees)
+    wanted = Whose(provider=query.provider, sight=viewer.sight)
     async with control.services.database.read() as unit:
         page = await list_differences(
             unit, wanted, (from_us, end_us), tolerance, after, query.limit

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi import Query as QueryParameters
 
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import decode_cursor, encode_cursor
 from tollbridge.api.control.price_views import (
     DisputePage,
@@ -31,7 +30,7 @@ from tollbridge.api.control.price_views import (
     price_view,
     quote_view,
 )
-from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, admin_of
+from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, actor_of, admin_of
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import (
     BugError,
@@ -54,6 +53,7 @@ from tollbridge.rating.by_hand import priced_unit, read_counts
 from tollbridge.rating.conditions import canonical
 from tollbridge.rating.prices import NAME_MAX, DeclaredPrice, Source, Status, read_rate
 from tollbridge.rating.rate import rate
+from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/prices", tags=["prices"])
@@ -108,6 +108,9 @@ async def create(order: PriceOrder, viewer: AdminOf, control: ControlOf) -> Pric
             )
             at_us = now_us if price.valid_from_us is None else price.valid_from_us
             row = await holding_price(unit, key, Source.OPERATOR.value, at_us)
+            details = {"unit": price.unit, "rate_usd": str(price.rate_usd)}
+            subject = f"price:{price.provider}/{price.model}"
+            await audit.record(unit, actor_of(viewer), "prices.state", subject, details)
     if row is None:
         raise BugError("a price that was just stated does not hold")
     return price_view(row)

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tollbridge.api.control.models import actor_of
-from tollbridge.api.deps import ControlOf, Viewer, admin_of
+from tollbridge.api.deps import ControlOf, Viewer, actor_of, admin_of
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import usd_text

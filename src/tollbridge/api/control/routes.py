@@ -6,9 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollbridge.api.control.endpoint_views import ModelName, Name, Priority
-from tollbridge.api.control.models import actor_of
 from tollbridge.api.control.page import instant_text
-from tollbridge.api.deps import SIGNED_IN, AdminOf, ControlOf
+from tollbridge.api.deps import SIGNED_IN, AdminOf, ControlOf, actor_of
 from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.core.models import ModelType

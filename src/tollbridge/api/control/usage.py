@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi import Query as QueryParameters
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tollbridge.api.control.page import Query, instant_text, only_own
+from tollbridge.api.control.page import Query, instant_text, only_seen
 from tollbridge.api.deps import ControlOf, ViewerOf
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import InvalidRequestError
@@ -82,12 +82,14 @@ async def show(
     end_us = None if query.to is None else floor_quarter(to_us(query.to) + QUARTER_US - 1)
     if from_us is not None and end_us is not None and from_us >= end_us:
         raise InvalidRequestError("`from` is not before `to`", details={"param": "from"})
+    seen = only_seen(viewer, query.user)
     wanted = TotalsFilter(
         provider=query.provider,
         bucket=query.bucket,
         category=query.category,
         project=query.project,
-        user=only_own(viewer, query.user),
+        user=seen.user,
+        sight=seen.sight,
         key=query.key,
         from_us=from_us,
         to_us=end_us,

@@ -86,7 +86,7 @@ async def show(call_id: str, viewer: ViewerOf, control: ControlOf) -> CallInFull
     A call that is still open has the status PROCESSING, and what is not known of it yet is null.
     """
     async with control.services.database.read() as unit:
-        found = await find_call(unit, call_id, viewer.sees)
+        found = await find_call(unit, call_id, viewer.sight)
         rules = await control.rule_book.current(unit)
         if found is None:
             raise NotFoundError(f"there is no call {call_id!r}")
