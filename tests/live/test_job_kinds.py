@@ -126,6 +126,23 @@ async def test_a_picture_whose_answer_is_not_seen_is_unknown_and_the_next_is_ask
         assert len(raw.received) == 4  # of the call two, of the job two: each was asked once
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [("final", [("e1", "failed")]), ("fallback", [("e1", "failed"), ("e2", "failed")])],
+)
+async def test_what_a_filter_refuses_is_asked_of_the_next_only_where_the_route_says_so(
+    tmp_path: Path, raw: RawProvider, said: str, asked: list[tuple[str, str]]
+) -> None:
+    refusal = {"error": {"message": "no", "type": "x", "code": "content_policy_violation"}}
+    raw.answers["v1"] = answer(refusal, status=400)
+    media = MEDIA.replace('"image"\n', f'"image"\non_content_filtered = "{said}"\n')
+    config = config_of(raw.url, raw.url, extra=media)
+    async with running_node(tmp_path, config, **FAST) as node, node.client() as client:
+        told = await ended(client, await job(client, "IMAGE", model="picture"))
+        assert told["status"] == "FAILED"
+        assert await attempts_in(node) == asked
+
+
 async def test_a_task_whose_id_is_ours_is_found_again_though_its_submits_answer_was_lost(
     tmp_path: Path,
 ) -> None:

@@ -21,7 +21,7 @@ from tollbridge.providers import tasks
 from tollbridge.providers.failed import AttemptFailedError
 from tollbridge.providers.relay import new_attempt
 from tollbridge.providers.tasks import PollError, TaskFailedError
-from tollbridge.providers.verdict import FINAL
+from tollbridge.providers.verdict import FINAL_OF
 from tollbridge.providers.wire import TaskState, TaskStatus, TaskWire
 
 DATABASE_RETRY_S = 0.5
@@ -89,7 +89,7 @@ class Driver:
         return (
             job.candidate < len(job.candidates)
             and len(job.attempts) < self._tools.limits.attempts_max
-            and (last is None or last.error_class not in FINAL)
+            and (last is None or last.error_class not in FINAL_OF[job.on_content_filtered])
         )
 
     async def _attempt(self, job: Job) -> None:

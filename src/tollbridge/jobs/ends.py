@@ -2,7 +2,7 @@
 
 from tollbridge.core.call import Ending
 from tollbridge.jobs.job import Job, JobError, MadeThing
-from tollbridge.providers.verdict import conclude
+from tollbridge.providers.verdict import FINAL_OF, conclude
 from tollbridge.providers.wire import Given
 
 STOPPED = "it was cancelled"
@@ -17,7 +17,7 @@ def verdict(job: Job, ending: Ending, why: str | None) -> tuple[int, JobError | 
         return 499, JobError("cancelled", why or STOPPED)
     if ending is Ending.PROVIDER_BROKE:
         return 504, JobError("timeout", why or TIMED_OUT)
-    told = conclude(job.attempts)
+    told = conclude(job.attempts, FINAL_OF[job.on_content_filtered])
     code = told.details.get("code", told.code)
     return told.status, JobError(str(code), told.message)
 

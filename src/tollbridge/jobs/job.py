@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tollbridge.core.call import Operation, Status
+from tollbridge.core.call import OnContentFiltered, Operation, Status
 from tollbridge.core.errors import NotFoundError
 from tollbridge.core.evidence import AttemptEvidence, Opened
 from tollbridge.providers.request import Request
@@ -74,6 +74,7 @@ class Job(msgspec.Struct):
     created_at_us: int
     deadline_at_us: int
     shown: Shown
+    on_content_filtered: OnContentFiltered = OnContentFiltered.FINAL
     status: Status = Status.PENDING
     phase: Phase = Phase.NEXT
     candidate: int = 0

@@ -155,6 +155,7 @@ class MediaJobs:
             updated_at_us=now_us,
             deadline_at_us=now_us + round(self._limits.timeout_s * SECOND_US),
             shown=shown_of(planned),
+            on_content_filtered=planned.plan.on_content_filtered,
             counted=hold.counted,
             webhook_url=order.webhook_url,
         )

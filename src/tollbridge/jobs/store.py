@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, case, delete, func, insert, select, update
 
-from tollbridge.core.call import Status
+from tollbridge.core.call import OnContentFiltered, Status
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import AttemptEvidence, Opened
 from tollbridge.jobs.job import Job, JobError, JobFigures, MadeThing, Phase, Shown, plain
@@ -35,6 +35,7 @@ async def add(unit: Unit, job: Job) -> None:
             deadline_at_us=job.deadline_at_us,
             opened=_encode(job.opened).decode(),
             candidates=plain(job.candidates),
+            on_content_filtered=job.on_content_filtered.value,
             counted=plain(job.counted),
             shown=plain(job.shown),
             webhook_url=job.webhook_url,
@@ -205,6 +206,7 @@ def _job(row: Row[Any]) -> Job:
         opened=msgspec.json.decode(row.opened, type=Opened),
         body=row.body.encode(),
         candidates=tuple((one[0], one[1], one[2]) for one in candidates),
+        on_content_filtered=OnContentFiltered(row.on_content_filtered),
         created_at_us=row.created_at_us,
         deadline_at_us=row.deadline_at_us,
         shown=msgspec.convert(row.shown, Shown),

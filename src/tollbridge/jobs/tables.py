@@ -1,6 +1,6 @@
 """Which rows do jobs keep?"""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
 
 from tollbridge.storage.types import CallId, Instant, Json, metadata
 
@@ -34,6 +34,13 @@ media_jobs = Table(
     Column("body", Text, nullable=False),
     # [[endpoint, model, reason], …]
     Column("candidates", Json, nullable=False),
+    # Whether the next of them is asked what one's filter refused: final, fallback.
+    Column(
+        "on_content_filtered",
+        String(WORD_LENGTH_MAX),
+        nullable=False,
+        server_default=text("'final'"),
+    ),
     # Which of them is at work or comes next.
     Column("candidate", Integer, nullable=False),
     # Evidence: the attempts so far.
