@@ -153,11 +153,12 @@ async def test_arrows_move_in_the_list_and_enter_opens_a_call(open_page: OpenPag
 async def test_the_file_has_all_rows_and_no_formula(open_page: OpenPage) -> None:
     page = await open_page("/logs?provider=wavespeed&range=90d")
     await expect(page.get_by_role("row").nth(1)).to_be_visible()
+    await page.get_by_role("button", name="Export").click()
     async with page.expect_download() as started:
-        await page.get_by_role("button", name="CSV").click()
+        await page.get_by_role("menuitem", name="CSV").click()
     path = await (await started.value).path()
     lines = path.read_text().splitlines()
-    assert lines[0].startswith("call_id,accounted_at,status")
+    assert lines[0].startswith("call_id,received_at,accounted_at")
     assert len(lines) > 10
     assert all("wavespeed" in line for line in lines[1:])
 
