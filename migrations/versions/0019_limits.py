@@ -80,13 +80,12 @@ def _let_go(connection: sa.Connection) -> None:
 
 
 def _lengthen_ids() -> None:
-    """Let an id name a user's plan; SQLite does not look at lengths. It stays when undone."""
-    if op.get_bind().dialect.name == "sqlite":
-        return
+    """Let an id name a user's plan. It stays when undone: what is longer would not fit."""
     for table in ("budget_periods", "leases"):
-        op.alter_column(
-            table,
-            "budget_id",
-            type_=sa.String(ID_LENGTH),
-            existing_type=sa.String(ID_LENGTH_BEFORE),
-        )
+        with op.batch_alter_table(table, table_kwargs={"sqlite_with_rowid": False}) as batch:
+            batch.alter_column(
+                "budget_id",
+                type_=sa.String(ID_LENGTH),
+                existing_type=sa.String(ID_LENGTH_BEFORE),
+                existing_nullable=False,
+            )

@@ -134,7 +134,7 @@ async def test_a_released_nodes_leases_fall_free(terminal: Terminal, database: D
         budget = await ledger_store.create_budget(unit, BudgetTerms("m", "key:ci", 10**9, "total"))
         period = {"budget_id": budget.budget_id, "period_start_us": 0}
         await unit.connection.execute(
-            insert(budget_periods).values(**period, spent_nanousd=0, leased_nanousd=5_000_000)
+            insert(budget_periods).values(**period, spent=0, leased=5_000_000)
         )
         await unit.connection.execute(
             insert(leases).values(
@@ -168,9 +168,7 @@ async def test_the_doctor_finds_a_figure_that_does_not_fit(
     assert terminal.done("doctor", "--books") == ""
     async with database.write() as unit:
         await unit.connection.execute(
-            insert(budget_periods).values(
-                budget_id="b", period_start_us=0, spent_nanousd=7, leased_nanousd=0
-            )
+            insert(budget_periods).values(budget_id="b", period_start_us=0, spent=7, leased=0)
         )
     found = terminal.run("doctor", "--books", "--json")
     assert found.status == 1

@@ -111,7 +111,7 @@ async def test_too_little_disk_is_not_in_order(
 async def test_the_books_are_looked_at_only_when_asked_for(
     installed: Terminal, database: Database
 ) -> None:
-    row = {"budget_id": "b", "period_start_us": 0, "spent_nanousd": 7, "leased_nanousd": 0}
+    row = {"budget_id": "b", "period_start_us": 0, "spent": 7, "leased": 0}
     async with database.write() as unit:
         await unit.connection.execute(insert(budget_periods).values(row))
     assert installed.run("doctor").status == 0
