@@ -80,7 +80,7 @@ def config(raw: RawProvider) -> str:
         f'{{ endpoint = "down", model = "{MODEL}" }}, {{ endpoint = "one", model = "{MODEL}" }} ]\n'
         f'[[price]]\nprovider = "good"\nmodel = "{MODEL}"\n'
         'rates = { input = "0.15", output = "0.60" }\n'
-        '[[key]]\nname = "ci"\nkey_env = "CI_KEY"\nuser = "ana"\nscopes = ["call", "read"]\n'
+        '[[key]]\nname = "ci"\nkey_env = "CI_KEY"\nuser = "ana"\nscopes = ["call", "admin"]\n'
         f"{BUDGET.format(limit='1000')}"
     )
 
