@@ -1,27 +1,16 @@
 """How long do the overview and breakdowns take, in books of many calls?
 
-Run `python -m bench.insight --rows 1000000` (10,000,000 for the figures of the design). Calls are
-those of bench/prefill.py: 10,000 keys, a month. The roll-ups are spread over the month as well:
-those by day over each day of two months, those by quarter hour until they have as many rows as
-there are calls, the most that there can be. Wall-clock in this process, median and slowest of
-some runs after one to warm up.
+Run `python -m bench.insight --rows 1000000` (10,000,000 for the figures of the design). The
+roll-ups are spread over the month: those by day over each day of two months, those by quarter hour
+until they have as many rows as there are calls, the most that there can be.
 """
 
-import argparse
-import asyncio
-import shutil
-import statistics
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC
-from pathlib import Path
 
-from bench.drain import SAMPLES, START_US, prepare
-from bench.samples import Figure
-from tests.support.postgres import PostgresServer
+from bench.drain import SAMPLES, START_US
+from bench.questions import Question, Questions, run
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.errors import TollbridgeError
 from tollbridge.core.sight import Sight
 from tollbridge.insight.axes import Axis, Slice
 from tollbridge.insight.cube import breakdown
@@ -31,18 +20,15 @@ from tollbridge.insight.provider_queries import failures, latencies
 from tollbridge.recording.rollups import QUARTER_US
 from tollbridge.recording.statements import joined
 from tollbridge.recording.tables import ROLLUPS
-from tollbridge.storage.engine import EngineSettings
-from tollbridge.storage.unit import Database, Unit
+from tollbridge.storage.unit import Database
 
 RUNS = 5
-KEYS = 10_000
 DAY_US = 86_400 * SECOND_US
 DAYS = 60
 BOUND_MS: Mapping[str, float] = {"postgresql": 150, "sqlite": 300}
 MONTH = Slice(from_us=START_US - 29 * DAY_US, to_us=START_US + DAY_US)
 OWN = Slice(from_us=MONTH.from_us, to_us=MONTH.to_us, sight=Sight("user-77"))
 WEEK = Slice(from_us=START_US - 6 * DAY_US, to_us=START_US + DAY_US)
-Question = Callable[[Unit], Awaitable[object]]
 
 
 def _by(wanted: Slice, *axes: Axis) -> Question:
@@ -85,73 +71,9 @@ async def _spread(database: Database, rows: int) -> None:
                 await unit.connection.exec_driver_sql(sql)
 
 
-async def _ask(database: Database) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {name: [] for name in QUESTIONS}
-    for name, question in QUESTIONS.items():
-        for run in range(RUNS + 1):
-            began_s = time.perf_counter()
-            try:
-                async with database.read() as unit:
-                    await question(unit)
-            except TollbridgeError as error:  # refused as too much: shown beside the figures
-                print(f"{name}: {error}", flush=True)
-                break
-            if run:
-                found[name].append((time.perf_counter() - began_s) * 1000)
-    return {name: ms for name, ms in found.items() if ms}
-
-
-async def _measure(url: str, folder: Path, rows: int) -> dict[str, list[float]]:
-    await prepare(url, folder, KEYS, rows)
-    long = EngineSettings(postgres_statement_timeout_s=None)
-    filling = Database.open(url, long)
-    await _spread(filling, rows)
-    if filling.dialect == "postgresql":
-        async with filling.write() as unit:
-            await unit.connection.exec_driver_sql("ANALYZE")
-    await filling.checkpoint()
-    await filling.close()
-    database = Database.open(url)
-    try:
-        return await _ask(database)
-    finally:
-        await database.close()
-
-
-def measure_one(kind: str, rows: int) -> dict[str, list[float]]:
-    """Return milliseconds by question, in books of so many calls."""
-    folder = Path(tempfile.mkdtemp(prefix="tollbridge-insight-"))
-    server = PostgresServer.start(durable=True) if kind == "postgresql" else None
-    try:
-        url = f"sqlite:///{folder / 'books.db'}" if server is None else server.url("postgres")
-        return asyncio.run(_measure(url, folder, rows))
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def measure(rows: int) -> list[Figure]:
-    """Return the figures of insight."""
-    return [
-        Figure("insight", f"{kind}, {rows:,} calls: {name}", statistics.median(ms), "ms", bound)
-        for kind, bound in BOUND_MS.items()
-        for name, ms in measure_one(kind, rows).items()
-    ]
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--databases", default="postgresql,sqlite")
-    chosen = parser.parse_args()
-    for kind in chosen.databases.split(","):
-        for name, ms in measure_one(kind, chosen.rows).items():
-            print(
-                f"{kind:<11}{chosen.rows:>11,} calls  {name:<32}{statistics.median(ms):8.1f} ms"
-                f"  slowest {max(ms):8.1f}  bound {BOUND_MS[kind]:.0f}",
-                flush=True,
-            )
+    """Measure and print."""
+    run(__doc__, Questions(QUESTIONS, BOUND_MS, RUNS, _spread))
 
 
 if __name__ == "__main__":

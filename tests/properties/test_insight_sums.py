@@ -4,26 +4,14 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.databases import make_schema
 from tests.support.insight_checks import check_all
 from tollbridge.storage.unit import Database
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """Yield an empty database, to be copied for each example."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        asyncio.run(make_schema(f"sqlite:///{path}"))
-        yield path
 
 
 @given(seed=st.integers(0, 2**32))

@@ -4,15 +4,12 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.databases import make_schema
 from tests.support.drained import rows
 from tests.support.reattributed import (
     COSTS,
@@ -41,15 +38,6 @@ POINTS = ("before commit", "after commit")
 
 class _KilledError(Exception):
     """The process died in a batch, or between two."""
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """Yield an empty database, to be copied for each example."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        asyncio.run(make_schema(f"sqlite:///{path}"))
-        yield path
 
 
 @given(seed=st.integers(0, 2**32))

@@ -6,17 +6,14 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.databases import make_schema
 from tests.support.drained import (
     COST_NANOUSD,
     LiveCall,
@@ -185,14 +182,6 @@ class World:
         await self._drain.rewind()
         await self._drain.catch_up()
         self._drain.close()
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp())
-    asyncio.run(make_schema(f"sqlite:///{folder / 'template.db'}"))
-    yield folder / "template.db"
-    shutil.rmtree(folder)
 
 
 @settings(max_examples=60, deadline=None)

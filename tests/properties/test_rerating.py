@@ -4,14 +4,11 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.databases import make_schema
 from tests.support.drained import rows
 from tests.support.recorded import NOON_US, CallSpec
 from tests.support.rerated import a_run, add_budget, dearer, disagreements, originals, put, tools
@@ -37,15 +34,6 @@ class _Killer:
         self._left -= 1
         if not self._left:
             raise _KilledError
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """Yield an empty database, to be copied for each example."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        asyncio.run(make_schema(f"sqlite:///{path}"))
-        yield path
 
 
 @given(seed=st.integers(0, 2**32), prices=st.lists(st.integers(0, 3000), min_size=1, max_size=3))

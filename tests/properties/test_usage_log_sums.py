@@ -4,17 +4,15 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.databases import make_schema
 from tests.support.recorded import NOON_US, CallSpec, record
 from tollbridge.core.call import Bucket
 from tollbridge.core.clock import SECOND_US
@@ -33,15 +31,6 @@ BOUNDS = (
     ScanBounds(span_rows=2, look_rows=1, scanned_rows_max=4, sparse_calls=0, counted_max=3),
 )
 PROVIDERS = ("openai", "openai", "nowhere", "groq")
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """Yield an empty database, to be copied for each example."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        asyncio.run(make_schema(f"sqlite:///{path}"))
-        yield path
 
 
 @given(seed=st.integers(0, 2**32))

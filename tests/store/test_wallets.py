@@ -1,35 +1,37 @@
-"""Wallets as both databases keep them: statements, races, what calls take, what may be leased."""
+"""Wallets as both databases keep them: statements, what calls take, what may be leased."""
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from datetime import UTC
 
 import msgspec
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from tests.support.wallet_twin import KINDS, SECOND_US, START_US, Step, WalletTwin, move_of
+from tests.support.wallets import (
+    CLOCK,
+    DAY_US,
+    TERMS,
+    balance,
+    call_id,
+    charge,
+    do,
+    room,
+    statement,
+    wallet,
+)
 from tollbridge.core.amounts import MICRO
-from tollbridge.core.call import new_id
-from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import (
     BudgetExceededError,
     ConflictError,
-    InvalidRequestError,
-    NotFoundError,
     TollbridgeError,
 )
-from tollbridge.core.limits import LimitKind, Need
+from tollbridge.core.limits import LimitKind
 from tollbridge.ledger import credit_store
 from tollbridge.ledger import wallet_store as store
 from tollbridge.ledger.adjust import adjust
-from tollbridge.ledger.agreed import AgreedLeases
-from tollbridge.ledger.allot import MoneyAsk, Shortage, Turn
 from tollbridge.ledger.books import books as ledger_books
-from tollbridge.ledger.credits import CreditRate, credits_of
-from tollbridge.ledger.lease_store import DatabaseLedger
+from tollbridge.ledger.credits import CreditRate
 from tollbridge.ledger.tables import budget_periods
 from tollbridge.ledger.wallet_books import books
 from tollbridge.ledger.wallet_moves import (
@@ -44,11 +46,10 @@ from tollbridge.ledger.wallet_moves import (
     SetAside,
     Void,
 )
-from tollbridge.ledger.wallet_moves_store import Done, move, touch
-from tollbridge.ledger.wallet_tables import wallet_entries, wallet_grants, wallet_transactions
+from tollbridge.ledger.wallet_moves_store import touch
+from tollbridge.ledger.wallet_tables import wallet_entries, wallet_grants
 from tollbridge.ledger.wallets import (
     Transaction,
-    Wallet,
     WalletDeduction,
     WalletEntry,
     WalletRoom,
@@ -57,53 +58,6 @@ from tollbridge.ledger.wallets import (
 )
 from tollbridge.storage.unit import Database
 from tollbridge.storage.versions import read_versions
-
-CLOCK = SystemClock()
-TERMS = WalletTerms("ada", "user:ada")
-DAY_US = 86_400 * SECOND_US
-
-
-def call_id() -> str:
-    return new_id(CLOCK.now_us())
-
-
-async def wallet(database: Database, terms: WalletTerms = TERMS) -> Wallet:
-    async with database.write() as unit:
-        return await store.create_wallet(unit, terms, actor="bob")
-
-
-async def do(
-    database: Database, wanted: AnyMove, key: str | None = None, at_us: int | None = None
-) -> Done:
-    async with database.write() as unit:
-        return await move(unit, "ada", wanted, By("bob", key or call_id()), at_us)
-
-
-async def charge(
-    database: Database, found: Wallet, amount: int, at_us: int | None = None, call: str = ""
-) -> None:
-    one = WalletDeduction(call or call_id(), found.wallet_id, amount, "chat_completion", "m", 7)
-    async with database.write() as unit:
-        await store.deduct(unit, [one], CLOCK.now_us() if at_us is None else at_us)
-
-
-async def statement(database: Database) -> list[Transaction]:
-    async with database.read() as unit:
-        found = await unit.connection.execute(
-            select(wallet_transactions).order_by(wallet_transactions.c.number)
-        )
-        return [store.transaction_of(row) for row in found]
-
-
-async def balance(database: Database, at_us: int | None = None) -> int:
-    async with database.write() as unit:
-        return await store.balance_at(unit, "ada", at_us or await unit.now_us())
-
-
-async def room(database: Database, found: Wallet, now_us: int | None = None) -> WalletRoom:
-    async with database.read() as unit:
-        rooms = await store.rooms(unit, [found.wallet_id], now_us or await unit.now_us())
-    return rooms[found.wallet_id]
 
 
 async def test_a_new_wallet_is_told_to_the_workers(database: Database) -> None:
@@ -182,79 +136,6 @@ def _plain(done: Transaction) -> dict[str, object]:
     # The instant of writing is each database's own.
     fields = {**msgspec.structs.asdict(done), "recorded_at_us": 0}
     return {name: str(value) if name == "call_id" else value for name, value in fields.items()}
-
-
-async def test_the_database_itself_refuses_to_change_a_statement(database: Database) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=5))
-    for sql in (
-        "UPDATE wallet_transactions SET amount = 6",
-        "DELETE FROM wallet_transactions",
-        "UPDATE wallet_entries SET amount = 6",
-        "DELETE FROM wallet_entries",
-    ):
-        with pytest.raises(DBAPIError, match="never changed"):
-            async with database.write() as unit:
-                await unit.connection.exec_driver_sql(sql)
-
-
-@pytest.mark.parametrize(
-    ("sql", "kinds"),
-    [
-        ("UPDATE wallets SET balance = balance + 1", {"wallet balance", "wallet entries"}),
-        ("UPDATE wallets SET held = 1", {"wallet held"}),
-        ("UPDATE wallets SET transaction_count = 9", {"wallet statement"}),
-        ("UPDATE wallet_grants SET remaining = 1", {"wallet grant"}),
-        (
-            """
-            INSERT INTO wallet_transactions
-            SELECT wallet_id, 2, kind, phase, 1, held, 9, 0, is_overrun, NULL, posted_at_us,
-                   recorded_at_us, NULL, NULL, NULL, NULL, NULL, NULL, actor, note, NULL, NULL
-            FROM wallet_transactions
-            """,
-            {"wallet balance", "wallet statement", "wallet running balance"},
-        ),
-    ],
-)
-async def test_the_doctor_finds_what_does_not_agree(
-    database: Database, sql: str, kinds: set[str]
-) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=10))
-    async with database.write() as unit:
-        assert await books(unit) == []
-        await unit.connection.exec_driver_sql(sql)
-        assert {one.kind for one in await books(unit)} == kinds
-
-
-async def test_of_two_deductions_of_the_last_credit_one_is_made(database: Database) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=10))
-    ended = await asyncio.gather(
-        *(do(database, Deduct(amount=7)) for _ in range(4)), return_exceptions=True
-    )
-    assert sum(isinstance(one, Done) for one in ended) == 1
-    assert sum(isinstance(one, BudgetExceededError) for one in ended) == 3
-    assert await balance(database) == 3
-
-
-async def test_of_purchases_under_one_key_one_is_made_and_all_answer_the_same(
-    database: Database,
-) -> None:
-    await wallet(database)
-    ended = await asyncio.gather(*(do(database, Purchase(amount=10), "order-7") for _ in range(4)))
-    assert {one.transaction.number for one in ended} == {1}
-    assert sorted(one.replayed for one in ended) == [False, True, True, True]
-    assert await balance(database) == 10
-
-
-async def test_a_key_that_was_used_for_something_else_is_an_error(database: Database) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=10), "order-7")
-    for other in (Purchase(amount=11), Purchase(amount=10, note="x"), Grant(amount=10)):
-        with pytest.raises(ConflictError, match="idempotency key"):
-            await do(database, other, "order-7")
-    assert await balance(database) == 10
 
 
 async def test_a_call_is_paid_for_once_however_often_its_record_is_read(
@@ -432,196 +313,3 @@ async def test_images_that_failed_are_given_back_at_what_they_cost(database: Dat
     )
     assert again.replayed
     assert again.transaction.amount == -15 * MICRO
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        Purchase(amount=0),
-        Purchase(amount=-5),
-        Purchase(amount=2**64),
-        Purchase(amount=1, price_nanousd=-1),
-        Purchase(amount=1, note="n" * 10_000),
-        Purchase(amount=1, note="n\x00"),
-        Grant(amount=1, expires_at_us=START_US - 1),
-        Grant(amount=1, priority=-1),
-        Grant(amount=1, priority=10**9),
-        Deduct(),
-        Deduct(amount=-1),
-        Deduct(operation="chat_completion", tokens=-1),
-        Deduct(operation="no_such_operation", tokens=1),
-        Deduct(operation="chat_completion"),
-        Deduct(operation="o" * 10_000, tokens=1),
-        Adjust(amount=0),
-        SetAside(amount=1, lasts_s=0),
-        SetAside(amount=1, lasts_s=10**12),
-        Refund(number=1),
-        Refund(number=1, amount=1, images=1),
-    ],
-)
-@pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
-async def test_what_makes_no_sense_is_refused_by_its_field_and_not_written(
-    database: Database, wanted: AnyMove
-) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=10), at_us=START_US)
-    with pytest.raises(InvalidRequestError) as refusal:
-        await do(database, wanted, at_us=START_US)
-    assert "param" in refusal.value.details
-    assert len(await statement(database)) == 1
-
-
-@pytest.mark.parametrize(
-    "terms",
-    [
-        WalletTerms("", "user:ada"),
-        WalletTerms("x" * 10_000, "user:ada"),
-        WalletTerms("a/b", "user:ada"),
-        WalletTerms("x\ud800", "user:ada"),
-        WalletTerms("x", "ada"),
-        WalletTerms("x", "robot:ada"),
-        WalletTerms("x", "user:"),
-        WalletTerms("x", "user:" + "a" * 10_000),
-        WalletTerms("x", "user:ada", overdraft=-1),
-        WalletTerms("x", "user:ada", overdraft=2**64),
-    ],
-)
-@pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
-async def test_a_wallet_that_makes_no_sense_is_refused(
-    database: Database, terms: WalletTerms
-) -> None:
-    with pytest.raises(InvalidRequestError):
-        await wallet(database, terms)
-    async with database.read() as unit:
-        assert await store.wallet_entries(unit) == []
-
-
-async def test_a_subject_has_one_wallet_of_a_unit_and_a_name_is_taken_once(
-    database: Database,
-) -> None:
-    await wallet(database)
-    for terms in (WalletTerms("ada", "user:bob"), WalletTerms("other", "user:ada")):
-        with pytest.raises(ConflictError, match="'ada'"):
-            await wallet(database, terms)
-    with pytest.raises(NotFoundError):
-        async with database.write() as unit:
-            await move(unit, "nobody", Purchase(amount=1), By("bob", "k"))
-
-
-async def test_a_wallet_holds_no_more_than_can_be_counted(database: Database) -> None:
-    await wallet(database)
-    for _ in range(4):
-        await do(database, Purchase(amount=10**18))
-    with pytest.raises(InvalidRequestError, match="counted"):
-        await do(database, Purchase(amount=1))
-    assert await balance(database) == 4 * 10**18
-
-
-async def test_rates_are_kept_and_removed_and_the_workers_are_told(database: Database) -> None:
-    async with database.write() as unit:
-        before = (await read_versions(unit)).get("limits", 0)
-        rate = CreditRate(
-            "chat_completion", "m", tokens_per_credit=150, min_microcredits=10 * MICRO
-        )
-        await credit_store.put_rate(unit, rate, actor="bob")
-        await credit_store.put_rate(unit, rate, actor="bob")
-        rates = await credit_store.load_rates(unit)
-        assert credits_of(rates, "chat_completion", "m", 2760, 0, 0) == 19 * MICRO
-        await credit_store.remove_rate(unit, "chat_completion", "m", actor="bob")
-        with pytest.raises(NotFoundError):
-            await credit_store.remove_rate(unit, "chat_completion", "m", actor="bob")
-        rates = await credit_store.load_rates(unit)
-        assert credits_of(rates, "chat_completion", "m", 2760, 0, 0) == 28 * MICRO
-        assert (await read_versions(unit))["limits"] == before + 3
-
-
-async def test_the_file_s_rates_are_the_file_s_alone_until_it_no_longer_has_them(
-    database: Database,
-) -> None:
-    """Applying it twice is applying it once; a rate of the seed is taken over."""
-    mine = CreditRate("image_generation", "dall-e-3", microcredits_per_image=7 * MICRO)
-    new = CreditRate("clustering", tokens_per_credit=150)
-    async with database.write() as unit:
-        await credit_store.apply(unit, [mine, new], actor="file")
-        told = (await read_versions(unit))["limits"]
-        await credit_store.apply(unit, [mine, new], actor="file")
-        assert (await read_versions(unit))["limits"] == told
-        for wanted in (
-            credit_store.put_rate(unit, mine, actor="bob"),
-            credit_store.remove_rate(unit, "clustering", "", actor="bob"),
-        ):
-            with pytest.raises(ConflictError, match="configuration file"):
-                await wanted
-        await credit_store.apply(unit, [mine], actor="file")
-        rates = await credit_store.load_rates(unit)
-        assert rates.find("clustering", "") is None
-        assert rates.find("image_generation", "dall-e-3") == mine
-        assert rates.find("image_generation", "google:4@2") is not None
-
-
-async def test_the_brief_s_views_show_statement_and_usage_with_running_balance(
-    database: Database,
-) -> None:
-    await wallet(database)
-    await do(database, Purchase(amount=30 * MICRO))
-    await do(database, Deduct(operation="chat_completion", model="gpt-4o", tokens=2760))
-    await do(database, Refund(number=2, amount=MICRO))
-    async with database.read() as unit:
-        rows = await unit.connection.exec_driver_sql(
-            "SELECT account, transaction_type, amount, balance_after FROM credit_transactions "
-            "ORDER BY created_at"
-        )
-        assert [tuple(row) for row in rows] == [
-            ("user:ada", "purchase", 30, 30),
-            ("user:ada", "deduction", -3, 27),
-            ("user:ada", "refund", 1, 28),
-        ]
-        rows = await unit.connection.exec_driver_sql(
-            "SELECT operation_type, credits_used, balance_after, model_used, tokens_total "
-            "FROM credit_usage_logs"
-        )
-        assert [tuple(row) for row in rows] == [("chat_completion", 3, 27, "gpt-4o", 2760)]
-
-
-async def in_a_loop(work: Callable[[], Awaitable[object]], count: int) -> None:
-    for _ in range(count):
-        await work()
-
-
-async def test_calls_and_people_at_the_same_wallet_lose_nothing(database: Database) -> None:
-    found = await wallet(database, msgspec.structs.replace(TERMS, overdraft=10**6))
-    await asyncio.gather(
-        in_a_loop(lambda: charge(database, found, 3), 10),
-        in_a_loop(lambda: do(database, Purchase(amount=5)), 10),
-        in_a_loop(lambda: do(database, Deduct(amount=1)), 10),
-        in_a_loop(lambda: balance(database), 10),
-    )
-    assert await balance(database) == -30 + 50 - 10
-    assert [one.number for one in await statement(database)] == list(range(1, 31))
-
-
-async def test_what_workers_are_granted_and_what_people_take_is_never_more_than_there_is(
-    database: Database,
-) -> None:
-    found = await wallet(database)
-    limit_id = f"wallet:{found.wallet_id}"
-    await do(database, Purchase(amount=30))
-    ledger = DatabaseLedger(database, "node")
-    agreed = AgreedLeases(call_id)
-
-    async def lease(worker: str) -> int:
-        turn = Turn((MoneyAsk(worker, (Need(limit_id, 7, 7),)),), (), 1)
-        (outcome,) = await ledger.allot(turn, agreed.lease_of)
-        return 0 if isinstance(outcome, Shortage) else outcome[0].amount
-
-    async def take() -> int:
-        try:
-            return -(await do(database, Deduct(amount=7))).transaction.amount
-        except BudgetExceededError:
-            return 0
-
-    amounts = await asyncio.gather(*(lease(f"w{n}") for n in range(5)), *(take() for _ in range(5)))
-    assert sum(amounts) == 28
-    async with database.read() as unit:
-        assert await books(unit) == []
-        assert await ledger_books(unit) == []
