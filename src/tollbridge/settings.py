@@ -13,13 +13,14 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tollbridge.core.schedule import Schedule
+from tollbridge.settings_insight import InsightSettings
 from tollbridge.settings_people import PeopleSettings
 
 MIB = 1024 * 1024
 ARCHIVE_CRON = "TOLLBRIDGE_DETAILS_ARCHIVE_CRON"
 
 
-class Settings(PeopleSettings, BaseSettings):
+class Settings(PeopleSettings, InsightSettings, BaseSettings):
     """All settings of Tollbridge."""
 
     model_config = SettingsConfigDict(
@@ -261,6 +262,16 @@ class Settings(PeopleSettings, BaseSettings):
     )
     reserve_wait_ms: int = Field(
         default=300, ge=0, description="Time a would-be refusal waits for idle leases to come back."
+    )
+    reserve_answer_ms: int = Field(
+        default=2000,
+        ge=0,
+        description="Time beyond it that a call waits for the office to say yes or no; then 503.",
+    )
+    wallet_recall_wait_ms: int = Field(
+        default=1000,
+        ge=0,
+        description="Time that taking from a wallet waits for what workers hold of it unused.",
     )
     lease_target_s: float = Field(
         default=10.0, gt=0, description="Time that one lease should last."

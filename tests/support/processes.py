@@ -185,12 +185,13 @@ async def load(
     until: asyncio.Event,
     stream_every: int = 3,
     pause_s: float = 0.0,
+    seen: dict[str, int] | None = None,
 ) -> dict[str, int]:
     """Call as fast as possible, but for a pause of each caller, until told to stop.
 
-    Returns how often each thing happened.
+    Returns how often each thing happened; `seen` is that, to be looked at before the end.
     """
-    seen: dict[str, int] = {}
+    seen = {} if seen is None else seen
     number = 0
 
     async def caller(client: httpx.AsyncClient) -> None:

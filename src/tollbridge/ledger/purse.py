@@ -32,8 +32,11 @@ class PurseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a refusal answers further calls without asking again."""
     scarce_us: int = SECOND_US
     """How long after a recall nothing is asked for in stock."""
-    answer_grace_us: int = SECOND_US // 5
-    """How much longer than a call's own wait its answer may take to arrive."""
+    answer_grace_us: int = 2 * SECOND_US
+    """How much longer than a call's own wait its answer may take to arrive.
+
+    A slow commit of the office is no reason to turn a call away.
+    """
     waiting_calls_max: int = 10_000
     """How many calls may wait for the office at once."""
 

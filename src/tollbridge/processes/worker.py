@@ -98,7 +98,10 @@ class Worker:
         self._purses = Purses(
             self._to_office,
             self._clock,
-            PurseSettings(lease_target_us=round(settings.lease_target_s * 1_000_000)),
+            PurseSettings(
+                lease_target_us=round(settings.lease_target_s * 1_000_000),
+                answer_grace_us=settings.reserve_answer_ms * 1000,
+            ),
         )
         self._spool = make_spool(settings, self._places.spool, self.worker_id, self._clock)
         self._transport = make_transport(settings, self._clock)
