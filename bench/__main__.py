@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 from bench.gateways import Gateway
-from bench.lanes import LANES, run_lane
+from bench.lanes import LANES, LIMITS, run_lane
 from bench.machine import facts
 from bench.peers import Ferrogw, TensorZero, install_peers
 from bench.processes import BenchError
 from bench.report import render, write_raw
 from bench.samples import Plan, Results
-from bench.tollbridge import Tollbridge
+from bench.tollbridge import CONFIG, THREE_LIMITS, UNLIMITED, Tollbridge
 
 RESULTS = Path(__file__).resolve().parent / "results"
 GATEWAYS = ["tollbridge", "tensorzero", "ferrogw"]
@@ -76,12 +76,20 @@ def make_plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def make_gateways(options: argparse.Namespace, directory: Path) -> list[Gateway]:
-    """Return the gateways that were asked for, not started."""
+def make_gateways(
+    options: argparse.Namespace, directory: Path, *configurations: str
+) -> list[Gateway]:
+    """Return the gateways that were asked for, not started; Tollbridge in each configuration."""
     gateways: list[Gateway] = []
     if "tollbridge" in options.peers:
         gateways += [
-            Tollbridge(directory / f"tollbridge-{workers}", keys=options.keys, workers=workers)
+            Tollbridge(
+                directory / f"tollbridge-{place}-{workers}",
+                keys=options.keys,
+                workers=workers,
+                configuration=configuration,
+            )
+            for place, configuration in enumerate(configurations)
             for workers in options.workers
         ]
     if "tensorzero" in options.peers:
@@ -96,19 +104,21 @@ def make_gateways(options: argparse.Namespace, directory: Path) -> list[Gateway]
 def run(options: argparse.Namespace, directory: Path) -> int:
     """Measure what was asked for, write the results, and return the exit status."""
     plan = make_plan(options)
-    gateways = make_gateways(options, directory)
+    gateways = make_gateways(options, directory / "one", CONFIG)
+    limited = make_gateways(options, directory / "limits", UNLIMITED, CONFIG, THREE_LIMITS)
     results = Results()
     failed = False
     for lane in options.lanes:
         began_s = time.monotonic()
         try:
-            run_lane(lane, plan, gateways, directory, results)
+            chosen = limited if lane == LIMITS else gateways
+            run_lane(lane, plan, chosen, directory, results)
         except (BenchError, subprocess.TimeoutExpired) as error:
             failed = True
             results.notes.append(f"The lane {lane} was given up: {str(error).splitlines()[0]}")
             print(f"{lane}: {error}", file=sys.stderr)
         print(f"{lane:>10} took {time.monotonic() - began_s:.0f} s", flush=True)
-    machine = facts(gateways)
+    machine = facts([*gateways, *limited] if LIMITS in options.lanes else gateways)
     RESULTS.mkdir(exist_ok=True)
     write_raw(RESULTS / "raw.json", machine, plan, results)
     text = render(machine, plan, results)

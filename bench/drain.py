@@ -87,7 +87,7 @@ class BenchLedger:
     async def worker_gone(self, worker: str) -> None:
         """Do nothing: there is no granter."""
 
-    async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> int:
+    async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
         """Free what the worker was granted."""
         return await return_remainder(unit, worker, keep)
 

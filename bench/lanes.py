@@ -222,8 +222,11 @@ def load_memory(lane: Contest, at: int, gateway: Gateway, duration_s: float) -> 
     lane.add(at, gateway, {f"{role} MB": peak for role, peak in peaks.items()}, result.errors)
 
 
+LIMITS = "limits"
+"""The lane in which Tollbridge runs without limits, with one, and with three that apply."""
 LOADS: dict[str, Load] = {
     "unstreamed": load_calls,
+    LIMITS: load_calls,
     "latency": load_one,
     "stream": load_streams,
     "body150k": load_calls,

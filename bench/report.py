@@ -45,6 +45,19 @@ LANES = {
         "cpu_us",
         0.5,
     ),
+    "limits": LaneText(
+        "Calls under three limits",
+        "The same load; Tollbridge without limits, with a hard limit of money, and with one each "
+        "of money, tokens and calls.",
+        (
+            Column("cpu_us", "CPU µs per call", 1),
+            Column("calls_per_s", "calls/s", 0),
+            Column("p50_ms", "p50 ms", 2),
+            Column("p99_ms", "p99 ms", 2),
+        ),
+        "cpu_us",
+        0.5,
+    ),
     "latency": LaneText(
         "Added latency at one connection",
         "Blocks of calls straight to the upstream and through the gateway in turn.",
@@ -81,6 +94,8 @@ LANES = {
 }
 LATENCY_BOUNDS_MS = {"added_p50_ms": 0.25, "added_p99_ms": 1.0}
 FIRST_BYTE_BOUND_MS = 0.5
+LIMITS_BOUND_US = 15.0
+WITHOUT_LIMITS, WITH_LIMITS = "-no-limits", "-three-limits"
 MEMORY_BOUNDS_MB = {"worker": 100.0, "office": 300.0}
 
 
@@ -205,6 +220,10 @@ def _absolute_verdicts(
     """Yield the rows of the bounds that no peer is needed for."""
     stands = {lane: standing(lane, {name}, plan, results) for lane in ("latency", "memory")}
     stands["stream"] = standing("stream", {name, DIRECT}, plan, results)
+    if WITH_LIMITS in name and (added := limits_added_us(results, name)):
+        stands_limits = standing("limits", {name, _unlimited(name)}, plan, results)
+        title = f"{name}: CPU that the limits add to a call, pricing included"
+        yield _at_most(title, median(added), LIMITS_BOUND_US, stands_limits, unit="µs")
     for key, bound_ms in LATENCY_BOUNDS_MS.items():
         if added := results.values("latency", name, key):
             title = f"{name}: {key[:-3].replace('_', ' ')}"
@@ -223,8 +242,22 @@ def _absolute_verdicts(
 def _at_most(
     name: str, value: float, bound: float, stands: str, *, unit: str = "ms"
 ) -> tuple[str, str, str, str]:
-    digits = 0 if unit == "MB" else 3
+    digits = {"MB": 0, "µs": 1}.get(unit, 3)
     return name, f"{value:.{digits}f} {unit}", f"≤ {bound:g}", judged(value, bound, stands)
+
+
+def limits_added_us(results: Results, gateway: str) -> list[float]:
+    """Return, per round, CPU of a call with three limits less that of one without."""
+    without = {s.round: s.values["cpu_us"] for s in results.of("limits", _unlimited(gateway))}
+    return [
+        s.values["cpu_us"] - without[s.round]
+        for s in results.of("limits", gateway)
+        if s.round in without
+    ]
+
+
+def _unlimited(name: str) -> str:
+    return name.replace(WITH_LIMITS, WITHOUT_LIMITS)
 
 
 def first_byte_added_ms(results: Results, gateway: str) -> list[float]:

@@ -28,7 +28,7 @@ IDLE_POLL_S = 0.1
 IDLE_TIMEOUT_S = 120.0
 LOAD_TIMEOUT_S = 120.0
 
-CONFIG = """\
+UNLIMITED = """\
 [[endpoint]]
 name = "bench"
 provider = "local"
@@ -50,14 +50,25 @@ user = "bench"
 provider = "local"
 model = "gpt-4o-mini"
 rates = {{ input = "0.15", output = "0.60", cache_read = "0.075" }}
-
+"""
+_BUDGET = """
 [[budget]]
-name = "bench-month"
+name = "bench-month{more}"
 subject = "organisation:default"
-limit_usd = "1000000.00"
+{limit}
 period = "month"
 hard = true
 """
+CONFIG = UNLIMITED + _BUDGET.format(more="", limit='limit_usd = "1000000.00"')
+THREE_LIMITS = (
+    CONFIG
+    + _BUDGET.format(more="-tokens", limit="limit_tokens = 1_000_000_000_000")
+    + _BUDGET.format(more="-calls", limit="limit_calls = 1_000_000_000")
+)
+_LIMITS = {
+    UNLIMITED: ("-no-limits", "no limit"),
+    THREE_LIMITS: ("-three-limits", "a hard limit each of money, tokens and calls"),
+}
 
 
 def seed_keys(data_dir: Path, count: int) -> list[str]:
@@ -106,8 +117,10 @@ class Tollbridge(Gateway):
         self._key_count = keys
         self._workers = workers
         self._keys: list[str] = []
+        suffix, self._limited = _LIMITS.get(configuration, ("", "hard budget"))
+        self.name += suffix
         if workers is not None:
-            self.name = f"tollbridge-w{workers}"
+            self.name += f"-w{workers}"
 
     def start(self, upstream_url: str) -> None:
         """Seed a fresh data directory and start the supervisor, workers and office."""
@@ -151,7 +164,7 @@ class Tollbridge(Gateway):
         database = "PostgreSQL" if os.environ.get(DATABASE_VARIABLE) else "SQLite"
         workers = "default workers" if self._workers is None else f"{self._workers} worker(s)"
         return (
-            f"{workers}, {database}, spool and drain on, hard budget and ledger on, "
+            f"{workers}, {database}, spool and drain on, {self._limited} and ledger on, "
             f"{self._key_count} key(s), the full catalogue of genai-prices"
         )
 

@@ -21,7 +21,7 @@ RENAMED = (
     ("budget_periods", "leased_nanousd", "leased"),
     ("postings", "amount_nanousd", "amount"),
 )
-SELECTORS = (("bucket", 32), ("category", 16), ("model", 255), ("provider", 64))
+SELECTORS = (("bucket", 32), ("category", 16), ("model", 256), ("provider", 64))
 BUDGETS = sa.table("budgets", *map(sa.column, ("budget_id", "kind", *dict(SELECTORS))))
 BUDGET_PERIODS = sa.table("budget_periods", sa.column("budget_id"), sa.column("period_start_us"))
 LEASES = sa.table("leases", sa.column("budget_id"), sa.column("period_start_us"))

@@ -204,7 +204,7 @@ def _make_statement() -> None:
         sa.Column("recorded_at_us", Instant(), nullable=False),
         sa.Column("call_id", CallId(), nullable=True),
         sa.Column("operation", sa.String(64), nullable=True),
-        sa.Column("model", sa.String(255), nullable=True),
+        sa.Column("model", sa.String(256), nullable=True),
         sa.Column("tokens", sa.BigInteger(), nullable=True),
         sa.Column("images", sa.BigInteger(), nullable=True),
         sa.Column("price_nanousd", NanoUsd(), nullable=True),
@@ -265,7 +265,7 @@ def _make_rates() -> None:
     rates = op.create_table(
         "credit_rates",
         sa.Column("operation", sa.String(64), nullable=False),
-        sa.Column("model", sa.String(255), nullable=False),
+        sa.Column("model", sa.String(256), nullable=False),
         sa.Column("tokens_per_credit", sa.BigInteger(), nullable=True),
         sa.Column("min_microcredits", Amount(), nullable=False),
         sa.Column("microcredits_per_image", Amount(), nullable=True),

@@ -60,11 +60,15 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     # What somebody else carried costs, but our budgets pay for it only where its source says so.
     is_charged = opened.report is None or opened.report.charges
     charge_nanousd = (cost_nanousd or 0) if is_charged else 0
-    amounts = amounts_of(
-        opened.holds,
-        evidence,
-        [AttemptUse(one.evidence, one.usage, one.rated.cost_nanousd) for one in attempts],
-        charge_nanousd,
+    amounts = (
+        amounts_of(
+            opened.holds,
+            evidence,
+            [AttemptUse(one.evidence, one.usage, one.rated.cost_nanousd) for one in attempts],
+            charge_nanousd,
+        )
+        if opened.holds
+        else ()
     )
     # What is not set aside cannot be exceeded; of a report, the room that there was.
     overrun = any(

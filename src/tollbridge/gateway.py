@@ -12,6 +12,7 @@ from tollbridge.conclude import taken_of
 from tollbridge.core.call import (
     CATEGORY_OF,
     Bucket,
+    Caller,
     Category,
     Ending,
     Hold,
@@ -32,6 +33,7 @@ from tollbridge.core.evidence import (
 from tollbridge.core.plan import Endpoint, Plan
 from tollbridge.journey import Call, GatewayLimits, Inbound, Journey, Known
 from tollbridge.ledger.reserve import Holds, Purses
+from tollbridge.providers.dialects.gemini import PICTURES, GeminiFace
 from tollbridge.providers.dialects.responses import ResponsesFace
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
@@ -125,17 +127,32 @@ class Gateway:
         """Understand the body as far as it must be."""
         face = self._faces[inbound.face]
         request = face.parse(inbound.operation, body, inbound.address, inbound.content_type)
+        if inbound.operation is Operation.CHAT_COMPLETION and isinstance(face, GeminiFace):
+            request = self._as_served(face, request)
         # Its own from here on; a copy would cost every call more than this.
         msgspec.structs.force_setattr(request, "received_at_us", inbound.received_at_us)
         if inbound.passed:
             request = msgspec.structs.replace(request, headers=inbound.passed)
         return request if request.state_id is None else unpinned(request, self.sign_for(key))
 
+    def _as_served(self, face: GeminiFace, request: Request) -> Request:
+        """Return a call of generateContent as what it is: a chat, or a call for pictures.
+
+        The address is the same for both. A model is asked for what it does; one that does both,
+        for what the settings say.
+        """
+        routes = self._now_known().routes
+        if request.variant != PICTURES and routes.serves(request.model, Category.TEXT):
+            return request
+        return (
+            face.as_pictures(request) if routes.serves(request.model, Category.IMAGE) else request
+        )
+
     def check_addresses(self, request: Request) -> Awaitable[None]:
         """Raise InvalidRequestError where a request names what may not be fetched, for anybody."""
         return self._outside.check_urls(request.addresses, "image")
 
-    def plan(self, request: Request) -> Plan:
+    def plan(self, request: Request, caller: Caller | None = None) -> Plan:
         """Stage 2: which providers, in which order, and why?"""
         category = CATEGORY_OF[request.operation]
         routes = self._now_known().routes
@@ -143,7 +160,7 @@ class Gateway:
         if size is not None:
             routes.check_size(request.model, category, size)
         operation = request.operation
-        plan = routes.plan(request.model, category, self._health, self._draw, operation)
+        plan = routes.plan(request.model, category, self._health, self._draw, operation, caller)
         return plan if request.endpoint is None else narrowed(plan, request.endpoint)
 
     def begin(self, inbound: Inbound, key: KeyEntry, request: Request, plan: Plan) -> Call:
@@ -207,7 +224,7 @@ class Gateway:
             self._limits.reserve_output_tokens if call.applying.caps_output else None,
         )
         keeps = call.key.keep_content or call.plan.keep_content
-        kept = KeptContent(call.request.body, self._limits.content_bytes_max) if keeps else None
+        kept = KeptContent(_said(call.request), self._limits.content_bytes_max) if keeps else None
         return Journey(opened, segment, passage, held, kept)
 
     def dispatch(self, call: Call, journey: Journey, reply: Reply) -> Awaitable[None]:
@@ -282,14 +299,15 @@ class Gateway:
 
     def _settle(self, call: Call, journey: Journey, held: Holds, closed: Closed) -> None:
         """Replace what was held by what the call took; by all of it where that cannot be said."""
-        taken = tuple([hold.amount for hold in held.durable])
+        # Journaled whatever happens: what was charged too much is found by it, and corrected.
+        taken = closed.taken = tuple([hold.amount for hold in held.durable])
         try:
             if taken:
                 evidence = CallEvidence(journey.opened, closed)
                 found = taken_of(evidence, held.durable, call.conclusions)
                 taken = found.amounts
                 if found.is_all_money:
-                    closed.charge_nanousd = found.charge_nanousd
+                    closed.taken, closed.charge_nanousd = (), found.charge_nanousd
                 else:
                     closed.taken = taken
         finally:
@@ -321,7 +339,7 @@ class Gateway:
             expected_provider=plan.candidates[0].endpoint.provider,
             planned=(*[one.described for one in plan.candidates], *plan.skipped),
             customer=inbound.customer or request.customer,
-            tags=inbound.tags,
+            tags=(*inbound.tags, plan.tag) if plan.tag else inbound.tags,
             holds=holds,
             attempt=attempt,
             demand=request.demand,
@@ -337,3 +355,8 @@ class Gateway:
         if self.known is None:
             raise OverloadedError("the gateway is starting", retry_after_s=1)
         return self.known
+
+
+def _said(request: Request) -> bytes:
+    """Return a request's body as the caller wrote it."""
+    return request.body if request.original is None else request.original.body

@@ -14,13 +14,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tollbridge.core.schedule import Schedule
 from tollbridge.settings_insight import InsightSettings
-from tollbridge.settings_people import PeopleSettings
 
 MIB = 1024 * 1024
 ARCHIVE_CRON = "TOLLBRIDGE_DETAILS_ARCHIVE_CRON"
 
 
-class Settings(PeopleSettings, InsightSettings, BaseSettings):
+class Settings(InsightSettings, BaseSettings):
     """All settings of Tollbridge."""
 
     model_config = SettingsConfigDict(

@@ -76,6 +76,12 @@ class PeopleSettings(BaseModel):
     alert_grant_expiry_days: int = Field(
         default=7, ge=0, description="So long before it expires is told of a wallet's grant."
     )
+    alert_keep_days: float = Field(
+        default=90.0,
+        ge=0,
+        description="Time that an alert is kept, with what was sent of it, once its period is over "
+        "or a higher one has superseded it.",
+    )
     alert_webhook_timeout_s: float = Field(
         default=15.0, gt=0, description="Time for a webhook's server to answer."
     )

@@ -13,9 +13,16 @@ from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.limits import LimitKind
 from tollbridge.core.sight import Sight
 from tollbridge.insight.alert_queries import AlertFilter, AlertSeen, count_unread, list_alerts
-from tollbridge.ledger import alert_store, subscription_store, wallet_moves_store, wallet_store
+from tollbridge.ledger import (
+    alert_store,
+    store,
+    subscription_store,
+    wallet_moves_store,
+    wallet_store,
+)
 from tollbridge.ledger.alerts import Alert, Severity, Source
 from tollbridge.ledger.applying import plan_limit_id
+from tollbridge.ledger.budgets import BudgetTerms
 from tollbridge.ledger.wallet_moves import By, Purchase
 from tollbridge.ledger.wallets import WalletDeduction, WalletTerms, limit_id_of
 from tollbridge.storage.unit import Database
@@ -99,6 +106,39 @@ async def test_a_budget_may_have_thresholds_of_its_own_or_none(database: Databas
         await spend(database, budget, 940)
     [alert] = await watch_of(database).sweep()
     assert (alert.standing.name, alert.threshold) == ("own", 10)
+
+
+async def test_the_file_says_the_thresholds_of_its_own_budgets_alone(database: Database) -> None:
+    terms = [BudgetTerms(name, "user:ana", 1000) for name in ("own", "never", "usual")]
+    live = await add_budget(database, "live", "user:ana", 1000)
+    ids: dict[str, str] = {}
+
+    async def applied(declared: dict[str, tuple[int, ...] | None]) -> dict[str, tuple[int, ...]]:
+        async with database.write() as unit:
+            await alert_store.apply_file(unit, declared)
+            found = await alert_store.thresholds_of(unit, ids.values())
+        return {name: found[one] for name, one in ids.items() if one in found}
+
+    async with database.write() as unit:
+        await store.apply(unit, terms)
+        ids |= {one.name: (await store.get_budget(unit, one.name)).budget_id for one in terms}
+        ids["live"] = live
+        await alert_store.set_thresholds(unit, live, [70])
+    declared: dict[str, tuple[int, ...] | None] = {
+        "own": (10, 95),
+        "never": (),
+        "usual": None,
+        "live": (1,),
+        "nobody": (1,),
+    }
+    said = {"own": (10, 95), "never": (), "live": (70,)}
+    assert await applied(declared) == said
+    assert await applied(declared) == said
+    assert await applied({**declared, "own": None, "usual": (5,)}) == {
+        "never": (),
+        "usual": (5,),
+        "live": (70,),
+    }
 
 
 async def test_two_nodes_that_see_the_same_crossing_tell_it_once(database: Database) -> None:

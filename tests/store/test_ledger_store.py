@@ -1,10 +1,12 @@
 """What only a database can say: budgets, immutable postings, several nodes on one database."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.ledger import KeptInDatabase, Node, money
@@ -14,12 +16,15 @@ from tollbridge.core.errors import ConfigurationError, ConflictError, LimitError
 from tollbridge.core.limits import LimitKind
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger import store
-from tollbridge.ledger.budgets import BudgetTerms
+from tollbridge.ledger.applying import plan_limit_id
+from tollbridge.ledger.budgets import BudgetSource, BudgetTerms
 from tollbridge.ledger.grants import GranterSettings
 from tollbridge.ledger.reserve import Purses
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.tables import budget_periods, leases
-from tollbridge.storage.unit import Database
+from tollbridge.ledger.wallet_store import create_wallet
+from tollbridge.ledger.wallets import WalletTerms, limit_id_of
+from tollbridge.storage.unit import Database, Unit
 from tollbridge.storage.versions import read_versions
 
 CLOCK = SystemClock()
@@ -115,6 +120,62 @@ async def test_the_file_changes_and_disables_only_its_own_budgets(database: Data
     assert (mine.enabled, mine.terms.limit_amount) == (True, 5)
 
 
+CALLS = msgspec.structs.replace(TERMS, kind=LimitKind.CALLS, limit_amount=5)
+
+
+async def declare_calls(unit: Unit) -> object:
+    return await store.apply(unit, [CALLS])
+
+
+async def change_to_calls(unit: Unit) -> object:
+    return await store.change_budget(unit, CALLS)
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [(BudgetSource.FILE, declare_calls), (BudgetSource.API, change_to_calls)],
+)
+async def test_what_a_budget_counts_stays_whoever_declares_it(
+    database: Database, source: BudgetSource, change: Callable[[Unit], Awaitable[object]]
+) -> None:
+    """Its counters would be read as another unit: dollars as calls."""
+    async with database.write() as unit:
+        await store.create_budget(unit, TERMS, source)
+        with pytest.raises(ConfigurationError, match="counts money"):
+            await change(unit)
+        assert (await store.get_budget(unit, TERMS.name)).terms == TERMS
+
+
+async def test_outstanding_leases_say_what_they_count_and_whose_they_are(
+    database: Database,
+) -> None:
+    async with database.write() as unit:
+        calls = await store.create_budget(
+            unit, BudgetTerms("c", "key:ci", 9, "total", kind=LimitKind.CALLS)
+        )
+        wallet = await create_wallet(unit, WalletTerms("w", "user:ana"), actor="test")
+        ids = (
+            calls.budget_id,
+            plan_limit_id("ana", "openai_tokens"),
+            limit_id_of(wallet.wallet_id),
+            "gone",
+        )
+        row = {"period_start_us": 0, "worker": "w", "node": "n", "settled": 0, "returned": 0}
+        rows = [
+            {**row, "lease_id": f"l{place}", "budget_id": one, "granted": 7, "state": "active"}
+            for place, one in enumerate(ids)
+        ]
+        await unit.connection.execute(insert(leases), rows)
+    async with database.read() as unit:
+        listed = await store.list_outstanding_leases(unit)
+    assert [(one.kind, one.budget_name) for one in listed] == [
+        (LimitKind.CALLS, "c"),
+        (LimitKind.TOKENS, "plan of ana: openai_tokens"),
+        (LimitKind.CREDITS, "wallet w"),
+        (None, None),
+    ]
+
+
 async def test_a_budgets_running_period_is_shown(database: Database) -> None:
     async with database.write() as unit:
         budget = await store.create_budget(unit, TERMS)
@@ -193,7 +254,7 @@ async def test_outstanding_leases_are_listed_until_their_node_is_released(
         freed = await store.release_node(unit, "node")
         left = await store.list_outstanding_leases(unit)
     assert [(one.worker, one.budget_name, one.state) for one in listed] == [("w1", "b", "active")]
-    assert freed == listed[0].outstanding == 400
+    assert freed == {"b": listed[0].outstanding} == {"b": 400}
     assert left == []
 
 

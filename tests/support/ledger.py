@@ -132,11 +132,11 @@ class Kept(Protocol):
         """Post a batch."""
         ...
 
-    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> dict[str, int]:
         """End a worker's leases."""
         ...
 
-    async def release(self, node: str) -> int:
+    async def release(self, node: str) -> dict[str, int]:
         """End a node's leases."""
         ...
 
@@ -171,10 +171,10 @@ class KeptInMemory:
     ) -> None:
         await self.twin.settle(batch_id, settlements, costs)
 
-    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> dict[str, int]:
         return await self.twin.return_remainder(worker, keep)
 
-    async def release(self, node: str) -> int:
+    async def release(self, node: str) -> dict[str, int]:
         return await self.twin.release_node(node)
 
     async def books(self) -> list[Discrepancy]:
@@ -223,11 +223,11 @@ class KeptInDatabase:
         async with self.database.write() as unit:
             await settle(unit, batch_id, settlements, costs, posted_at_us=0)
 
-    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+    async def remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> dict[str, int]:
         async with self.database.write() as unit:
             return await return_remainder(unit, worker, keep)
 
-    async def release(self, node: str) -> int:
+    async def release(self, node: str) -> dict[str, int]:
         async with self.database.write() as unit:
             return await release_node(unit, node)
 

@@ -87,12 +87,14 @@ class MemoryLedger:
         for account, amount in entries(charges, provider_costs):
             self.postings[batch_id, account] = amount
 
-    async def return_remainder(self, worker: str, keep: Mapping[str, int] | None = None) -> int:
+    async def return_remainder(
+        self, worker: str, keep: Mapping[str, int] | None = None
+    ) -> dict[str, int]:
         """End a dead worker's leases; return what falls free."""
         mine = [row for row in self.leases.values() if row.worker == worker]
         return decide.end_leases(self._book(), mine, keep or {})
 
-    async def release_node(self, node: str) -> int:
+    async def release_node(self, node: str) -> dict[str, int]:
         """End a node's leases that still count; return what falls free."""
         of_node = [row for row in self.leases.values() if row.node == node and row.part]
         return decide.end_leases(self._book(), of_node, {})

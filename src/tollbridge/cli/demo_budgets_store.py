@@ -17,8 +17,7 @@ from tollbridge.core.clock import SECOND_US
 from tollbridge.core.evidence import Opened
 from tollbridge.core.limits import LimitKind
 from tollbridge.core.settlement import Settlement
-from tollbridge.ledger.adjust import NO_LEASE
-from tollbridge.ledger.applying import subjects_of
+from tollbridge.ledger.applying import NO_LEASE, subjects_of
 from tollbridge.ledger.budgets import BudgetRow, BudgetTerms
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.ledger.postings import budget_account

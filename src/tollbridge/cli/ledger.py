@@ -1,6 +1,8 @@
 """What is granted to workers that nobody has heard of, and how does it fall free?"""
 
 import asyncio
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -8,8 +10,9 @@ import typer
 
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import money_text, note, print_json, print_line, print_table, time_text
+from tollbridge.core.amounts import UNIT_NAMES, amount_text
 from tollbridge.core.errors import NotFoundError
-from tollbridge.core.money import usd_text
+from tollbridge.core.limits import LimitKind
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import LeaseOutstanding
 from tollbridge.settings import Settings
@@ -17,6 +20,8 @@ from tollbridge.storage import audit
 
 commands = typer.Typer(help="Leases of budgets.", no_args_is_help=True)
 
+_SAID: Mapping[LimitKind | None, str] = MappingProxyType({LimitKind.MONEY: "usd", None: "unknown"})
+"""How the audit log says what of a kind fell free, where not by the kind's name."""
 Node = Annotated[str | None, typer.Option(help="Of this node only.", show_default="all")]
 
 
@@ -28,7 +33,7 @@ def outstanding(*, node: Node = None, as_json: AsJson = False, data_dir: DataDir
         print_json([msgspec.to_builtins(row) for row in rows])
         return
     print_table(
-        ("node", "worker", "budget", "period since", "state", "outstanding"),
+        ("node", "worker", "limit", "period since", "state", "outstanding"),
         [
             (
                 row.node,
@@ -36,7 +41,7 @@ def outstanding(*, node: Node = None, as_json: AsJson = False, data_dir: DataDir
                 row.budget_name or row.budget_id,
                 time_text(row.period_start_us),
                 row.state,
-                money_text(row.outstanding),
+                _amount(row.kind, row.outstanding),
             )
             for row in rows
         ],
@@ -51,20 +56,42 @@ def release(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Give back what a node that is gone for good still holds of the budgets.
+    """Give back what a node that is gone for good still holds of limits.
 
-    If it lives after all, budgets may be overspent by what it held. The audit log keeps who did it.
+    If it lives after all, limits may be overspent by what it held. The audit log keeps who did it.
     """
     settings = load_settings(data_dir=data_dir)
     rows = asyncio.run(_outstanding(settings, node))
     if not rows:
         raise NotFoundError(f"the node {node!r} holds nothing")
-    total = sum(row.outstanding for row in rows)
-    note(f"the node {node} holds {money_text(total)} in {len(rows)} leases")
+    held = _by_kind((row.kind, row.outstanding) for row in rows)
+    note(f"the node {node} holds {_amounts(held)} in {len(rows)} leases")
     if not yes:
         typer.confirm("Is it gone for good?", abort=True, err=True)
     freed = asyncio.run(_release(settings, node, len(rows)))
-    print_line(f"{money_text(freed)} of the node {node} fell free")
+    print_line(f"{_amounts(freed)} of the node {node} fell free")
+
+
+def _amount(kind: LimitKind | None, amount: int) -> str:
+    if kind is LimitKind.MONEY:
+        return money_text(amount)
+    unit = "of what nobody knows" if kind is None else UNIT_NAMES.get(kind, kind.value)
+    return f"{_plain(kind, amount)} {unit}"
+
+
+def _plain(kind: LimitKind | None, amount: int) -> str:
+    return str(amount) if kind is None else amount_text(kind, amount)
+
+
+def _amounts(by_kind: Mapping[LimitKind | None, int]) -> str:
+    return ", ".join([_amount(kind, amount) for kind, amount in by_kind.items()]) or "nothing"
+
+
+def _by_kind(amounts: Iterable[tuple[LimitKind | None, int]]) -> dict[LimitKind | None, int]:
+    totals: dict[LimitKind | None, int] = {}
+    for kind, amount in sorted(amounts, key=lambda one: one[0] or ""):
+        totals[kind] = totals.get(kind, 0) + amount
+    return totals
 
 
 async def _outstanding(settings: Settings, node: str | None) -> list[LeaseOutstanding]:
@@ -78,9 +105,14 @@ async def _outstanding(settings: Settings, node: str | None) -> list[LeaseOutsta
                 return rows
 
 
-async def _release(settings: Settings, node: str, leases: int) -> int:
+async def _release(settings: Settings, node: str, leases: int) -> dict[LimitKind | None, int]:
     async with opened(settings) as database, database.write() as unit:
-        freed = await store.release_node(unit, node)
-        details = {"freed_usd": usd_text(freed), "leases": leases}
+        amounts = await store.release_node(unit, node)
+        named = await store.limits_named(unit, amounts)
+        freed = _by_kind((named[one].kind, amount) for one, amount in amounts.items())
+        details: dict[str, object] = {
+            f"freed_{_SAID.get(kind, kind)}": _plain(kind, amount) for kind, amount in freed.items()
+        }
+        details["leases"] = leases
         await audit.record(unit, actor(), "ledger.release", f"node:{node}", details)
     return freed

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from tollbridge.api.control import wallet_views as views
+from tollbridge.api.control.page import instant_us
 from tollbridge.api.control.plan_views import read_usd
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.output import count_text, print_json, print_line, print_table, time_text
@@ -18,7 +19,7 @@ from tollbridge.core.errors import InvalidRequestError
 from tollbridge.insight import wallet_queries as queries
 from tollbridge.ledger import wallet_store as store
 from tollbridge.ledger.wallet_moves import Adjust, AnyMove, By, Grant, Purchase, Refund, check_key
-from tollbridge.ledger.wallet_moves_store import Done, move
+from tollbridge.ledger.wallet_moves_store import Done, Recalling, move_in_time
 from tollbridge.ledger.wallets import GrantKind, Wallet, WalletTerms, WalletUnit
 from tollbridge.storage.unit import Unit
 
@@ -123,7 +124,7 @@ def purchase(
         lambda wallet: Purchase(
             amount=_amount(wallet, amount),
             price_nanousd=paid,
-            expires_at_us=_us(expires),
+            expires_at_us=instant_us(_utc(expires)),
             note=note,
         ),
     )
@@ -150,7 +151,7 @@ def grant(
             amount=_amount(wallet, amount),
             kind=kind,
             priority=priority,
-            expires_at_us=_us(expires),
+            expires_at_us=instant_us(_utc(expires)),
             note=note,
         ),
     )
@@ -277,10 +278,16 @@ def _move(
         check_key(key)
     by = By(actor(), key or new_id(SystemClock().now_us()))
 
-    async def work(unit: Unit) -> Done:
-        return await move(unit, name, wanted(await store.get_wallet(unit, name)), by)
+    settings = load_settings(data_dir=data_dir)
 
-    done = asyncio.run(_write(data_dir, work))
+    async def work() -> Done:
+        async with opened(settings) as database:
+            async with database.read() as unit:
+                asked = wanted(await store.get_wallet(unit, name))
+            recalling = Recalling(settings.wallet_recall_wait_ms / 1000)
+            return await move_in_time(database, name, asked, by, recalling)
+
+    done = asyncio.run(work())
     unit = done.wallet.terms.unit
     row = done.transaction
     again = " (done before)" if done.replayed else ""
@@ -317,8 +324,8 @@ def _amount(wallet: Wallet, text: str) -> int:
     return views.read_amount("amount", text, wallet.terms.unit)
 
 
-def _us(at: datetime | None) -> int | None:
-    return None if at is None else to_us(at.replace(tzinfo=UTC))
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(tzinfo=UTC)
 
 
 async def _read(data_dir: Path | None, work: Callable[[Unit], Awaitable[T]]) -> T:

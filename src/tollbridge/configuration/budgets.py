@@ -6,6 +6,7 @@ from tollbridge.configuration.table import TableReader
 from tollbridge.core.amounts import AMOUNT_MAX, parse_amount
 from tollbridge.core.call import Bucket, Category
 from tollbridge.core.limits import CATEGORY_COUNTED, LimitKind
+from tollbridge.ledger.alerts import THRESHOLD_MAX, THRESHOLDS_MAX, check_thresholds
 from tollbridge.ledger.budgets import (
     LIMIT_FIELDS,
     MODEL_LENGTH_MAX,
@@ -16,8 +17,8 @@ from tollbridge.ledger.budgets import (
 )
 from tollbridge.ledger.periods import PERIODS
 
-FIELDS = frozenset({"name", "subject", "period", "hard", *LIMIT_FIELDS, *SELECTOR_FIELDS})
-NOT_BUILT = frozenset({"alerts"})
+ALERTS = "alerts"
+FIELDS = frozenset({"name", "subject", "period", "hard", ALERTS, *LIMIT_FIELDS, *SELECTOR_FIELDS})
 LIMIT_TEXT_MAX = 40
 AS_TEXT = frozenset({LimitKind.MONEY, LimitKind.CREDITS})
 """Kinds whose amounts are decimal text; the others are whole numbers."""
@@ -25,7 +26,7 @@ AS_TEXT = frozenset({LimitKind.MONEY, LimitKind.CREDITS})
 
 def read_budget(table: TableReader, providers: Collection[str] = ()) -> BudgetTerms:
     """Return what one [[budget]] declares; `providers` are those that there are, if known."""
-    table.only(FIELDS, NOT_BUILT)
+    table.only(FIELDS)
     subject = table.text("subject", length_max=256)
     kind_of_subject, colon, subject_name = subject.partition(":")
     if not colon or not subject_name:
@@ -51,6 +52,16 @@ def read_budget(table: TableReader, providers: Collection[str] = ()) -> BudgetTe
         model=table.text("model", "", MODEL_LENGTH_MAX),
         provider=provider,
     )
+
+
+def read_alerts(table: TableReader) -> tuple[int, ...] | None:
+    """Return at which per cent of one [[budget]] is told: None as of all others, empty: never."""
+    if not table.has(ALERTS):
+        return None
+    thresholds = table.wholes(ALERTS, 1, THRESHOLD_MAX)
+    if len(thresholds) > THRESHOLDS_MAX:
+        raise table.error(f"{ALERTS}: at most {THRESHOLDS_MAX} thresholds")
+    return check_thresholds(thresholds)
 
 
 def _one_of(table: TableReader, field: str, choices: Collection[str]) -> str:

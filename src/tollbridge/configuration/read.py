@@ -3,12 +3,13 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import msgspec
 
 from tollbridge.access.keys import DeclaredKey
-from tollbridge.configuration.budgets import read_budget
+from tollbridge.configuration.budgets import read_alerts, read_budget
 from tollbridge.configuration.credit_rates import read_credit_rate
 from tollbridge.configuration.endpoints import read_endpoint
 from tollbridge.configuration.intake_sources import read_intake_source
@@ -38,6 +39,8 @@ class Configuration(msgspec.Struct, frozen=True):
     keys: tuple[DeclaredKey, ...] = ()
     prices: tuple[FilePrice, ...] = ()
     budgets: tuple[BudgetTerms, ...] = ()
+    budget_alerts: Mapping[str, tuple[int, ...] | None] = MappingProxyType({})
+    """At which per cent of each of these, by name, is told; None: as of all others."""
     credit_rates: tuple[CreditRate, ...] = ()
     intake_sources: tuple[SourceNames, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -105,6 +108,10 @@ def read(
         keys=tuple(one for one in keys if not isinstance(one, Skipped)),
         prices=_prices(file, tables["price"]),
         budgets=tuple(budgets),
+        budget_alerts={
+            budget.name: read_alerts(one)
+            for budget, one in zip(budgets, tables["budget"], strict=True)
+        },
         credit_rates=tuple(rates),
         intake_sources=tuple(sources),
         skipped=tuple(one for one in (*endpoints, *keys) if isinstance(one, Skipped)),

@@ -2,6 +2,7 @@
 
 from tollbridge.configuration.table import TableReader
 from tollbridge.core.call import Bucket, Category, OnContentFiltered
+from tollbridge.core.limits import MODEL_LENGTH_MAX
 from tollbridge.routing.part import CandidateEntry, Order, RouteEntry
 
 FIELDS = frozenset(
@@ -23,7 +24,6 @@ CANDIDATES_MAX = 50
 HEDGE_AFTER_MS_MAX = 600_000
 PRIORITY_MAX = 1_000_000
 WEIGHT_MAX = 1_000_000
-MODEL_LENGTH_MAX = 256
 
 
 def read_route(table: TableReader) -> RouteEntry:

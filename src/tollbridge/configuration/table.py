@@ -56,11 +56,9 @@ class TableReader:
         """Return an error of this entry."""
         return ConfigurationError(f"{self.where}: {message}")
 
-    def only(self, fields: Collection[str], not_built: Collection[str] = ()) -> None:
-        """Refuse fields that are not known, and those that mean something not built yet."""
+    def only(self, fields: Collection[str]) -> None:
+        """Refuse fields that are not known."""
         for field in self._values:
-            if field in not_built:
-                raise self.error(f"{field} is not built yet")
             if field not in fields:
                 raise self.error(f"unknown field {field}{near(field, fields)}")
 
@@ -100,6 +98,11 @@ class TableReader:
         if field not in self._values:
             return None
         return self._whole(field, self._values[field], minimum, maximum)
+
+    def wholes(self, field: str, minimum: int, maximum: int) -> tuple[int, ...]:
+        """Return a list of whole numbers from `minimum` to `maximum`, empty where it is absent."""
+        values = self._list(field, self._values.get(field, []))
+        return tuple(self._whole(field, one, minimum, maximum) for one in values)
 
     def flag(self, field: str, *, default: bool) -> bool:
         """Return true or false."""

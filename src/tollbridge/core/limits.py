@@ -29,6 +29,10 @@ class LimitKind(StrEnum):
 
 DURABLE = frozenset(LimitKind) - {LimitKind.CALLS_PER_MINUTE, LimitKind.CONCURRENT_CALLS}
 """What is counted in the database, over a period and all nodes."""
+WALLET_PREFIX = "wallet:"
+"""How the id of a wallet's limit begins."""
+MODEL_LENGTH_MAX = 256
+"""Of the name that an application asks for, wherever a route, a limit or a statement says it."""
 CATEGORY_COUNTED: Mapping[LimitKind, str] = MappingProxyType(
     {LimitKind.IMAGES: "image", LimitKind.VIDEOS: "video", LimitKind.AUDIO: "audio"}
 )

@@ -10,14 +10,12 @@ from datetime import tzinfo
 
 from tollbridge.core.settlement import Settlement
 from tollbridge.ledger.adjustment_store import add_adjustments, open_periods
+from tollbridge.ledger.applying import NO_LEASE
 from tollbridge.ledger.bounds import plan_bounds
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.wallet_store import TOTAL_START_US, correct
-from tollbridge.ledger.wallets import LIMIT_PREFIX
+from tollbridge.ledger.wallets import wallet_id_of
 from tollbridge.storage.unit import Unit
-
-NO_LEASE = ""
-"""A correction is held from no lease: no lease's part changes by it."""
 
 
 async def adjust(
@@ -40,14 +38,14 @@ async def adjust(
         for one in plans.values()
         if one.limit is not None and one.window is not None
     ]
-    wallets = {one: amount for one, amount in changed.items() if one.startswith(LIMIT_PREFIX)}
+    wallets = {one: wallet_id for one in changed if (wallet_id := wallet_id_of(one)) is not None}
     periods += [(one, TOTAL_START_US) for one in sorted(wallets)]
     settlements = [
         Settlement(NO_LEASE, budget_id, start_us, changed[budget_id])
         for budget_id, start_us in periods
     ]
     await settle(unit, batch_id, settlements, provider_costs, now_us)
-    await correct(unit, batch_id, {one.removeprefix(LIMIT_PREFIX): wallets[one] for one in wallets})
+    await correct(unit, batch_id, {wallets[one]: changed[one] for one in wallets})
     others = plans.keys() | wallets.keys()
     differences = {period: changed[period[0]] for period in periods if period[0] not in others}
     if differences:

@@ -4,7 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -24,29 +37,45 @@ from tollbridge.ledger.alerts import (
 )
 from tollbridge.ledger.applying import PLAN, user_and_rule
 from tollbridge.ledger.bounds import plan_bounds
+from tollbridge.ledger.budgets import BudgetSource
 from tollbridge.ledger.periods import PERIODS, period_bounds
-from tollbridge.ledger.plans import RULES, Measure
+from tollbridge.ledger.plans import KIND_OF, RULES
 from tollbridge.ledger.tables import budget_periods, budgets
 from tollbridge.ledger.wallet_tables import wallet_grants, wallet_transactions, wallets
-from tollbridge.ledger.wallets import LIMIT_PREFIX, WalletUnit
+from tollbridge.ledger.wallets import WalletUnit, limit_id_of
 from tollbridge.storage.engine import POSTGRESQL
 from tollbridge.storage.unit import Unit
 
 ROWS_MAX = 10_000
-"""Most limits of one look; what is left over is found by a later one."""
+"""Most limits that have thresholds of their own."""
 DUE = "due"
 MONTH_US_MAX = 32 * 86_400 * SECOND_US
-_KIND_OF: Mapping[Measure, LimitKind] = {
-    Measure.COST: LimitKind.MONEY,
-    Measure.CALLS: LimitKind.CALLS,
-    Measure.TOKENS: LimitKind.TOKENS,
-}
 _RANK: Mapping[str, int] = {one.value: rank for rank, one in enumerate(Severity)}
 
 
+Place = tuple[str | int, ...]
+"""The key of the last row of a page; before the first page there is none."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Which limits are looked at: some of them, or as many as come behind a place."""
+
+    ids: tuple[str, ...] | None = None
+    """These, and all of them; None: a page of what there is."""
+    after: Place = ()
+    rows_max: int = 500
+
+
+class Page(msgspec.Struct, frozen=True):
+    """How limits stand, and behind which place there may be more; None: there is no more."""
+
+    standings: list[Standing]
+    after: Place | None
+
+
 async def budgets_used(
-    unit: Unit, zone: tzinfo, now_us: int, lowest: int, ids: Sequence[str] | None = None
-) -> list[Standing]:
+    unit: Unit, zone: tzinfo, now_us: int, lowest: int, part: Part | None = None
+) -> Page:
     """Return budgets of whose running period about `lowest` per cent or more is used."""
     bounds = {period: period_bounds(period, now_us, zone) for period in PERIODS}
     periods, columns = budget_periods.c, budgets.c
@@ -60,11 +89,9 @@ async def budgets_used(
         # Rounded down, so that it lets by rather too many: no product leaves 64 bits.
         .where(columns.enabled, or_(*running), periods.spent > 0)
         .where(periods.spent >= columns.limit_amount / 100 * min(lowest, 100))
-        .limit(ROWS_MAX)
     )
-    if ids is not None:
-        query = query.where(columns.budget_id.in_(ids))
-    return [
+    rows, after = await _page(unit, query, (periods.budget_id, periods.period_start_us), part)
+    standings = [
         Standing(
             source=Source.BUDGET,
             limit_id=row.budget_id,
@@ -77,26 +104,20 @@ async def budgets_used(
             period_end_us=None if row.period == "total" else bounds[row.period][1],
             bucket=row.bucket,
         )
-        for row in await unit.connection.execute(query)
+        for row in rows
     ]
+    return Page(standings, after)
 
 
-async def plans_used(
-    unit: Unit, zone: tzinfo, now_us: int, ids: Sequence[str] | None = None
-) -> list[Standing]:
+async def plans_used(unit: Unit, zone: tzinfo, now_us: int, part: Part | None = None) -> Page:
     """Return what users have used this month of the limits of their plans."""
     periods = budget_periods.c
-    query = select(periods.budget_id, periods.period_start_us, periods.spent)
-    query = query.where(periods.spent > 0, periods.period_start_us > now_us - MONTH_US_MAX)
-    wanted = (
-        periods.budget_id.startswith(PLAN, autoescape=True)
-        if ids is None
-        else periods.budget_id.in_(ids)
+    query: Any = select(periods.budget_id, periods.period_start_us, periods.spent).where(
+        periods.spent > 0,
+        periods.period_start_us > now_us - MONTH_US_MAX,
+        periods.budget_id.startswith(PLAN, autoescape=True),
     )
-    found = await unit.connection.execute(
-        query.where(wanted).order_by(periods.budget_id).limit(ROWS_MAX)
-    )
-    rows = found.all()
+    rows, after = await _page(unit, query, (periods.budget_id, periods.period_start_us), part)
     bounds = await plan_bounds(unit, {row.budget_id for row in rows}, now_us, zone)
     standings: list[Standing] = []
     for row in rows:
@@ -114,7 +135,7 @@ async def plans_used(
                 limit_id=row.budget_id,
                 name=name,
                 subject=f"user:{user}",
-                kind=_KIND_OF[rule.measure],
+                kind=KIND_OF[rule.measure],
                 used=row.spent,
                 limit=bound.limit,
                 period_start_us=start_us,
@@ -122,33 +143,33 @@ async def plans_used(
                 bucket=rule.buckets[0] if len(rule.buckets) == 1 else "",
             )
         )
-    return standings
+    return Page(standings, after)
 
 
-async def wallets_used(unit: Unit, ids: Sequence[str] | None = None) -> list[Standing]:
-    """Return what is gone of each wallet's balance since its last top-up."""
+async def wallets_used(unit: Unit, part: Part | None = None) -> Page:
+    """Return what is gone of each wallet's balance since its last top-up; ids are wallets'."""
     grants, moves, columns = wallet_grants.c, wallet_transactions.c, wallets.c
+    # For each wallet that is looked at, by its key: not over all grants that there are.
     last = (
-        select(grants.wallet_id, func.max(grants.number).label("number"))
-        .group_by(grants.wallet_id)
-        .subquery()
+        select(func.max(grants.number))
+        .where(grants.wallet_id == columns.wallet_id)
+        .correlate(wallets)
+        .scalar_subquery()
     )
     query = (
         select(wallets, moves.balance_after, moves.posted_at_us)
-        .join(last, last.c.wallet_id == columns.wallet_id)
+        .select_from(wallets)
         .join(
             wallet_transactions,
-            and_(moves.wallet_id == last.c.wallet_id, moves.number == last.c.number),
+            and_(moves.wallet_id == columns.wallet_id, moves.number == last),
         )
         .where(columns.enabled, columns.balance < moves.balance_after, moves.balance_after > 0)
-        .limit(ROWS_MAX)
     )
-    if ids is not None:
-        query = query.where(columns.wallet_id.in_(ids))
-    return [
+    rows, after = await _page(unit, query, (columns.wallet_id,), part)
+    standings = [
         Standing(
             source=Source.WALLET,
-            limit_id=LIMIT_PREFIX + row.wallet_id,
+            limit_id=limit_id_of(row.wallet_id),
             name=row.name,
             subject=row.subject,
             kind=WalletUnit(row.unit).limit_kind,
@@ -157,24 +178,27 @@ async def wallets_used(unit: Unit, ids: Sequence[str] | None = None) -> list[Sta
             period_start_us=row.posted_at_us,
             period_end_us=None,
         )
-        for row in await unit.connection.execute(query)
+        for row in rows
     ]
+    return Page(standings, after)
 
 
-async def grants_expiring(unit: Unit, now_us: int, before_us: int) -> list[Standing]:
-    """Return the grants of which something will be lost before an instant."""
+async def grants_expiring(
+    unit: Unit, now_us: int, before_us: int, part: Part | None = None
+) -> Page:
+    """Return the grants of which something will be lost before an instant; ids are wallets'."""
     grants = wallet_grants.c
     query = (
         select(wallet_grants, wallets.c.name, wallets.c.subject, wallets.c.unit)
         .join(wallets, wallets.c.wallet_id == grants.wallet_id)
         .where(grants.remaining > 0, grants.expires_at_us > now_us)
         .where(grants.expires_at_us <= before_us, wallets.c.enabled)
-        .limit(ROWS_MAX)
     )
-    return [
+    rows, after = await _page(unit, query, (grants.wallet_id, grants.number), part)
+    standings = [
         Standing(
             source=Source.GRANT,
-            limit_id=f"{LIMIT_PREFIX}{row.wallet_id}:{row.number}",
+            limit_id=f"{limit_id_of(row.wallet_id)}:{row.number}",
             name=row.name,
             subject=row.subject,
             kind=WalletUnit(row.unit).limit_kind,
@@ -183,8 +207,9 @@ async def grants_expiring(unit: Unit, now_us: int, before_us: int) -> list[Stand
             period_start_us=row.granted_at_us,
             period_end_us=row.expires_at_us,
         )
-        for row in await unit.connection.execute(query)
+        for row in rows
     ]
+    return Page(standings, after)
 
 
 async def told(unit: Unit, standings: Sequence[Standing]) -> dict[tuple[str, str, int], int]:
@@ -213,17 +238,6 @@ async def lowest_threshold(unit: Unit, otherwise: Sequence[int]) -> int:
     return min((*otherwise, *(one for row in rows for one in row.thresholds)), default=100)
 
 
-async def list_rules(unit: Unit) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Return (budget's name, subject, thresholds) of budgets that have some of their own."""
-    rows = await unit.connection.execute(
-        select(budgets.c.name, budgets.c.subject, alert_rules.c.thresholds)
-        .join(budgets, budgets.c.budget_id == alert_rules.c.limit_id)
-        .order_by(budgets.c.name)
-        .limit(ROWS_MAX)
-    )
-    return [(row.name, row.subject, tuple(row.thresholds)) for row in rows]
-
-
 async def set_thresholds(unit: Unit, limit_id: str, thresholds: Sequence[int] | None) -> None:
     """Say at which thresholds a limit is told of: none of them (empty); None: as all others.
 
@@ -238,6 +252,21 @@ async def set_thresholds(unit: Unit, limit_id: str, thresholds: Sequence[int] | 
                 updated_at_us=await unit.now_us(),
             )
         )
+
+
+async def apply_file(unit: Unit, declared: Mapping[str, Sequence[int] | None]) -> None:
+    """Give the file's budgets, by name, the thresholds that it says; None: as all others.
+
+    Twice is once. A budget of that name which the file does not own is left alone.
+    """
+    columns = budgets.c
+    query = select(columns.budget_id, columns.name).where(columns.source == BudgetSource.FILE)
+    ids = {row.name: row.budget_id for row in await unit.connection.execute(query)}
+    wanted = {ids[name]: own for name, own in declared.items() if name in ids}
+    stands = await thresholds_of(unit, wanted)
+    for limit_id, own in wanted.items():
+        if stands.get(limit_id) != (None if own is None else check_thresholds(own)):
+            await set_thresholds(unit, limit_id, own)
 
 
 async def post_alert(unit: Unit, standing: Standing, threshold: int) -> Alert | None:
@@ -294,6 +323,23 @@ async def mark_read(unit: Unit, user: str, alert_ids: Sequence[str]) -> int:
             [{"alert_id": one, "user_name": user, "read_at_us": now_us} for one in unread],
         )
     return len(unread)
+
+
+async def _page(
+    unit: Unit, query: Select[Any], key: tuple[ColumnElement[Any], ...], part: Part | None
+) -> tuple[Sequence[Row[Any]], Place | None]:
+    """Return the rows of a part, by a key that no two have, and behind what there may be more."""
+    wanted = part or Part()
+    if wanted.ids is not None:
+        return (await unit.connection.execute(query.where(key[0].in_(wanted.ids)))).all(), None
+    if wanted.after:
+        beyond = key[0] > wanted.after[0] if len(key) == 1 else tuple_(*key) > wanted.after
+        query = query.where(beyond)
+    found = await unit.connection.execute(query.order_by(*key).limit(wanted.rows_max))
+    rows = found.all()
+    if len(rows) < wanted.rows_max:
+        return rows, None
+    return rows, tuple(getattr(rows[-1], one.key or "") for one in key)
 
 
 async def _deliver(unit: Unit, alert: Alert) -> None:

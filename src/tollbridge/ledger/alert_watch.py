@@ -5,22 +5,23 @@ Besides, now and then, all are: what a crash kept from being looked at, and what
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import tzinfo
 
 import msgspec
 
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import OverloadedError
+from tollbridge.core.limits import WALLET_PREFIX
 from tollbridge.ledger import alert_store as store
 from tollbridge.ledger.alerts import EXPIRY, THRESHOLDS, Alert, Source, Standing, highest_crossed
 from tollbridge.ledger.applying import PLAN
-from tollbridge.ledger.wallets import LIMIT_PREFIX
+from tollbridge.ledger.wallets import wallet_id_of
 from tollbridge.storage.unit import Database, Unit
 
 DAY_US = 86_400 * SECOND_US
-PIECE = 500
-"""Most limits of one question to the database."""
+Look = Callable[[Unit, store.Part], Awaitable[store.Page]]
+"""Reads a page of limits of one sort."""
 
 
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,8 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
     """So long before it expires is told of a grant."""
     moved_max: int = 50_000
     """Most limits that wait to be looked at; with more, all are."""
+    piece_max: int = 500
+    """Most limits of one question to the database."""
 
 
 class AlertWatch:
@@ -65,14 +68,17 @@ class AlertWatch:
     async def run(self) -> None:
         """Look for ever."""
         loop = asyncio.get_running_loop()
-        plans_too, swept_s = True, loop.time()
+        # Of plans only after a start, and twice after more has moved than was noted (the batch may
+        # not have been committed at the first): one look at each user is too much otherwise.
+        plans_due, swept_s = 1, loop.time()
         while True:
-            full = len(self._moved) >= self.settings.moved_max
+            if len(self._moved) >= self.settings.moved_max:
+                self._moved.clear()
+                plans_due = 2
             try:
-                if plans_too or full or loop.time() - swept_s >= self.settings.sweep_s:
-                    # Of plans only after a start: one look at each user is too much otherwise.
-                    await self.sweep(plans_too=plans_too or full)
-                    plans_too, swept_s = False, loop.time()
+                if plans_due or loop.time() - swept_s >= self.settings.sweep_s:
+                    await self.sweep(plans_too=plans_due > 0)
+                    plans_due, swept_s = max(0, plans_due - 1), loop.time()
                 await self.look()
             except OverloadedError as error:
                 self._on_away(error)
@@ -82,45 +88,60 @@ class AlertWatch:
         """Look at what has moved; return what was posted.
 
         Each is looked at twice, in this look and the next: the batch that moved it may not have
-        been committed at the first.
+        been committed at the first. Where the database is away, all of them wait for the next.
         """
         moved, self._moved = self._moved, set()
         ids = sorted(moved | self._seen)
-        self._seen = moved
         posted: list[Alert] = []
-        for start in range(0, len(ids), PIECE):
-            posted += await self._post(await self._standings(ids[start : start + PIECE]))
+        try:
+            for start in range(0, len(ids), self.settings.piece_max):
+                piece = ids[start : start + self.settings.piece_max]
+                posted += await self._post(await self._standings(piece))
+        except OverloadedError:
+            self._moved |= moved
+            raise
+        self._seen = moved
         return posted
 
     async def sweep(self, *, plans_too: bool = True) -> list[Alert]:
-        """Look at everything; return what was posted."""
+        """Look at everything, page by page; return what was posted."""
         async with self._database.read() as unit:
             now_us = await unit.now_us()
             lowest = await store.lowest_threshold(unit, self.settings.thresholds)
-            found = await store.budgets_used(unit, self._zone, now_us, lowest)
-            if plans_too:
-                found += await store.plans_used(unit, self._zone, now_us)
-            found += await store.wallets_used(unit)
-            soon_us = now_us + self.settings.grant_expiry_days * DAY_US
-            found += await store.grants_expiring(unit, now_us, soon_us)
+        soon_us = now_us + self.settings.grant_expiry_days * DAY_US
+        zone = self._zone
+        looks: list[Look] = [
+            lambda unit, part: store.budgets_used(unit, zone, now_us, lowest, part),
+            store.wallets_used,
+            lambda unit, part: store.grants_expiring(unit, now_us, soon_us, part),
+        ]
+        if plans_too:
+            looks.append(lambda unit, part: store.plans_used(unit, zone, now_us, part))
         posted: list[Alert] = []
-        for start in range(0, len(found), PIECE):
-            posted += await self._post(found[start : start + PIECE])
+        for look in looks:
+            after: store.Place | None = ()
+            while after is not None:
+                async with self._database.read() as unit:
+                    page = await look(unit, store.Part(None, after, self.settings.piece_max))
+                posted += await self._post(page.standings)
+                after = page.after
         return posted
 
     async def _standings(self, ids: Sequence[str]) -> list[Standing]:
         plans = [one for one in ids if one.startswith(PLAN)]
-        wallets = [one.removeprefix(LIMIT_PREFIX) for one in ids if one.startswith(LIMIT_PREFIX)]
-        budgets = [one for one in ids if not one.startswith((PLAN, LIMIT_PREFIX))]
+        wallets = [wallet_id for one in ids if (wallet_id := wallet_id_of(one)) is not None]
+        budgets = [one for one in ids if not one.startswith((PLAN, WALLET_PREFIX))]
         found: list[Standing] = []
         async with self._database.read() as unit:
             now_us = await unit.now_us()
             if budgets:
-                found += await store.budgets_used(unit, self._zone, now_us, 1, budgets)
+                part = store.Part(tuple(budgets))
+                found += (await store.budgets_used(unit, self._zone, now_us, 1, part)).standings
             if plans:
-                found += await store.plans_used(unit, self._zone, now_us, plans)
+                part = store.Part(tuple(plans))
+                found += (await store.plans_used(unit, self._zone, now_us, part)).standings
             if wallets:
-                found += await store.wallets_used(unit, wallets)
+                found += (await store.wallets_used(unit, store.Part(tuple(wallets)))).standings
         return found
 
     async def _post(self, standings: Sequence[Standing]) -> list[Alert]:

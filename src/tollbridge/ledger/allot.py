@@ -346,14 +346,15 @@ def greet(book: Book, worker: str, told: Iterable[LeaseTotals], zone: tzinfo) ->
             )
 
 
-def end_leases(book: Book, leases: Iterable[LeaseRow], keep: Mapping[str, int]) -> int:
-    """End leases and return what is left of them, but for `keep` (lease id → nano-USD).
+def end_leases(book: Book, leases: Iterable[LeaseRow], keep: Mapping[str, int]) -> dict[str, int]:
+    """End leases and return what is left of them, but for `keep` (lease id → amount).
 
-    Returns how much fell free.
+    Returns how much fell free by limit, each in its own unit.
     """
-    freed = 0
+    freed: dict[str, int] = {}
     for row in list(leases):
         rest = max(0, row.part - keep.get(row.lease_id, 0))
         book.change(row, granted=row.granted, returned=row.returned + rest, state=ENDED)
-        freed += rest
+        if rest:
+            freed[row.budget_id] = freed.get(row.budget_id, 0) + rest
     return freed

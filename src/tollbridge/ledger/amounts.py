@@ -13,7 +13,7 @@ from tollbridge.core.call import AttemptOutcome, CreditTerms, Hold
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence
 from tollbridge.core.limits import LimitKind
 from tollbridge.core.usage import Unit, Usage
-from tollbridge.ledger.credits import CreditRate, CreditRates, credits_ceiling, credits_of
+from tollbridge.ledger.credits import taken_by
 
 CALLER_LEFT_STATUS = 499
 # Looked up once: this is done for every call.
@@ -84,12 +84,12 @@ def _credits(terms: CreditTerms, call: CallEvidence, uses: Sequence[AttemptUse])
     failed = asked - _images_made(call, uses) if terms.image else 0
     # Where nobody knows the tokens, the least that such a call takes.
     tokens = tokens_of(uses[-1].usage) if uses else None
-    return credits_of(_rates(terms), "", "", tokens or 0, asked, failed) or 0
+    return taken_by(terms, tokens or 0, max(0, asked - failed))
 
 
 def credits_at_most(terms: CreditTerms, tokens_max: int, images: int) -> int:
     """Return the most micro-credits that a call takes by its terms."""
-    return credits_ceiling(_rates(terms), "", "", tokens_max, images) or 0
+    return taken_by(terms, tokens_max, images)
 
 
 def tokens_of(usage: Usage) -> int | None:
@@ -103,17 +103,6 @@ def tokens_of(usage: Usage) -> int | None:
 def images_asked(call: CallEvidence) -> int:
     """Return how many images a call asks for: one where it does not say."""
     return call.opened.demand.counts.get(_IMAGE, 1)
-
-
-def _rates(terms: CreditTerms) -> CreditRates:
-    rate = CreditRate(
-        operation="",
-        tokens_per_credit=terms.tokens or None,
-        min_microcredits=terms.minimum,
-        microcredits_per_image=terms.image or None,
-        microcredits_per_call=terms.call or None,
-    )
-    return CreditRates({"": {"": rate}})
 
 
 def _images_made(call: CallEvidence, uses: Sequence[AttemptUse]) -> int:

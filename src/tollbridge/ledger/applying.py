@@ -233,14 +233,7 @@ class LimitTable:
     def credit_terms(self, operation: Operation, label: str) -> CreditTerms | None:
         """Return how a call counts in credits, None where nobody has said."""
         rate = self._part.credit_rates.find(operation.value, label)
-        if rate is None:
-            return None
-        return CreditTerms(
-            tokens=rate.tokens_per_credit or 0,
-            minimum=rate.min_microcredits,
-            image=rate.microcredits_per_image or 0,
-            call=rate.microcredits_per_call or 0,
-        )
+        return None if rate is None else rate.terms
 
     def _plan(self, user: str) -> tuple[Limit, ...]:
         part = self._part

@@ -15,10 +15,8 @@ from tollbridge.ledger.applying import PLAN, plan_limit_id, user_and_rule
 from tollbridge.ledger.periods import END_OF_TIME_US
 from tollbridge.ledger.subscription_store import standing
 from tollbridge.ledger.subscriptions import Standing
-from tollbridge.ledger.wallets import limit_id_of
+from tollbridge.ledger.wallets import wallet_id_of
 from tollbridge.storage.unit import Unit
-
-WALLET = limit_id_of("")
 
 
 async def plan_bounds(
@@ -46,7 +44,7 @@ async def fill(unit: Unit, snapshot: Snapshot, zone: tzinfo, asked: Iterable[str
     ids = {*asked, *snapshot.budgets, *(lease.budget_id for lease in snapshot.leases.values())}
     missing = [one for one in ids if one.startswith(PLAN) and one not in snapshot.budgets]
     snapshot.budgets |= await plan_bounds(unit, missing, snapshot.now_us, zone)
-    wallets = {one.removeprefix(WALLET): one for one in ids if one.startswith(WALLET)}
+    wallets = {wallet_id: one for one in ids if (wallet_id := wallet_id_of(one)) is not None}
     if not wallets:
         return
     # Read now that the wallets' periods are locked: who takes from a wallet holds them too.

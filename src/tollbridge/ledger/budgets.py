@@ -9,13 +9,19 @@ import msgspec
 from tollbridge.core.amounts import AMOUNT_MAX, amount_text
 from tollbridge.core.call import Bucket, Category
 from tollbridge.core.errors import ConfigurationError
-from tollbridge.core.limits import CATEGORY_COUNTED, DURABLE, Limit, LimitKind, Selector
+from tollbridge.core.limits import (
+    CATEGORY_COUNTED,
+    DURABLE,
+    MODEL_LENGTH_MAX,
+    Limit,
+    LimitKind,
+    Selector,
+)
 from tollbridge.ledger.periods import PERIODS
 
 SUBJECT_KINDS = ("organisation", "project", "user", "key", "customer")
 NAME_LENGTH_MAX = 128
 SUBJECT_LENGTH_MAX = 255
-MODEL_LENGTH_MAX = 255
 PROVIDER_LENGTH_MAX = 64
 
 
@@ -100,17 +106,27 @@ class BudgetsApplied(msgspec.Struct, frozen=True):
     """Declared, but of that name there is a budget that the file does not own."""
 
 
+class LimitNamed(msgspec.Struct, frozen=True):
+    """What people call a limit, and what it counts; None where nobody knows it any more."""
+
+    name: str | None = None
+    kind: LimitKind | None = None
+
+
 class LeaseOutstanding(msgspec.Struct, frozen=True):
     """A lease that still counts, and how much of it nobody has settled or returned."""
 
     lease_id: str
     budget_id: str
     budget_name: str | None
+    """The budget's; of a plan's limit whose and which, of a wallet its; None: nobody knows."""
     period_start_us: int
     node: str
     worker: str
     state: str
     outstanding: int
+    kind: LimitKind | None
+    """In whose unit `outstanding` is; None where nobody knows the limit any more."""
 
 
 class PeriodState(msgspec.Struct, frozen=True):
@@ -143,6 +159,16 @@ def check_terms(terms: BudgetTerms) -> None:
         most = amount_text(terms.kind, AMOUNT_MAX)
         raise ConfigurationError(f"{where}: the limit is between 0 (none allowed) and {most}")
     _check_selector(terms, where)
+
+
+def check_change(before: BudgetTerms, after: BudgetTerms) -> None:
+    """Raise ConfigurationError where a budget cannot become another one: its counters stay."""
+    check_terms(after)
+    if before.kind != after.kind:
+        raise ConfigurationError(
+            f"budget {before.name!r} counts {before.kind.value}: it cannot become one of "
+            f"{after.kind.value}; give that one another name"
+        )
 
 
 def _check_selector(terms: BudgetTerms, where: str) -> None:

@@ -2,7 +2,8 @@
 
 from sqlalchemy import BigInteger, Column, String, Table
 
-from tollbridge.ledger.credits import MODEL_LENGTH_MAX, OPERATION_LENGTH_MAX
+from tollbridge.core.limits import MODEL_LENGTH_MAX
+from tollbridge.ledger.credits import OPERATION_LENGTH_MAX
 from tollbridge.storage.audit import ACTOR_LENGTH_MAX
 from tollbridge.storage.types import Amount, Instant, NanoUsd, metadata
 

@@ -15,7 +15,9 @@ from collections.abc import Iterable
 import msgspec
 
 from tollbridge.core.amounts import MICRO
+from tollbridge.core.call import CreditTerms
 from tollbridge.core.errors import InvalidRequestError
+from tollbridge.core.limits import MODEL_LENGTH_MAX
 
 TOKENS_PER_CREDIT_MAX = 10**12
 RATE_MICROCREDITS_MAX = 10**12
@@ -25,7 +27,6 @@ PRICE_NANOUSD_MAX = 10**15
 CALL_MICROCREDITS_MAX = 10**18
 """The most that a call is taken to cost: what is more is no count but nonsense."""
 OPERATION_LENGTH_MAX = 64
-MODEL_LENGTH_MAX = 255
 ANY_MODEL = ""
 """The model of a rate that holds for every model without its own."""
 
@@ -42,6 +43,16 @@ class CreditRate(msgspec.Struct, frozen=True, omit_defaults=True):
     microcredits_per_call: int | None = None
     price_per_credit_nanousd: int | None = None
     """What a credit is sold for; None is not known. No call's credits depend on it."""
+
+    @property
+    def terms(self) -> CreditTerms:
+        """How a call counts by it, as it travels with the call."""
+        return CreditTerms(
+            tokens=self.tokens_per_credit or 0,
+            minimum=self.min_microcredits,
+            image=self.microcredits_per_image or 0,
+            call=self.microcredits_per_call or 0,
+        )
 
 
 class CreditRates(msgspec.Struct, frozen=True):
@@ -82,23 +93,19 @@ def credits_of(
         return None
     if rate.tokens_per_credit is not None and tokens is None:
         return None
-    return _amount(rate, tokens or 0, max(0, images_asked - images_failed))
+    return taken_by(rate.terms, tokens or 0, max(0, images_asked - images_failed))
 
 
-def credits_ceiling(
-    rates: CreditRates, operation: str, label: str, tokens_max: int, images: int
-) -> int | None:
-    """Return the most that a call can take, in micro-credits; None where there is no rate."""
-    rate = rates.find(operation, label)
-    return None if rate is None else _amount(rate, tokens_max, images)
-
-
-def refund_of(rates: CreditRates, operation: str, label: str, images_failed: int) -> int:
-    """Return what goes back for images that failed, in micro-credits; 0 where none are counted."""
-    rate = rates.find(operation, label)
-    if rate is None or rate.microcredits_per_image is None:
-        return 0
-    return min(images_failed * rate.microcredits_per_image, CALL_MICROCREDITS_MAX)
+def taken_by(terms: CreditTerms, tokens: int, images: int) -> int:
+    """Return what a call of so many tokens and images takes, in micro-credits."""
+    if terms.tokens:
+        # Rounded up: -(-a // b) without leaving whole numbers.
+        amount = max(terms.minimum, -(-tokens // terms.tokens) * MICRO)
+    elif terms.image:
+        amount = images * terms.image
+    else:
+        amount = terms.call
+    return min(amount, CALL_MICROCREDITS_MAX)
 
 
 def check_rate(rate: CreditRate) -> None:
@@ -128,17 +135,6 @@ def check_rate(rate: CreditRate) -> None:
     ):
         if not least <= len(text) <= most or text != text.strip() or not text.isprintable():
             raise _wrong(param, f"{param}: {least} to {most} characters, no spaces around them")
-
-
-def _amount(rate: CreditRate, tokens: int, images: int) -> int:
-    if rate.tokens_per_credit is not None:
-        # Rounded up: -(-a // b) without leaving whole numbers.
-        amount = max(rate.min_microcredits, -(-tokens // rate.tokens_per_credit) * MICRO)
-    elif rate.microcredits_per_image is not None:
-        amount = images * rate.microcredits_per_image
-    else:
-        amount = rate.microcredits_per_call or 0
-    return min(amount, CALL_MICROCREDITS_MAX)
 
 
 def _wrong(param: str, message: str) -> InvalidRequestError:

@@ -1,26 +1,14 @@
 """What holds calls back, as it stands: budgets, wallets, plans, and how calls count in credits?"""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from tollbridge.core.limits import Limit, LimitKind, Selector
+from tollbridge.core.limits import Limit, Selector
 from tollbridge.ledger.applying import LimitsPart
 from tollbridge.ledger.credit_store import load_rates
-from tollbridge.ledger.plans import RULES, Measure, PlanTerms
+from tollbridge.ledger.plans import KIND_OF, RULES, Measure, PlanTerms
 from tollbridge.ledger.plans_store import list_plans
 from tollbridge.ledger.store import load_part
 from tollbridge.ledger.subscription_store import list_running
 from tollbridge.ledger.wallet_store import wallet_entries
 from tollbridge.storage.unit import Unit
-
-KIND_OF: Mapping[Measure, LimitKind] = MappingProxyType(
-    {
-        Measure.CALLS: LimitKind.CALLS,
-        Measure.TOKENS: LimitKind.TOKENS,
-        Measure.COST: LimitKind.MONEY,
-    }
-)
-"""What the limit of a plan counts."""
 
 
 async def load_limits(unit: Unit) -> LimitsPart:
@@ -37,10 +25,9 @@ async def load_limits(unit: Unit) -> LimitsPart:
     now_us = await unit.now_us()
     plan_of: dict[str, tuple[int, int]] = {}
     changes_us: list[int] = []
-    for row in await list_running(unit):
+    for row in await list_running(unit, now_us):
         now = row.at(now_us)
-        if not now.has_ended(now_us):
-            plan_of[row.user] = (now.plan_id, now.anchor_us)
+        plan_of[row.user] = (now.plan_id, now.anchor_us)
         changes_us += [
             at_us for at_us in (row.ends_at_us, row.changes_at_us) if at_us and at_us > now_us
         ]

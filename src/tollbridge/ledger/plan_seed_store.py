@@ -4,17 +4,15 @@ Of a subscription that is new, or a limit that a plan did not have before: what 
 the plan's month, posted once, before anything is leased. From there on the ledger counts.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import tzinfo
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlalchemy import select
 
 from tollbridge.core.call import new_id
 from tollbridge.core.settlement import Settlement
-from tollbridge.ledger.applying import NO_LEASE, PLAN, user_and_rule
-from tollbridge.ledger.bounds import plan_bounds
-from tollbridge.ledger.limits import KIND_OF
-from tollbridge.ledger.plans import RULES, Used
+from tollbridge.ledger.allot import BudgetBound
+from tollbridge.ledger.applying import NO_LEASE, user_and_rule
+from tollbridge.ledger.plans import KIND_OF, RULES, Used
 from tollbridge.ledger.rows import lock
 from tollbridge.ledger.settle import settle
 from tollbridge.ledger.tables import budget_periods
@@ -22,39 +20,38 @@ from tollbridge.storage.unit import Database, Unit
 
 UsedOf = Callable[[Unit, str, int, int], Awaitable[Used]]
 """What a user has used from one instant until before another, by the roll-ups."""
+Window = tuple[int, int]
+"""From an instant until before another."""
 KNOWN_MAX = 100_000
 
 
 class PlanSeeds:
     """Sees to it that each limit of a plan begins with what was used already."""
 
-    def __init__(self, database: Database, zone: tzinfo, used_of: UsedOf) -> None:
+    def __init__(self, database: Database, used_of: UsedOf) -> None:
         self._database = database
-        self._zone = zone
         self._used_of = used_of
-        self._known: dict[str, int] = {}
-        """Limit → the end of the period in which nothing is to be done any more."""
+        self._known: dict[str, Window] = {}
+        """Limit → the period in which nothing is to be done any more. Its id outlives a change of
+        the plan, and its period does not."""
 
-    async def sow(self, limit_ids: Iterable[str]) -> None:
+    def fresh(self, plans: Mapping[str, BudgetBound]) -> dict[str, Window]:
+        """Return those of some plans' limits of whose period it is not known that it has begun."""
+        return {
+            one: bound.window
+            for one, bound in plans.items()
+            if bound.window is not None and self._known.get(one) != bound.window
+        }
+
+    async def sow(self, fresh: Mapping[str, Window]) -> None:
         """Post what was used before, once; nothing is written where it has begun already."""
-        plans = [one for one in limit_ids if one.startswith(PLAN)]
-        if not plans:
-            return
-        async with self._database.read() as unit:
-            now_us = await unit.now_us()
-            fresh = [one for one in plans if self._known.get(one, 0) <= now_us]
-            if not fresh:
-                return
-            bounds = await plan_bounds(unit, fresh, now_us, self._zone)
-        for limit_id in fresh:
-            window = bounds[limit_id].window
-            if window is not None:
-                await self._sow(limit_id, window)
-                if len(self._known) >= KNOWN_MAX:
-                    self._known.clear()
-                self._known[limit_id] = window[1]
+        for limit_id, window in fresh.items():
+            await self._sow(limit_id, window)
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[limit_id] = window
 
-    async def _sow(self, limit_id: str, window: tuple[int, int]) -> None:
+    async def _sow(self, limit_id: str, window: Window) -> None:
         user, rule = user_and_rule(limit_id)
         kind = KIND_OF[RULES[rule].measure]
         start_us, end_us = window

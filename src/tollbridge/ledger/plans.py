@@ -15,6 +15,7 @@ import msgspec
 
 from tollbridge.core.call import Bucket
 from tollbridge.core.errors import InvalidRequestError
+from tollbridge.core.limits import LimitKind
 
 NAME_LENGTH_MAX = 50
 DESCRIPTION_LENGTH_MAX = 1000
@@ -39,6 +40,16 @@ class Measure(StrEnum):
     CALLS = "calls"
     TOKENS = "tokens"
     COST = "cost"
+
+
+KIND_OF: Mapping[Measure, LimitKind] = MappingProxyType(
+    {
+        Measure.CALLS: LimitKind.CALLS,
+        Measure.TOKENS: LimitKind.TOKENS,
+        Measure.COST: LimitKind.MONEY,
+    }
+)
+"""As what the limit of a plan counts."""
 
 
 class Tier(StrEnum):

@@ -13,7 +13,7 @@ from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.postings import entries
 from tollbridge.ledger.rows import SqliteConnection, columns, leases_by_id, lock, write
 from tollbridge.ledger.wallet_store import deduct
-from tollbridge.ledger.wallets import LIMIT_PREFIX, WalletDeduction
+from tollbridge.ledger.wallets import WalletDeduction, wallet_id_of
 from tollbridge.storage.unit import Unit
 
 # A lease's part in `leased` is max(0, granted - settled - returned); a charge lessens it. A lease
@@ -78,8 +78,9 @@ async def settle(
     deductions: list[WalletDeduction] = []
     for one in settlements:
         kinds[one.budget_id] = one.kind
-        if one.use is not None:
-            deductions.append(_deduction(one, one.use))
+        wallet_id = None if one.use is None else wallet_id_of(one.budget_id)
+        if one.use is not None and wallet_id is not None:
+            deductions.append(_deduction(wallet_id, one.amount, one.use))
         period = (one.budget_id, one.period_start_us)
         charges[period] = charges.get(period, 0) + one.amount
         lease = (one.budget_id, one.period_start_us, one.lease_id)
@@ -114,11 +115,11 @@ async def settle(
     await deduct(unit, deductions, posted_at_us)
 
 
-def _deduction(one: Settlement, use: CallUse) -> WalletDeduction:
+def _deduction(wallet_id: str, amount: int, use: CallUse) -> WalletDeduction:
     return WalletDeduction(
         call_id=use.call_id,
-        wallet_id=one.budget_id.removeprefix(LIMIT_PREFIX),
-        amount=one.amount,
+        wallet_id=wallet_id,
+        amount=amount,
         operation=use.operation,
         model=use.model,
         tokens=use.tokens,

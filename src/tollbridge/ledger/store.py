@@ -13,11 +13,11 @@ from sqlalchemy import Row, insert, select, update
 
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import ConflictError, NotFoundError
-from tollbridge.core.limits import Limit
+from tollbridge.core.limits import Limit, LimitKind
 from tollbridge.ledger import allot as decide
 from tollbridge.ledger import rows as locked
 from tollbridge.ledger.allot import Book
-from tollbridge.ledger.applying import LimitsPart
+from tollbridge.ledger.applying import PLAN, LimitsPart, user_and_rule
 from tollbridge.ledger.budgets import (
     TERMS,
     BudgetRow,
@@ -25,11 +25,16 @@ from tollbridge.ledger.budgets import (
     BudgetSource,
     BudgetTerms,
     LeaseOutstanding,
+    LimitNamed,
     PeriodState,
+    check_change,
     check_terms,
 )
 from tollbridge.ledger.periods import period_bounds
+from tollbridge.ledger.plans import KIND_OF, RULES
 from tollbridge.ledger.tables import budget_periods, budgets, leases
+from tollbridge.ledger.wallet_tables import wallets
+from tollbridge.ledger.wallets import WalletUnit, wallet_id_of
 from tollbridge.storage import versions
 from tollbridge.storage.unit import Unit
 
@@ -117,7 +122,8 @@ async def create_budget(
 async def change_budget(unit: Unit, terms: BudgetTerms, *, enabled: bool = True) -> BudgetRow:
     """Give the budget of that name other terms. A limit below what is spent grants nothing more.
 
-    Raises NotFoundError, and ConflictError for a budget that the configuration file declares.
+    Raises NotFoundError, ConflictError for a budget that the configuration file declares, and
+    ConfigurationError for wrong terms or a change of what is counted.
     """
     found = await get_budget(unit, terms.name)
     if found.source == BudgetSource.FILE:
@@ -131,6 +137,7 @@ async def apply(unit: Unit, declared: Sequence[BudgetTerms]) -> BudgetsApplied:
     """Make the file's budgets what the file says, disable those it no longer declares.
 
     Twice is once. A budget of that name which the file does not own is left alone.
+    Raises ConfigurationError for one that is wrong, or would count something else than before.
     """
     rows = await unit.connection.execute(select(budgets))
     existing = {row.name: budget_row(row) for row in rows}
@@ -169,20 +176,20 @@ async def return_remainder(
     keep: Mapping[str, int] | None = None,
     *,
     also: Collection[str] = (),
-) -> int:
-    """End a dead worker's leases, in the unit that drains its last record; return what is freed.
+) -> dict[str, int]:
+    """End a dead worker's leases, in the unit that drains its last record.
 
-    `keep` (lease id → nano-USD) stays leased: holds of calls in quarantine. Doing it again, with
-    less to keep, frees the difference. The granter must have been told of the death before.
-    `also` names further workers of whom the same unit does this later.
+    Returns what is freed, by limit. `keep` (lease id → amount) stays leased: holds of calls in
+    quarantine. Doing it again, with less to keep, frees the difference. The granter must have been
+    told of the death before. `also` names further workers of whom the same unit does this later.
     """
     if also:
         await locked.lock(unit, (), {worker, *also})
     return await _end(unit, locked.Scope(worker=worker), keep or {})
 
 
-async def release_node(unit: Unit, node: str) -> int:
-    """End what is outstanding of a node that is gone for good; return what is freed, in nano-USD.
+async def release_node(unit: Unit, node: str) -> dict[str, int]:
+    """End what is outstanding of a node that is gone for good; return what is freed, by limit.
 
     Should it come back, its charges are posted all the same. The caller writes the audit entry.
     """
@@ -198,30 +205,61 @@ async def list_outstanding_leases(
     """Return a page of the leases that still count, of one node or all, by lease id."""
     rest = leases.c.granted - leases.c.settled - leases.c.returned
     query = (
-        select(leases, budgets.c.name, rest.label("rest"))
-        .outerjoin(budgets, budgets.c.budget_id == leases.c.budget_id)
+        select(leases, rest.label("rest"))
         .where(rest > 0, leases.c.lease_id > after_lease_id)
         .order_by(leases.c.lease_id)
         .limit(min(limit, PAGE_ROWS_MAX))
     )
     if node is not None:
         query = query.where(leases.c.node == node)
+    found = (await unit.connection.execute(query)).all()
+    named = await limits_named(unit, {row.budget_id for row in found})
     return [
         LeaseOutstanding(
             lease_id=row.lease_id,
             budget_id=row.budget_id,
-            budget_name=row.name,
+            budget_name=named[row.budget_id].name,
             period_start_us=row.period_start_us,
             node=row.node,
             worker=row.worker,
             state=row.state,
             outstanding=row.rest,
+            kind=named[row.budget_id].kind,
         )
-        for row in await unit.connection.execute(query)
+        for row in found
     ]
 
 
-async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> int:
+async def limits_named(unit: Unit, limit_ids: Collection[str]) -> dict[str, LimitNamed]:
+    """Return what people call limits, and what these count: of each of the ids."""
+    found = dict.fromkeys(limit_ids, LimitNamed())
+    wallet_ids: dict[str, str] = {}
+    for one in limit_ids:
+        if one.startswith(PLAN):
+            user, name = user_and_rule(one)
+            rule = RULES.get(name)
+            kind = None if rule is None else KIND_OF[rule.measure]
+            found[one] = LimitNamed(f"plan of {user}: {name}", kind)
+        elif (wallet_id := wallet_id_of(one)) is not None:
+            wallet_ids[wallet_id] = one
+    columns = budgets.c
+    for row in await unit.connection.execute(
+        select(columns.budget_id, columns.name, columns.kind).where(
+            columns.budget_id.in_(list(limit_ids))
+        )
+    ):
+        found[row.budget_id] = LimitNamed(row.name, LimitKind(row.kind))
+    for row in await unit.connection.execute(
+        select(wallets.c.wallet_id, wallets.c.name, wallets.c.unit).where(
+            wallets.c.wallet_id.in_(list(wallet_ids))
+        )
+    ):
+        kind = WalletUnit(row.unit).limit_kind
+        found[wallet_ids[row.wallet_id]] = LimitNamed(f"wallet {row.name}", kind)
+    return found
+
+
+async def _end(unit: Unit, scope: locked.Scope, keep: Mapping[str, int]) -> dict[str, int]:
     snapshot = await locked.load(unit, scope, UTC)
     book = Book(snapshot)
     freed = decide.end_leases(book, snapshot.leases.values(), keep)
@@ -238,7 +276,7 @@ async def find_budget(unit: Unit, name: str) -> BudgetRow | None:
 
 async def _set(unit: Unit, found: BudgetRow, terms: BudgetTerms, *, enabled: bool) -> bool:
     """Write other terms; return whether anything changed."""
-    check_terms(terms)
+    check_change(found.terms, terms)
     if found.terms == terms and found.enabled == enabled:
         return False
     await unit.connection.execute(

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, insert, or_, select, tuple_, update
 
 from tollbridge.core.call import new_id
 from tollbridge.core.errors import InvalidRequestError, NotFoundError
@@ -77,9 +77,13 @@ async def list_subscriptions(
     return [_subscription(row) for row in found]
 
 
-async def list_running(unit: Unit) -> list[Subscription]:
-    """Return all subscriptions as their rows stand, over or not."""
-    return [_subscription(row) for row in await unit.connection.execute(select(subscriptions))]
+async def list_running(unit: Unit, now_us: int) -> list[Subscription]:
+    """Return the subscriptions that are not over at an instant, as their rows stand."""
+    ends_at_us = subscriptions.c.ends_at_us
+    found = await unit.connection.execute(
+        select(subscriptions).where(or_(ends_at_us.is_(None), ends_at_us > now_us))
+    )
+    return [_subscription(row) for row in found]
 
 
 async def standing(unit: Unit, user: str, zone: tzinfo, now_us: int | None = None) -> Standing:
@@ -130,7 +134,7 @@ async def subscribe(
             ends_at_us=None,
             updated_at_us=at_us,
         )
-        await _write(unit, agreed)
+        await _write(unit, agreed, running)
         details = {"plan": plan.terms.name, "cycle": order.cycle.value, "when": "period_end"}
         await audit.record(unit, actor, "subscriptions.agree", f"user:{order.user}", details)
         return agreed
@@ -145,7 +149,7 @@ async def subscribe(
     )
     period = made.period(at_us, zone)
     made = msgspec.structs.replace(made, recorded_until_us=period.end_us)
-    await _write(unit, made)
+    await _write(unit, made, current)
     previous = None if before is None else before.terms.name
     await _add_event(unit, made, (kind, at_us), period, previous, actor)
     await bring_credits(unit, made, zone, at_us)
@@ -174,7 +178,7 @@ async def cancel(
         changes_at_us=None,
         updated_at_us=at_us,
     )
-    await _write(unit, ended)
+    await _write(unit, ended, current)
     await _add_event(unit, ended, (Kind.CANCEL, ends_at_us), period, None, actor)
     details = {"when": when.value}
     await audit.record(unit, actor, "subscriptions.cancel", f"user:{user}", details)
@@ -202,7 +206,7 @@ async def catch_up(
             break
         current = await _begin_period(unit, current, start_us, zone)
     if current != kept:
-        await _write(unit, current)
+        await _write(unit, current, kept)
     return current
 
 
@@ -251,7 +255,7 @@ async def _resume(
         changes_at_us=None,
         updated_at_us=at_us,
     )
-    await _write(unit, resumed)
+    await _write(unit, resumed, running)
     period = resumed.period(at_us, zone)
     await _add_event(unit, resumed, (Kind.RESUME, at_us), period, None, actor)
     details = {"plan": plan.terms.name}
@@ -266,9 +270,10 @@ def _when(order: Order, kind: Kind, running: Subscription, plan: PlanRow) -> Whe
     return When.PERIOD_END if stays or kind is Kind.DOWNGRADE else When.NOW
 
 
-async def _write(unit: Unit, row: Subscription) -> None:
-    # Its plan's limits hold from now on.
-    await versions.bump(unit, PART)
+async def _write(unit: Unit, row: Subscription, before: Subscription | None) -> None:
+    if before is None or _holds_back(row) != _holds_back(before):
+        # Before any wallet is locked: whoever changes one bumps first too.
+        await versions.bump(unit, PART)
     values = msgspec.to_builtins(row)
     values["user_name"] = values.pop("user")
     changed = await unit.connection.execute(
@@ -276,6 +281,11 @@ async def _write(unit: Unit, row: Subscription) -> None:
     )
     if changed.rowcount == 0:
         await unit.connection.execute(insert(subscriptions).values(**values))
+
+
+def _holds_back(row: Subscription) -> tuple[object, ...]:
+    """Return what of a subscription the workers are told of, by its plan's limits."""
+    return row.plan_id, row.anchor_us, row.ends_at_us, row.changes_at_us, row.next_plan_id
 
 
 async def _add_event(

@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, String, Table
 
+from tollbridge.core.limits import MODEL_LENGTH_MAX
 from tollbridge.storage import kept
 from tollbridge.storage.types import Amount, CallId, Instant, metadata
 
@@ -9,7 +10,7 @@ ID_LENGTH_MAX = 64
 LIMIT_ID_LENGTH_MAX = 200
 """A budget's id, or `plan:<user>:<rule>`, or `wallet:<id>`."""
 NAME_LENGTH_MAX = 128
-SELECTORS = (("bucket", 32), ("category", 16), ("model", 255), ("provider", 64))
+SELECTORS = (("bucket", 32), ("category", 16), ("model", MODEL_LENGTH_MAX), ("provider", 64))
 
 budgets = Table(
     "budgets",

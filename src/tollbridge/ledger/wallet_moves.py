@@ -7,7 +7,8 @@ import hashlib
 
 import msgspec
 
-from tollbridge.ledger.credits import CreditRates, credits_of
+from tollbridge.core.limits import MODEL_LENGTH_MAX
+from tollbridge.ledger.credits import OPERATION_LENGTH_MAX, CreditRates, credits_of
 from tollbridge.ledger.wallet_book import Book
 from tollbridge.ledger.wallets import (
     KEY_LENGTH_MAX,
@@ -219,9 +220,12 @@ def _check_refund(move: Refund) -> None:
 def _check_deduct(move: Deduct) -> None:
     if move.amount is None and move.operation is None:
         raise wrong("amount", "a deduction names an amount, or an operation")
-    for param, text in (("operation", move.operation), ("model", move.model)):
+    for param, text, most in (
+        ("operation", move.operation, OPERATION_LENGTH_MAX),
+        ("model", move.model, MODEL_LENGTH_MAX),
+    ):
         if text:
-            check_text(param, text, 1, 64 if param == "operation" else 255)
+            check_text(param, text, 1, most)
     for param, count in (("tokens", move.tokens), ("images", move.images)):
         if count is not None and not 0 <= count <= COUNT_MAX:
             raise wrong(param, f"{param} is not negative, and not beyond what can be counted")

@@ -1,6 +1,7 @@
 """How is what somebody does to a wallet written down, once?"""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy import func, select
@@ -9,6 +10,7 @@ from tollbridge.core.amounts import amount_text
 from tollbridge.core.errors import BudgetExceededError, InsufficientCreditsError
 from tollbridge.ledger import rows as budget_rows
 from tollbridge.ledger import wallet_rows as rows
+from tollbridge.ledger.allot import Changes
 from tollbridge.ledger.credit_store import load_rates
 from tollbridge.ledger.wallet_book import GRANT, OVERDRAFT, USED
 from tollbridge.ledger.wallet_moves import (
@@ -41,8 +43,10 @@ from tollbridge.ledger.wallets import (
     wrong,
 )
 from tollbridge.storage import audit
-from tollbridge.storage.unit import Unit
+from tollbridge.storage.unit import Database, Unit
 
+RETRY_MS = 50
+"""Between two looks for what workers give back."""
 REPAID_MAX = 1000
 """Most grants that are asked whether they have paid back an overdraft."""
 
@@ -56,12 +60,64 @@ class Done(msgspec.Struct, frozen=True):
     """Whether it had been done before, and nothing was done now."""
 
 
+class Short(msgspec.Struct, frozen=True):
+    """The wallet does not hold as much."""
+
+    limit_id: str
+    error: BudgetExceededError
+    is_leased: bool
+    """Whether it would, with what is leased to workers."""
+
+
+class Recalling(msgspec.Struct, frozen=True):
+    """How what workers hold and do not use is asked back."""
+
+    wait_s: float
+    """So long is waited for it."""
+    ask: Callable[[str], None] = lambda _: None
+    """Asks this node's workers for what they can spare of a limit, at once; else the office finds
+    in the database that it is wanted, as those of the other nodes do."""
+
+
+async def move_in_time(
+    database: Database, name: str, wanted: AnyMove, by: By, recalling: Recalling
+) -> Done:
+    """Do what `move` does in a unit of its own; what workers hold idle refuses nobody.
+
+    It is asked back first: a refusal then means that calls under way need it, or that it is gone.
+    """
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + recalling.wait_s
+    while True:
+        async with database.write() as unit:
+            done = await _attempt(unit, name, wanted, by)
+            if isinstance(done, Short) and done.is_leased:
+                key = (done.limit_id, TOTAL_START_US)
+                await budget_rows.write(unit, await unit.now_us(), Changes(recalled={key}))
+        if isinstance(done, Done):
+            return done
+        left_s = until_s - loop.time()
+        if not done.is_leased or left_s <= 0:
+            raise done.error
+        recalling.ask(done.limit_id)
+        await asyncio.sleep(min(RETRY_MS / 1000, left_s))
+
+
 async def move(unit: Unit, name: str, wanted: AnyMove, by: By, at_us: int | None = None) -> Done:
     """Do something to a wallet, once for each idempotency key.
 
     Raises NotFoundError, InvalidRequestError, BudgetExceededError where the wallet does not hold
     as much, ConflictError where the key was used for something else.
     """
+    done = await _attempt(unit, name, wanted, by, at_us)
+    if isinstance(done, Short):
+        raise done.error
+    return done
+
+
+async def _attempt(
+    unit: Unit, name: str, wanted: AnyMove, by: By, at_us: int | None = None
+) -> Done | Short:
     check_move(wanted)
     wallet = await get_wallet(unit, name)
     takes = isinstance(wanted, Deduct | SetAside) or (
@@ -93,7 +149,7 @@ async def move(unit: Unit, name: str, wanted: AnyMove, by: By, at_us: int | None
     try:
         done = apply(book, wanted, by, seen)
     except BudgetExceededError as error:
-        raise short_of(wallet, error) from error
+        return _short(wallet, error)
     await rows.write(unit, [book])
     await audit.record(
         unit, by.actor, f"wallets.{done.kind}", f"wallet:{name}", _details(wallet, done)
@@ -108,19 +164,22 @@ async def touch(unit: Unit, wallet_ids: Sequence[str], at_us: int | None = None)
     return sum(len(book.transactions) for book in books.values())
 
 
-def short_of(wallet: Wallet, error: BudgetExceededError) -> BudgetExceededError:
+def _short(wallet: Wallet, error: BudgetExceededError) -> Short:
     """Return the refusal of a wallet that does not hold as much, in its own unit."""
     unit = wallet.terms.unit
     make = InsufficientCreditsError if unit is WalletUnit.CREDITS else BudgetExceededError
-    amounts = {
-        name: amount_text(unit.limit_kind, value)
-        for name, value in error.details.items()
-        if isinstance(value, int)
-    }
-    return make(
+    amounts = {name: value for name, value in error.details.items() if isinstance(value, int)}
+    refusal = make(
         f"the wallet {wallet.terms.name!r} does not hold as much",
-        details={"wallet": wallet.terms.name, "unit": unit.value, **amounts},
+        details={
+            "wallet": wallet.terms.name,
+            "unit": unit.value,
+            **{name: amount_text(unit.limit_kind, value) for name, value in amounts.items()},
+        },
     )
+    leased = amounts["leased"]
+    is_leased = leased > 0 and amounts["asked"] <= amounts["available"] + leased
+    return Short(limit_id_of(wallet.wallet_id), refusal, is_leased)
 
 
 async def find_by_key(unit: Unit, wallet: Wallet, key: str) -> Transaction | None:

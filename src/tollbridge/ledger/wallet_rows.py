@@ -6,11 +6,11 @@ their ids, and only then is the rest read, and the clock.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import msgspec
 
-from tollbridge.ledger.rows import columns
+from tollbridge.ledger.rows import SqliteConnection, columns
 from tollbridge.ledger.wallet_book import Book
 from tollbridge.ledger.wallets import Entry, Grant, Hold, State, Transaction
 from tollbridge.storage.unit import Unit
@@ -88,18 +88,6 @@ _ADD_ENTRY_SQLITE = """
 INSERT INTO wallet_entries (wallet_id, number, line, source, target, amount)
 VALUES (?, ?, ?, ?, ?, ?)
 """
-
-
-class SqliteConnection(Protocol):
-    """The part of `sqlite3.Connection` that stands for a driver here."""
-
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterable[Any]:
-        """Run a statement; return its rows."""
-        ...
-
-    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Any:
-        """Run a statement once for each row."""
-        ...
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -148,6 +148,8 @@ async def create_wallet(unit: Unit, terms: WalletTerms, *, actor: str) -> Wallet
             f"there is a wallet {other!r} already, of that name or for that subject and unit",
             details={"wallet": other},
         )
+    # Before the name is ours, as in changing one.
+    await versions.bump(unit, PART)
     now_us = await unit.now_us()
     wallet_id = new_id(now_us)
     await unit.connection.execute(
@@ -164,7 +166,6 @@ async def create_wallet(unit: Unit, terms: WalletTerms, *, actor: str) -> Wallet
     )
     details = {"subject": terms.subject, "unit": terms.unit.value}
     await audit.record(unit, actor, "wallets.create", f"wallet:{terms.name}", details)
-    await versions.bump(unit, PART)
     return await get_wallet(unit, terms.name)
 
 
@@ -181,6 +182,8 @@ async def change_wallet(unit: Unit, name: str, terms: WalletTerms, *, actor: str
         return found
     if terms.name != name and await find_wallet(unit, terms.name) is not None:
         raise ConflictError(f"there is a wallet {terms.name!r} already")
+    # Before the wallet's row is ours: a plan that brings credits bumps first, and then wants it.
+    await versions.bump(unit, PART)
     await unit.connection.execute(
         update(wallets)
         .where(wallets.c.wallet_id == found.wallet_id)
@@ -188,7 +191,6 @@ async def change_wallet(unit: Unit, name: str, terms: WalletTerms, *, actor: str
     )
     details = {"name": terms.name, "overdraft": str(terms.overdraft), "enabled": terms.enabled}
     await audit.record(unit, actor, "wallets.change", f"wallet:{name}", details)
-    await versions.bump(unit, PART)
     return await get_wallet(unit, terms.name)
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import (
     and_,
 )
 
-from tollbridge.ledger.credits import MODEL_LENGTH_MAX, OPERATION_LENGTH_MAX
+from tollbridge.core.limits import MODEL_LENGTH_MAX
+from tollbridge.ledger.credits import OPERATION_LENGTH_MAX
 from tollbridge.ledger.tables import ID_LENGTH_MAX
 from tollbridge.ledger.wallets import (
     KEY_LENGTH_MAX,

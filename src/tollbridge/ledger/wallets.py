@@ -11,7 +11,7 @@ import msgspec
 
 from tollbridge.core.amounts import AMOUNT_MAX
 from tollbridge.core.errors import ConflictError, InvalidRequestError
-from tollbridge.core.limits import LimitKind
+from tollbridge.core.limits import WALLET_PREFIX, LimitKind
 from tollbridge.ledger.budgets import SUBJECT_KINDS
 from tollbridge.ledger.plans import UNSPEAKABLE
 
@@ -24,8 +24,6 @@ OWN_KEYS = "tollbridge:"
 BALANCE_MAX = 4 * 10**18
 """The most that a wallet holds: with room in 64 bits."""
 PRIORITY_MAX = 1000
-LIMIT_PREFIX = "wallet:"
-"""How the id of a wallet's limit begins."""
 
 
 class WalletUnit(StrEnum):
@@ -256,7 +254,12 @@ class Part(msgspec.Struct):
 
 def limit_id_of(wallet_id: str) -> str:
     """Return the id of a wallet's limit."""
-    return f"{LIMIT_PREFIX}{wallet_id}"
+    return f"{WALLET_PREFIX}{wallet_id}"
+
+
+def wallet_id_of(limit_id: str) -> str | None:
+    """Return whose limit it is, None where it is no wallet's."""
+    return limit_id.removeprefix(WALLET_PREFIX) if limit_id.startswith(WALLET_PREFIX) else None
 
 
 def check_terms(terms: WalletTerms) -> None:

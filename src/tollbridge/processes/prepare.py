@@ -15,7 +15,7 @@ from tollbridge.access.keys import KeyTerms, Minted
 from tollbridge.access.users import Role, UserTerms, hash_password
 from tollbridge.configuration.read import Configuration, read_file
 from tollbridge.core.clock import Clock
-from tollbridge.ledger import credit_store
+from tollbridge.ledger import alert_store, credit_store
 from tollbridge.ledger import store as ledger_store
 from tollbridge.processes.secrets import Secrets
 from tollbridge.providers.names import load_names
@@ -71,6 +71,7 @@ async def prepare(
         keys = await access_store.apply(unit, configuration.keys, installation.pepper)
         await rating_store.apply_file_prices(unit, configuration.prices, now_us)
         await ledger_store.apply(unit, configuration.budgets)
+        await alert_store.apply_file(unit, configuration.budget_alerts)
         await credit_store.apply(unit, configuration.credit_rates, actor=FILE_ACTOR)
         await intake_registry_store.apply(
             unit, configuration.intake_sources, actor=FILE_ACTOR, now_us=now_us

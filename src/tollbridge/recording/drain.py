@@ -27,6 +27,7 @@ from tollbridge.recording.closing import Close, Closer, HoldsOf, error_of
 from tollbridge.recording.content_store import add_contents, purge_contents
 from tollbridge.recording.intake_store import keep_batches
 from tollbridge.recording.logs import CallLines, CallLogger, log_calls
+from tollbridge.recording.metrics import CallCounts
 from tollbridge.recording.reading import SpoolReading
 from tollbridge.recording.record import DrainLedger, Shelf, UnitBooks, corrections
 from tollbridge.recording.rollups import Days
@@ -143,6 +144,8 @@ class Drain:
         self._batch: Batch | None = None
         self._added: list[CallAccount] = []
         self._lines = CallLines()
+        self.counts = CallCounts()
+        """What the calls come to that this drain brings into the books, for metrics."""
         self._ready = False
         self._stopping = asyncio.Event()
         self._quarantined = 0
@@ -367,6 +370,7 @@ class Drain:
     def _tell(self) -> None:
         """Tell of the calls that have just come into the books; not again, should that fail."""
         added, self._added = self._added, []
+        self.counts.add(added)
         for correction in corrections(added):
             self._hooks.on_correction(correction)
         if self._hooks.call_logger is not None:

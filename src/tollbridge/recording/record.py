@@ -11,7 +11,7 @@ import msgspec
 
 from tollbridge.core.account import OVERRUN, CallAccount
 from tollbridge.core.call import new_id
-from tollbridge.core.limits import LeaseCorrection
+from tollbridge.core.limits import MODEL_LENGTH_MAX, WALLET_PREFIX, LeaseCorrection
 from tollbridge.core.settlement import CallUse, Settlement
 from tollbridge.recording.attempts import attempt_row, is_plain
 from tollbridge.recording.details import Source, counted, varying_row
@@ -20,9 +20,6 @@ from tollbridge.recording.shapes import Key, Shape, Shaper, Shapes, measures_of
 from tollbridge.recording.statements import BookRows
 from tollbridge.recording.store import RecordingStore
 from tollbridge.storage.unit import Unit
-
-WALLET = "wallet:"
-"""With what the ids of limits begin that are wallets."""
 
 
 class Ledger(Protocol):
@@ -40,7 +37,7 @@ class Ledger(Protocol):
         ...
 
     async def return_remainder(self, unit: Unit, worker: str, keep: Mapping[str, int]) -> object:
-        """Free what a dead worker was granted, but for `keep` (lease id → nano-USD)."""
+        """Free what a dead worker was granted, but for `keep` (lease id → amount)."""
         ...
 
 
@@ -113,7 +110,7 @@ class UnitBooks:
                 hold.period_start_us,
                 amount,
                 hold.kind,
-                _use(account) if hold.budget_id.startswith(WALLET) else None,
+                _use(account) if hold.budget_id.startswith(WALLET_PREFIX) else None,
             )
             for account in accounts
             for hold, amount in zip(account.evidence.opened.holds, account.amounts, strict=True)
@@ -199,7 +196,7 @@ def _use(account: CallAccount) -> CallUse:
     return CallUse(
         call_id=opened.call_id,
         operation=opened.operation.value,
-        model=opened.label,
+        model=opened.label[:MODEL_LENGTH_MAX],
         tokens=sum(tokens) if tokens else None,
         images=counts.get("image"),
     )

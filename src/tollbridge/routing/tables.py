@@ -12,10 +12,10 @@ from sqlalchemy import (
     text,
 )
 
+from tollbridge.core.limits import MODEL_LENGTH_MAX
 from tollbridge.storage.types import Instant, Json, metadata
 
 NAME_LENGTH_MAX = 128
-MODEL_LENGTH_MAX = 256
 
 endpoints = Table(
     "endpoints",

@@ -335,7 +335,10 @@ BUDGET_HEAD = '[[budget]]\nname = "b"\n'
         (CALLS + "category = 'film'", ["category: there is no 'film'"]),
         (CALLS + "provider = 'opnai'", ["provider: there is no 'opnai'; did you mean openai"]),
         (CALLS.replace("calls", "images") + "category = 'text'", ["of the category image alone"]),
-        (BUDGET + "alerts = [50]", ["alerts is not built yet"]),
+        (BUDGET + "alerts = 50", ["alerts is a list"]),
+        (BUDGET + "alerts = ['50']", ["alerts is a whole number"]),
+        (BUDGET + "alerts = [0]", ["alerts is from 1 to"]),
+        (BUDGET + f"alerts = {list(range(1, 12))}", ["alerts: at most 10 thresholds"]),
         # What cannot be.
         (ENDPOINT + "api_key = 'a'\napi_key_env = 'B'", ["only one can say the key"]),
         (ENDPOINT + 'api_key = "a b"', ["characters that a header cannot carry"]),
@@ -471,3 +474,12 @@ def test_what_is_off_by_default_stays_off_unless_the_file_says_otherwise() -> No
     (off,) = read("[[endpoint]]\nname = 'runware'", environment, KNOWN).endpoints
     (on,) = read("[[endpoint]]\nname = 'runware'\nenabled = true", environment, KNOWN).endpoints
     assert (off.endpoint.enabled, on.endpoint.enabled) == (False, True)
+
+
+def test_a_budget_says_when_it_is_told_of() -> None:
+    """In order and each once; none is never, and without the field it is as for all others."""
+    text = "".join(
+        f"[[budget]]\nname = '{name}'\nsubject = 'key:ci'\nlimit_usd = '1'\nperiod = 'day'\n{own}\n"
+        for name, own in (("own", "alerts = [95, 10, 95]"), ("never", "alerts = []"), ("usual", ""))
+    )
+    assert given(text).budget_alerts == {"own": (10, 95), "never": (), "usual": None}

@@ -10,10 +10,8 @@ from tollbridge.ledger.credits import (
     CreditRate,
     CreditRates,
     check_rate,
-    credits_ceiling,
     credits_of,
     rates_of,
-    refund_of,
 )
 
 CHAT = "chat_completion"
@@ -38,17 +36,14 @@ def test_text_takes_whole_credits_and_never_less_than_the_minimum(tokens: int, t
 
 
 def test_three_images_at_five_credits_are_fifteen() -> None:
-    """What images take is known before the call: the ceiling is the amount."""
-    assert credits_ceiling(RATES, IMAGE, "dall-e-3", 0, 3) == 15 * MICRO
+    """And no tokens have to be known for it."""
     assert credits_of(RATES, IMAGE, "dall-e-3", None, 3, 0) == 15 * MICRO
 
 
 def test_an_image_that_failed_is_given_back() -> None:
-    """Of three images two came: ten credits, and five go back."""
+    """Of three images two came: ten credits are taken of fifteen."""
     assert credits_of(RATES, IMAGE, "dall-e-3", None, 3, 1) == 10 * MICRO
-    assert refund_of(RATES, IMAGE, "dall-e-3", 1) == 5 * MICRO
     assert credits_of(RATES, IMAGE, "dall-e-3", None, 3, 3) == 0
-    assert refund_of(RATES, CHAT, "gpt-4o", 1) == 0
 
 
 def test_a_model_s_own_rate_comes_before_that_of_all_models() -> None:
@@ -60,7 +55,7 @@ def test_a_model_s_own_rate_comes_before_that_of_all_models() -> None:
 def test_what_no_rate_says_is_unknown_and_not_free() -> None:
     """No rate for the model or the operation, or no count of tokens: None."""
     assert credits_of(RATES, IMAGE, "dall-e-2", None, 3, 0) is None
-    assert credits_ceiling(RATES, "search", "exa", 0, 0) is None
+    assert credits_of(RATES, "search", "exa", 0, 0, 0) is None
     assert credits_of(RATES, CHAT, "gpt-4o", None, 0, 0) is None
     assert credits_of(CreditRates(), CHAT, "gpt-4o", 10, 0, 0) is None
 
@@ -68,7 +63,7 @@ def test_what_no_rate_says_is_unknown_and_not_free() -> None:
 def test_a_film_takes_the_same_whatever_it_counts() -> None:
     """A rate by call needs no count at all."""
     assert credits_of(RATES, "video_generation", "wan-2.5", None, 0, 0) == 40 * MICRO
-    assert credits_ceiling(RATES, "video_generation", "wan-2.5", 10**9, 9) == 40 * MICRO
+    assert credits_of(RATES, "video_generation", "wan-2.5", 10**9, 9, 0) == 40 * MICRO
 
 
 def test_a_senseless_count_stays_within_64_bits() -> None:
