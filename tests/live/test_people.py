@@ -64,7 +64,7 @@ async def signed_in(
     """Yield a browser that has followed the printed link: cookie, and header for changes."""
     printed = ""
     async with asyncio.timeout(WAIT_MAX_S):
-        while (found := re.search(r"/sign-in\?token=(\S+)", printed)) is None:
+        while (found := re.search(r"/sign-in#token=(\S+)", printed)) is None:
             await asyncio.sleep(0.02)
             printed += capfd.readouterr().out
     async with httpx.AsyncClient(base_url=node.url, timeout=15) as browser:

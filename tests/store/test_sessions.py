@@ -1,13 +1,15 @@
 """Who is signed in, until when, and by which link?"""
 
+import asyncio
+
 import pytest
 
 from tollbridge.access import session_store, user_store
 from tollbridge.access.sessions import Opened, SessionTerms, Way
-from tollbridge.access.users import Role, UserTerms
+from tollbridge.access.users import Role, UserRow, UserTerms
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import AuthenticationError, ConflictError, NotFoundError
-from tollbridge.storage.unit import Database
+from tollbridge.storage.unit import Database, Unit
 
 PEPPER = b"pepper" * 6
 NOW_US = 1_790_000_000_000_000
@@ -21,9 +23,14 @@ async def add(database: Database, name: str, role: Role = Role.MEMBER, *projects
 
 async def sign_in(database: Database, user: str, now_us: int = NOW_US) -> Opened:
     async with database.write() as unit:
-        return await session_store.open_session(
-            unit, user, Way.TYPED, pepper=PEPPER, terms=TERMS, now_us=now_us
-        )
+        return await open_in(unit, await user_store.get_user(unit, user), now_us)
+
+
+async def open_in(unit: Unit, user: UserRow, now_us: int = NOW_US) -> Opened:
+    """Open a session in a unit that is there already."""
+    return await session_store.open_session(
+        unit, user, Way.TYPED, pepper=PEPPER, terms=TERMS, now_us=now_us
+    )
 
 
 async def user_of(database: Database, token: str, now_us: int = NOW_US) -> str | None:
@@ -108,6 +115,52 @@ async def test_a_new_password_and_being_disabled_end_all_sessions_and_links(
         await sign_in(database, "ana")
 
 
+async def test_whoever_was_recognised_before_a_new_password_gets_no_session(
+    database: Database,
+) -> None:
+    await add(database, "ana")
+    async with database.write() as unit:
+        known = await user_store.get_user(unit, "ana")
+        changed = await user_store.set_password_hash(unit, "ana", "another")
+        with pytest.raises(AuthenticationError, match="signed out meanwhile"):
+            await open_in(unit, known)
+        assert (await open_in(unit, changed)).row.user == changed
+
+
+async def test_no_session_outlives_a_password_that_is_replaced_while_it_is_opened(
+    database: Database,
+) -> None:
+    """Whichever of the two comes first, and whether by link or by password."""
+    for name in ("ana", "bo"):
+        await add(database, name)
+    async with database.write() as unit:
+        link = await session_store.make_link(
+            unit, "bo", pepper=PEPPER, lifetime_s=60, now_us=NOW_US
+        )
+        known = await user_store.get_user(unit, "ana")
+    halfway = asyncio.Event()
+
+    async def replace(name: str) -> None:
+        await halfway.wait()
+        async with database.write() as unit:
+            await user_store.set_password_hash(unit, name, "another")
+
+    async def come_in(user: UserRow | None) -> Opened:
+        async with database.write() as unit:
+            user = user or await session_store.use_link(unit, link, PEPPER, NOW_US)
+            assert user is not None
+            opened = await open_in(unit, user)
+            halfway.set()
+            await asyncio.sleep(0.05)  # time for the other to wait for this one
+        return opened
+
+    for name, user in (("ana", known), ("bo", None)):
+        halfway.clear()
+        async with asyncio.timeout(10):
+            opened, _ = await asyncio.gather(come_in(user), replace(name))
+        assert await user_of(database, opened.token) is None
+
+
 async def test_a_link_signs_in_once_and_not_too_late(database: Database) -> None:
     await add(database, "ana")
     async with database.write() as unit:
@@ -115,7 +168,9 @@ async def test_a_link_signs_in_once_and_not_too_late(database: Database) -> None
             await session_store.make_link(unit, "ana", pepper=PEPPER, lifetime_s=60, now_us=NOW_US)
             for _ in range(2)
         ]
-        assert await session_store.use_link(unit, link, PEPPER, NOW_US + 1) == "ana"
+        used = await session_store.use_link(unit, link, PEPPER, NOW_US + 1)
+        assert used is not None
+        assert used.name == "ana"
         assert await session_store.use_link(unit, link, PEPPER, NOW_US + 2) is None
         assert await session_store.use_link(unit, late, PEPPER, NOW_US + 60 * SECOND_US) is None
         assert await session_store.use_link(unit, "nonsense", PEPPER, NOW_US) is None

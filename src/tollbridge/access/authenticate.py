@@ -1,8 +1,14 @@
 """Whose key is this, and is it still good?"""
 
+import hmac
+
+import msgspec
+
 from tollbridge.access.keys import KEY_LENGTH_MAX, AccessPart, Digester, KeyEntry, Scope
-from tollbridge.core.clock import to_text
+from tollbridge.core.clock import SECOND_US, to_text
 from tollbridge.core.errors import AuthenticationError, PermissionDeniedError
+
+PASSES_PREFIX = "tbpass_"
 
 
 class KeyRing:
@@ -28,6 +34,8 @@ class KeyRing:
             raise AuthenticationError("no API key was sent; send Authorization: Bearer and the key")
         entry = self._find(credential)
         if entry is None:
+            entry = self._passed(credential, now_us)
+        if entry is None:
             raise AuthenticationError("this API key is not known")
         if entry.revoked:
             if entry.user_disabled:
@@ -39,9 +47,48 @@ class KeyRing:
             )
         return entry
 
+    def callable_by(self, now_us: int, user: str | None = None) -> list[KeyEntry]:
+        """Return the keys that may make calls now, by name: a user's, or everybody's."""
+        found = [
+            entry
+            for entry in self._entries.values()
+            if not entry.revoked
+            and (entry.expires_at_us is None or entry.expires_at_us > now_us)
+            and not {Scope.CALL, Scope.ADMIN}.isdisjoint(entry.scopes)
+            and user in {None, entry.caller.user}
+        ]
+        return sorted(found, key=lambda entry: entry.caller.key_name)
+
+    def pass_for(self, entry: KeyEntry, expires_at_s: int) -> str:
+        """Return what may make calls as a key until an instant, and nothing else.
+
+        It is kept nowhere: any node knows it again. What ends the key ends it too.
+        """
+        said = f"{entry.key_id}.{expires_at_s}"
+        return f"{PASSES_PREFIX}{said}.{self._pass_signature(said)}"
+
     def sign(self, message: bytes) -> bytes:
         """Return what only this gateway can say of a message: the same on all of its nodes."""
         return self._digest(b"signed\0" + message)
+
+    def _passed(self, credential: str, now_us: int) -> KeyEntry | None:
+        if not credential.startswith(PASSES_PREFIX) or len(credential) > KEY_LENGTH_MAX:
+            return None
+        said, _, signature = credential.removeprefix(PASSES_PREFIX).rpartition(".")
+        if not hmac.compare_digest(
+            self._pass_signature(said).encode(), signature.encode(errors="replace")
+        ):
+            return None
+        key_id, _, expires_at_s = said.partition(".")
+        if int(expires_at_s) * SECOND_US <= now_us:
+            raise AuthenticationError("this pass has ended; ask for another one")
+        for entry in self._entries.values():
+            if entry.key_id == key_id:
+                return msgspec.structs.replace(entry, scopes=(Scope.CALL,))
+        return None
+
+    def _pass_signature(self, said: str) -> str:
+        return self.sign(f"pass\0{said}".encode(errors="replace")).hex()
 
     def _find(self, credential: str) -> KeyEntry | None:
         if len(credential) > KEY_LENGTH_MAX:

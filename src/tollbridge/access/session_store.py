@@ -15,21 +15,24 @@ from tollbridge.access.sessions import (
     session_digest,
 )
 from tollbridge.access.tables import sessions, sign_in_links, users
-from tollbridge.access.user_store import find_user, get_user, user_row
+from tollbridge.access.user_store import get_user, lock_user, user_row
+from tollbridge.access.users import UserRow
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.errors import AuthenticationError
 from tollbridge.storage.unit import Unit
 
 
 async def open_session(
-    unit: Unit, user: str, way: str, *, pepper: bytes, terms: SessionTerms, now_us: int
+    unit: Unit, user: UserRow, way: str, *, pepper: bytes, terms: SessionTerms, now_us: int
 ) -> Opened:
-    """Sign a user in. Raises AuthenticationError for one who is disabled, NotFoundError."""
-    known = await get_user(unit, user)
-    if known.disabled_at_us is not None:
-        raise AuthenticationError("this user is disabled")
-    await _make_room(unit, user, terms.sessions_max, now_us)
+    """Sign a user in, as they were when they were recognised.
+
+    Raises AuthenticationError for one who is disabled, or was signed out everywhere since.
+    """
+    # Locked: whoever replaces a password meanwhile finds the session, and ends it.
+    known = await lock_user(unit, user.name)
+    known.require_unchanged(user)
+    await _make_room(unit, user.name, terms.sessions_max, now_us)
     token = make_token()
     ends_at_us = now_us + round(terms.lifetime_s * SECOND_US)
     row = SessionRow(
@@ -45,7 +48,7 @@ async def open_session(
         insert(sessions).values(
             session_id=row.session_id,
             digest=session_digest(pepper, token),
-            user_name=user,
+            user_name=user.name,
             way=way,
             created_at_us=now_us,
             renewed_at_us=now_us,
@@ -129,24 +132,25 @@ async def make_link(unit: Unit, user: str, *, pepper: bytes, lifetime_s: float, 
     return token
 
 
-async def use_link(unit: Unit, token: str, pepper: bytes, now_us: int) -> str | None:
+async def use_link(unit: Unit, token: str, pepper: bytes, now_us: int) -> UserRow | None:
     """Return whose link this is, and use it up; None where it is none, used, or too old."""
     if len(token) > TOKEN_LENGTH_MAX or not token.isascii():
         return None
     columns = sign_in_links.c
     wanted = columns.digest == link_digest(pepper, token)
+    rows = await unit.connection.execute(select(columns.user_name).where(wanted))
+    name: str | None = rows.scalar_one_or_none()
+    if name is None:
+        return None
+    # The user before the link, in the order of whoever signs them out: none waits in a ring.
+    user = await lock_user(unit, name)
     # The count of changed rows decides who of two comes first.
     used = await unit.connection.execute(
         update(sign_in_links)
         .where(wanted, columns.used_at_us.is_(None), columns.expires_at_us > now_us)
         .values(used_at_us=now_us)
     )
-    if used.rowcount == 0:
-        return None
-    rows = await unit.connection.execute(select(columns.user_name).where(wanted))
-    name: str = rows.scalar_one()
-    found = await find_user(unit, name)
-    return None if found is None or found.user.disabled_at_us is not None else name
+    return None if used.rowcount == 0 or user.disabled_at_us is not None else user
 
 
 async def _make_room(unit: Unit, user: str, sessions_max: int, now_us: int) -> None:

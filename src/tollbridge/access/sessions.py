@@ -71,6 +71,11 @@ def make_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
+def sign_in_path(token: str) -> str:
+    """Return a sign-in link's path. Its token is in the fragment, which no server or proxy logs."""
+    return f"/sign-in#token={token}"
+
+
 def session_digest(pepper: bytes, token: str) -> str:
     """Return what is kept of a session's text."""
     return digest(pepper, f"session {token}")

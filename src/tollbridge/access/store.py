@@ -88,12 +88,12 @@ async def list_keys(unit: Unit, after_name: str = "", limit: int = 100) -> list[
         .order_by(keys.c.name)
         .limit(min(limit, PAGE_ROWS_MAX)),
     )
-    return [_key_row(row) for row in rows]
+    return [key_row(row) for row in rows]
 
 
 async def get_key(unit: Unit, name: str) -> KeyRow:
     """Return one key by name. Raises NotFoundError."""
-    return _key_row(await _find_key(unit, name))
+    return key_row(await _find_key(unit, name))
 
 
 async def create_key(unit: Unit, terms: KeyTerms, pepper: bytes) -> Minted:
@@ -207,7 +207,7 @@ async def _upsert_file_key(
     elif found is None:
         raise BugError("a declared key without a text is minted before it is updated")
     same_key = one.key is None or digest(pepper, one.key) == found.digest
-    if same_key and found.revoked_at_us is None and _key_row(found).terms == one.terms:
+    if same_key and found.revoked_at_us is None and key_row(found).terms == one.terms:
         return False
     await _update_key(unit, found, one.terms, one.key, pepper)
     return True
@@ -313,7 +313,8 @@ def _same_key(name: str) -> ConflictError:
     return ConflictError(f"the key given for {name!r} is another key's already, or the name is")
 
 
-def _key_row(row: Row[Any]) -> KeyRow:
+def key_row(row: Row[Any]) -> KeyRow:
+    """Return the key of a row of the table `keys`."""
     return KeyRow(
         key_id=row.key_id,
         terms=KeyTerms(

@@ -59,6 +59,17 @@ async def get_user(unit: Unit, name: str) -> UserRow:
     return found.user
 
 
+async def lock_user(unit: Unit, name: str) -> UserRow:
+    """Return a user by name, whom nobody signs out or disables before this unit has ended.
+
+    Raises NotFoundError.
+    """
+    await unit.connection.execute(
+        select(users.c.user_id).where(users.c.name == name).with_for_update()
+    )
+    return await get_user(unit, name)
+
+
 async def find_linked(unit: Unit, oidc_identity: str) -> UserRow | None:
     """Return the user whom the OIDC provider knows by that identity, or None."""
     query = select(users).where(users.c.oidc_identity == oidc_identity)

@@ -13,7 +13,7 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tollbridge.access.keys import check_name
-from tollbridge.core.errors import InvalidRequestError
+from tollbridge.core.errors import AuthenticationError, InvalidRequestError
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
@@ -67,6 +67,7 @@ class UserRow(msgspec.Struct, frozen=True):
             "projects": list(self.projects),
             "disabled": self.disabled_at_us is not None,
             "has_password": self.has_password,
+            "linked": self.is_linked,
         }
 
     def accepts(self, issued_at_us: int) -> bool:
@@ -75,6 +76,16 @@ class UserRow(msgspec.Struct, frozen=True):
         return self.disabled_at_us is None and (
             signed_out_at_us is None or issued_at_us >= signed_out_at_us
         )
+
+    def require_unchanged(self, known: "UserRow") -> None:
+        """Raise AuthenticationError where whoever was recognised as `known` may not come in now.
+
+        Their password may have been replaced, or they disabled, since `known` was read.
+        """
+        if self.disabled_at_us is not None:
+            raise AuthenticationError("this user is disabled")
+        if self.signed_out_at_us != known.signed_out_at_us:
+            raise AuthenticationError("this user was signed out meanwhile; sign in again")
 
 
 class UserSecret(msgspec.Struct, frozen=True):

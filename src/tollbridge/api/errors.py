@@ -43,6 +43,12 @@ class WrongCredentialsError(AuthenticationError):
     code = "invalid_credentials"
 
 
+class NameTakenError(AuthenticationError):
+    """The sign-in provider's name for this person is somebody else's here."""
+
+    code = "user_name_taken"
+
+
 class SignedOutError(AuthenticationError):
     """This session has ended; sign in again."""
 

@@ -28,9 +28,13 @@ from tollbridge.access.oidc import (
     read_provider,
     verifier_of,
 )
-from tollbridge.access.users import Role, UserRow, UserTerms
+from tollbridge.access.users import Role, UserRow, UserSecret, UserTerms
+from tollbridge.api.errors import NameTakenError
 from tollbridge.core.clock import SECOND_US, Clock
 from tollbridge.core.errors import AuthenticationError, ConflictError, OverloadedError
+from tollbridge.insight.plan_queries import is_known_user
+from tollbridge.insight.sight_queries import USER
+from tollbridge.insight.wallet_queries import list_wallets
 from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
@@ -145,8 +149,8 @@ class Oidc:
 async def user_of(unit: Unit, identity: Identity, terms: OidcTerms) -> UserRow:
     """Return the user that somebody is here, made or changed as the provider says.
 
-    Raises AuthenticationError for one who may not come in: whose name is a user's here who has a
-    password, or is somebody else at the provider, is not that user.
+    Raises AuthenticationError for one who may not come in, and NameTakenError for one whose name
+    is somebody else's here.
     """
     user = await user_store.find_linked(unit, identity.key)
     if user is None:
@@ -167,17 +171,37 @@ async def _meet(unit: Unit, identity: Identity, terms: OidcTerms) -> UserRow:
     name = identity.name
     known = await user_store.find_user(unit, name)
     if known is not None:
-        if known.password_hash is not None or known.user.is_linked:
-            raise AuthenticationError(f"the user {name!r} here is not the provider's")
-        return await user_store.link_user(unit, name, identity.key)
+        return await _link(unit, known, identity)
     if not terms.create_users:
         raise AuthenticationError("nobody here has made you a user")
     if len(name) > NAME_LENGTH_MAX or not name.isprintable():
         raise AuthenticationError("the provider's name for you cannot be one here")
+    # Whoever bears a name sees all that is its own: nobody comes into that by being called so.
+    if await is_known_user(unit, name) or await list_wallets(
+        unit, None, limit=1, subject=USER + name
+    ):
+        raise NameTakenError(
+            f"keys, calls, wallets or plans of {name!r} are here already; an admin makes that user"
+        )
     made = UserTerms(name, identity.role or Role.MEMBER)
     user = await user_store.create_user(unit, made, oidc_identity=identity.key)
     await _record(unit, "users.create", None, user)
     return user
+
+
+async def _link(unit: Unit, known: UserSecret, identity: Identity) -> UserRow:
+    """Let the provider's person be a user of that name whom an admin has made for them."""
+    user = known.user
+    if known.password_hash is not None or user.is_linked:
+        raise NameTakenError(f"the user {user.name!r} here is not the provider's")
+    if user.role is Role.ADMIN and identity.role is not Role.ADMIN:
+        # A name at the provider may be anybody's choice; what an admin may do takes its word.
+        raise NameTakenError(
+            f"the user {user.name!r} here is an admin, which the provider does not say of you"
+        )
+    linked = await user_store.link_user(unit, user.name, identity.key)
+    await _record(unit, "users.change", user, linked)
+    return linked
 
 
 async def _record(unit: Unit, action: str, before: UserRow | None, after: UserRow) -> None:

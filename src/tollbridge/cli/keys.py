@@ -91,6 +91,13 @@ def revoke(name: Name, *, data_dir: DataDir = None) -> None:
     print_line(f"key {row.terms.name} was revoked at {to_text(row.revoked_at_us or 0)}")
 
 
+@commands.command()
+def detach(name: Name, *, data_dir: DataDir = None) -> None:
+    """Take a key from the configuration file's hands."""
+    asyncio.run(_detach(load_settings(data_dir=data_dir), name))
+    print_line(f"key {name} is no longer the file's")
+
+
 @commands.command("keep-content")
 def keep_content(
     name: Name,
@@ -141,7 +148,10 @@ async def _create(settings: Settings, terms: KeyTerms) -> Minted:
     async with opened(settings) as database:
         pepper = load_pepper(settings)
         async with database.write() as unit:
-            return await store.create_key(unit, terms, pepper)
+            minted = await store.create_key(unit, terms, pepper)
+            details = {"user": terms.user, "project": terms.project, "scopes": list(terms.scopes)}
+            await audit.record(unit, actor(), "keys.create", f"key:{terms.name}", details)
+            return minted
 
 
 def load_pepper(settings: Settings) -> bytes:
@@ -167,7 +177,15 @@ async def _list(settings: Settings) -> list[KeyRow]:
 
 async def _revoke(settings: Settings, name: str) -> KeyRow:
     async with opened(settings) as database, database.write() as unit:
-        return await store.revoke_key(unit, name)
+        row = await store.revoke_key(unit, name)
+        await audit.record(unit, actor(), "keys.revoke", f"key:{name}")
+        return row
+
+
+async def _detach(settings: Settings, name: str) -> None:
+    async with opened(settings) as database, database.write() as unit:
+        await store.detach_key(unit, name)
+        await audit.record(unit, actor(), "keys.detach", f"key:{name}")
 
 
 async def _keep_content(settings: Settings, name: str, *, keep: bool) -> KeyRow:

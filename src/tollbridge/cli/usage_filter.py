@@ -16,8 +16,8 @@ from tollbridge.core.usage import UsageSource
 from tollbridge.insight.log_filter import Asked, filter_as_asked
 from tollbridge.insight.usage import CallFilter
 
-ASKED = ("provider", "actual_provider", "status_code", "billing_period")
-WORDS = ("user", "key", "model", "served_model", "project")
+ASKED = ("provider", "actual_provider", "upstream_provider", "status_code", "billing_period")
+WORDS = ("user", "key", "model", "served_model", "project", "customer", "tag")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "bucket": tuple(one.value for one in Bucket),
     "category": tuple(one.value for one in Category),

@@ -118,6 +118,20 @@ async def test_a_key_that_the_file_declares_is_not_revoked_here(plane: Plane) ->
     assert "configuration file" in answer.json()["error"]["message"]
 
 
+async def test_a_key_is_taken_from_the_files_hands_by_an_admin_alone(plane: Plane) -> None:
+    async with plane.database.write() as unit:
+        terms = KeyTerms(name="filed", user="ada")
+        applied = await apply_keys(unit, [DeclaredKey(terms)], b"p" * 32)
+    address = f"/api/v1/keys/{applied.minted[0].row.key_id}"
+    await plane.user("mia", Role.MANAGER, "default")
+    manager = await sign_in(plane, "mia")
+    assert (await plane.client.post(f"{address}/detach", headers=manager)).status_code == 403
+    admin = await plane.key("root", "admin")
+    detached = await plane.client.post(f"{address}/detach", headers=admin)
+    assert (detached.status_code, detached.json()["source"]) == (200, "minted")
+    assert (await plane.client.delete(address, headers=admin)).status_code == 200
+
+
 async def test_the_usage_log_shows_the_call_as_it_was(plane: Plane) -> None:
     (call_id,) = await record(plane.database, [CallSpec(fails_first=True)])
     admin = await plane.key("root", "admin")

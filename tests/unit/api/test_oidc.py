@@ -1,6 +1,7 @@
 """Does somebody come in whom the provider knows, and nobody else?"""
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -8,18 +9,24 @@ import msgspec
 import pytest
 from joserfc.jwk import RSAKey
 
-from tests.support.control import Plane, control_plane
+from tests.support.control import PEPPER, Plane, control_plane
 from tests.support.oidc_provider import (
     CLIENT_ID,
     CLIENT_SECRET,
     OidcProvider,
     running_oidc_provider,
 )
+from tests.support.recorded import NOON_US, CallSpec, record
+from tollbridge.access import store as key_store
 from tollbridge.access import user_store
-from tollbridge.access.oidc import OidcTerms, local_path
+from tollbridge.access.keys import KeyTerms
+from tollbridge.access.oidc import Identity, OidcTerms, local_path
 from tollbridge.access.users import Role, UserTerms
-from tollbridge.api.oidc import Oidc
+from tollbridge.api.errors import NameTakenError
+from tollbridge.api.oidc import Oidc, user_of
 from tollbridge.core.clock import ManualClock, SystemClock
+from tollbridge.ledger import subscription_store, wallet_store
+from tollbridge.ledger.wallets import WalletTerms
 from tollbridge.processes.people import OidcWeb
 from tollbridge.providers.limits import TransportLimits
 from tollbridge.providers.transport import Transport
@@ -79,6 +86,11 @@ def assert_refused(answer: httpx.Response, said: str) -> None:
     assert (place.path, place.netloc) == ("/sign-in", "")
     assert said in told["message"][0], told
     assert "tollbridge_session" not in answer.headers.get("set-cookie", "")
+
+
+def error_of(answer: httpx.Response) -> str:
+    """Return the code that the sign-in page is told."""
+    return parse_qs(urlsplit(answer.headers["location"]).query)["error"][0]
 
 
 async def test_whom_the_provider_knows_becomes_a_member_and_is_signed_in(signing: Signing) -> None:
@@ -192,6 +204,64 @@ async def test_a_user_whom_an_admin_has_made_without_a_password_is_linked(
     told = (await signing.plane.client.get("/api/v1/auth/session")).json()
     assert (told["role"], told["projects"]) == ("manager", ["shop"])
     assert_refused(await signing.sign_in(sub="subject-2"), "not the provider's")
+
+
+@pytest.mark.parametrize("owned", ["key", "call", "wallet", "subscription"])
+async def test_nobody_becomes_the_user_of_a_name_that_owns_something_already(
+    signing: Signing, owned: str
+) -> None:
+    database = signing.plane.database
+    if owned == "call":
+        await record(database, [CallSpec(at_us=NOON_US, user="ana")])
+    async with database.write() as unit:
+        if owned == "key":
+            await key_store.create_key(unit, KeyTerms(name="ci", user="ana"), PEPPER)
+        elif owned == "wallet":
+            wallet = WalletTerms("purse", "user:ana")
+            await wallet_store.create_wallet(unit, wallet, actor="root")
+        elif owned == "subscription":
+            order = subscription_store.Order("ana", "Free")
+            await subscription_store.subscribe(unit, order, actor="root", zone=UTC)
+    refused = await signing.sign_in()
+    assert_refused(refused, "here already")
+    assert error_of(refused) == "user_name_taken"
+    async with database.write() as unit:
+        assert await user_store.find_user(unit, "ana") is None
+        await user_store.create_user(unit, UserTerms("ana"))
+    assert (await signing.sign_in()).headers["location"] == "/logs"
+
+
+@pytest.mark.parametrize("groups", [["x"], ["leads"], None])
+async def test_an_admin_is_not_taken_over_by_a_name(signing: Signing, groups: object) -> None:
+    async with signing.plane.database.write() as unit:
+        await user_store.create_user(unit, UserTerms("ana", Role.ADMIN))
+    refused = await signing.sign_in(groups=groups)
+    assert_refused(refused, "is an admin")
+    assert error_of(refused) == "user_name_taken"
+    await signing.sign_in(groups=["admins"])
+    told = (await signing.plane.client.get("/api/v1/auth/session")).json()
+    assert (told["user"], told["role"]) == ("ana", "admin")
+
+
+async def test_an_admin_is_not_linked_where_roles_are_given_here(database: Database) -> None:
+    terms = OidcTerms(issuer="https://sso.example", client_id=CLIENT_ID)
+    async with database.write() as unit:
+        await user_store.create_user(unit, UserTerms("ana", Role.ADMIN))
+        with pytest.raises(NameTakenError):
+            await user_of(unit, Identity("https://sso.example 1", "ana", None), terms)
+
+
+async def test_a_link_to_the_provider_is_written_down(signing: Signing) -> None:
+    async with signing.plane.database.write() as unit:
+        await user_store.create_user(unit, UserTerms("ana"))
+    await signing.sign_in()
+    await signing.sign_in()
+    headers = await signing.plane.key("root", "admin")
+    signing.plane.client.cookies.clear()
+    log = await signing.plane.client.get("/api/v1/audit?subject=user:ana", headers=headers)
+    [linked] = log.json()["changes"]
+    assert (linked["actor"], linked["action"]) == ("oidc", "users.change")
+    assert linked["details"] == {"from": {"linked": False}, "to": {"linked": True}}
 
 
 async def test_a_disabled_user_is_not_let_in(signing: Signing) -> None:

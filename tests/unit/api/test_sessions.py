@@ -1,7 +1,11 @@
 """Does the dashboard's cookie speak for its user, and for nobody else?"""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from http.cookies import SimpleCookie
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -9,7 +13,7 @@ import pytest
 from tests.support.control import PASSWORD, PEPPER, Plane, control_plane
 from tollbridge.access import session_store, user_store
 from tollbridge.access.sessions import SessionTerms
-from tollbridge.access.users import Role
+from tollbridge.access.users import Role, hash_password
 from tollbridge.storage.unit import Database
 
 pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
@@ -17,6 +21,8 @@ pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=Tr
 SESSION = "/api/v1/auth/session"
 COOKIE = "tollbridge_session"
 KEY_ORDER = {"name": "made"}
+WAIT_MAX_S = 10.0
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -182,6 +188,59 @@ async def test_a_token_of_before_a_new_password_is_worth_nothing(plane: Plane) -
     async with plane.database.write() as unit:
         await user_store.set_password_hash(unit, "ana", "$argon2id$none")
     assert code_of(await plane.client.get("/api/v1/keys", headers=headers)) == "invalid_api_key"
+
+
+class HeldThreads(ThreadPoolExecutor):
+    """Lets nothing that is handed to a thread begin before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=2)
+        self.asked = asyncio.Event()
+        self.go = threading.Event()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        def wait_and_run() -> T:
+            self.go.wait(WAIT_MAX_S)
+            return fn(*args, **kwargs)
+
+        self.asked.set()
+        return super().submit(wait_and_run)
+
+
+@pytest.mark.parametrize("path", ["session", "token"])
+async def test_a_password_that_is_replaced_while_it_is_looked_at_signs_nobody_in(
+    plane: Plane, path: str
+) -> None:
+    threads = HeldThreads()
+    asyncio.get_running_loop().set_default_executor(threads)
+    order = {"username": "ana", "password": PASSWORD}
+    asked = asyncio.create_task(plane.client.post(f"/api/v1/auth/{path}", json=order))
+    async with asyncio.timeout(WAIT_MAX_S):
+        await threads.asked.wait()
+        async with plane.database.write() as unit:
+            await user_store.set_password_hash(unit, "ana", hash_password("another one"))
+        threads.go.set()
+        answer = await asked
+    assert answer.status_code == 401, answer.text
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_link_is_not_used_up_by_a_sign_in_that_fails(plane: Plane) -> None:
+    """Using it and opening the session are one unit: both happen, or neither."""
+    async with plane.database.write() as unit:
+        token = await session_store.make_link(
+            unit, "ana", pepper=PEPPER, lifetime_s=60, now_us=plane.clock.now_us()
+        )
+        await unit.connection.exec_driver_sql(
+            "CREATE TRIGGER no_session BEFORE INSERT ON sessions "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    failed = await plane.client.post(SESSION, json={"link_token": token})
+    assert failed.status_code >= 500
+    plane.faults.clear()
+    async with plane.database.write() as unit:
+        await unit.connection.exec_driver_sql("DROP TRIGGER no_session")
+    assert (await plane.client.post(SESSION, json={"link_token": token})).status_code == 200
 
 
 async def test_the_ways_to_sign_in_are_told_to_everybody(plane: Plane) -> None:

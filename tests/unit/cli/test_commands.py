@@ -12,6 +12,8 @@ from sqlalchemy import insert, select
 
 from tests.support.recorded import CallSpec, ended_call, record
 from tests.support.terminal import Terminal
+from tollbridge.access.keys import DeclaredKey, KeyTerms
+from tollbridge.access.store import apply as apply_keys
 from tollbridge.cli.keys import expiry_us
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import InvalidRequestError
@@ -77,6 +79,21 @@ def test_a_key_is_minted_listed_and_revoked(terminal: Terminal) -> None:
     (row,) = json.loads(terminal.done("keys", "list", "--json"))
     assert row["revoked_at_us"] is not None
     assert "already" in terminal.refused("keys", "create", "ci")
+
+
+@on_sqlite
+async def test_a_key_of_the_file_is_detached_and_then_revoked(
+    terminal: Terminal, database: Database
+) -> None:
+    async with database.write() as unit:
+        declared = [DeclaredKey(KeyTerms(name="filed", user="ada"))]
+        await apply_keys(unit, declared, b"p" * 32)
+    assert "configuration file" in terminal.refused("keys", "revoke", "filed")
+    assert "no longer the file's" in terminal.done("keys", "detach", "filed")
+    assert "revoked" in terminal.done("keys", "revoke", "filed")
+    actions = [one["action"] for one in json.loads(terminal.done("audit", "--json"))]
+    assert actions == ["keys.revoke", "keys.detach"]
+    assert "no key" in terminal.refused("keys", "detach", "nobody")
 
 
 @on_sqlite

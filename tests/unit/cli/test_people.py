@@ -36,7 +36,7 @@ async def test_the_only_admin_stays_one(terminal: Terminal) -> None:
 async def test_a_link_is_an_address_of_this_installation(terminal: Terminal) -> None:
     terminal.done("users", "create", "ana")
     link = terminal.done("users", "link", "ana").strip()
-    assert link.startswith("http://127.0.0.1:8000/sign-in?token=")
+    assert link.startswith("http://127.0.0.1:8000/sign-in#token=")
     assert "no user" in terminal.refused("users", "link", "nobody")
 
 

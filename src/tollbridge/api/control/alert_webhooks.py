@@ -11,8 +11,8 @@ from tollbridge.access.keys import NAME_LENGTH_MAX
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.deps import ADMIN, AdminOf, Control, ControlOf, actor_of
@@ -169,12 +169,8 @@ async def list_deliveries(
     async with control.services.database.read() as unit:
         webhook = await store.get_webhook(unit, name)
         rows = await store.list_deliveries(unit, webhook.webhook_id, before, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return DeliveryPage(
-        deliveries=[_delivery(row) for row in page],
-        next_cursor=encode_cursor((page[-1].created_at_us, page[-1].delivery_id)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.created_at_us, row.delivery_id))
+    return DeliveryPage(deliveries=[_delivery(row) for row in page], next_cursor=following)
 
 
 def _notifier(control: Control) -> AlertNotifier:

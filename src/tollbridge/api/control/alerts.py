@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.deps import (
@@ -24,19 +24,20 @@ from tollbridge.api.deps import (
 )
 from tollbridge.core.amounts import amount_text
 from tollbridge.core.clock import to_text
-from tollbridge.core.errors import NotFoundError, PermissionDeniedError
+from tollbridge.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tollbridge.insight.alert_queries import (
     AlertFilter,
     AlertSeen,
     count_unread,
     find_alert,
     list_alerts,
+    list_own_thresholds,
     unread_ids,
 )
 from tollbridge.insight.sight_queries import manages_subject, sees_subject
 from tollbridge.ledger import alert_store as store
 from tollbridge.ledger.alerts import THRESHOLD_MAX, THRESHOLDS_MAX, Severity
-from tollbridge.ledger.budgets import BudgetRow
+from tollbridge.ledger.budgets import BudgetRow, BudgetSource
 from tollbridge.ledger.store import get_budget
 from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
@@ -140,14 +141,11 @@ async def list_page(
     async with control.services.database.read() as unit:
         rows = await list_alerts(unit, viewer.sight, viewer.user, wanted, (before, query.limit + 1))
         unread = await count_unread(unit, viewer.sight, viewer.user, query.subject)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(
+        rows, query.limit, lambda row: (row.alert.created_at_us, row.alert.alert_id)
+    )
     return AlertPage(
-        alerts=[shown_alert(row) for row in page],
-        unread=unread,
-        next_cursor=encode_cursor((page[-1].alert.created_at_us, page[-1].alert.alert_id))
-        if more
-        else None,
+        alerts=[shown_alert(row) for row in page], unread=unread, next_cursor=following
     )
 
 
@@ -155,16 +153,12 @@ async def list_page(
 async def list_rules(viewer: ViewerOf, control: ControlOf) -> AlertRules:
     """Say at which thresholds is told; of budgets with some of their own, those that one sees."""
     async with control.services.database.read() as unit:
-        rules = [
-            BudgetRule(budget=name, thresholds=list(thresholds))
-            for name, subject, thresholds in await store.list_rules(unit)
-            if await sees_subject(unit, viewer.sight, subject)
-        ]
+        rules = await list_own_thresholds(unit, viewer.sight)
     settings = control.services.alert_settings
     return AlertRules(
         thresholds=list(settings.thresholds),
         grant_expiry_days=settings.grant_expiry_days,
-        budgets=rules,
+        budgets=[BudgetRule(budget=name, thresholds=list(own)) for name, own in rules],
     )
 
 
@@ -240,9 +234,16 @@ def shown_alert(row: AlertSeen) -> AlertShown:
 
 
 async def _managed(unit: Unit, name: str, viewer: Viewer) -> BudgetRow:
-    """Return a budget whose alerts may be set. Raises NotFoundError, PermissionDeniedError."""
+    """Return a budget whose alerts may be set.
+
+    Raises NotFoundError, PermissionDeniedError, and ConflictError where the file sets them.
+    """
     row = await get_budget(unit, name)
     if viewer.is_admin or await manages_subject(unit, viewer.projects, row.terms.subject):
+        if row.source == BudgetSource.FILE:
+            raise ConflictError(
+                f"budget {name!r} is declared in the configuration file: set its alerts there"
+            )
         return row
     if await sees_subject(unit, viewer.sight, row.terms.subject):
         raise PermissionDeniedError("only an admin, or a manager of the project, may do this")

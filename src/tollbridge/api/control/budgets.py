@@ -13,20 +13,19 @@ from tollbridge.api.control.budget_views import (
     changed_terms,
     terms_of,
 )
-from tollbridge.api.control.page import PageQuery, decode_cursor, encode_cursor
+from tollbridge.api.control.page import PageQuery, cut, decode_cursor
 from tollbridge.api.deps import ControlOf, ManagerOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.errors import InvalidRequestError, PermissionDeniedError
+from tollbridge.core.provider_names import ProviderNames
 from tollbridge.insight.resource_queries import BudgetNow, corrected_of, list_budgets
+from tollbridge.insight.sight_queries import PROJECT
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import BudgetRow, BudgetTerms
-from tollbridge.providers.names import load_names
 from tollbridge.routing.store import list_endpoints
 from tollbridge.storage import audit
 from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/budgets", tags=["budgets"])
-
-PROJECT = "project:"
 
 
 @router.get("")
@@ -38,12 +37,8 @@ async def list_page(
     services = control.services
     async with services.database.read() as unit:
         rows = await list_budgets(unit, services.billing_zone, viewer.sight, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return BudgetPage(
-        budgets=[budget_view(row) for row in page],
-        next_cursor=encode_cursor((page[-1].row.terms.name,)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.row.terms.name,))
+    return BudgetPage(budgets=[budget_view(row) for row in page], next_cursor=following)
 
 
 @router.post("", status_code=201)
@@ -56,7 +51,7 @@ async def create(order: BudgetOrder, viewer: ManagerOf, control: ControlOf) -> B
     terms = terms_of(order)
     _require(viewer, terms)
     async with control.services.database.write() as unit:
-        await _check_provider(unit, terms)
+        await _check_provider(unit, terms, control.provider_names)
         row = await store.create_budget(unit, terms)
         details = {"subject": terms.subject, "kind": terms.kind.value}
         await audit.record(
@@ -102,9 +97,9 @@ def _require(viewer: Viewer, terms: BudgetTerms) -> None:
         raise PermissionDeniedError("only an admin may do this but for a project's budgets")
 
 
-async def _check_provider(unit: Unit, terms: BudgetTerms) -> None:
+async def _check_provider(unit: Unit, terms: BudgetTerms, names: ProviderNames) -> None:
     """Raise InvalidRequestError for a provider that nobody has heard of."""
-    if not terms.provider or terms.provider in load_names().shown:
+    if not terms.provider or terms.provider in names.shown:
         return
     served = {one.declared.endpoint.provider for one in await list_endpoints(unit)}
     if terms.provider not in served:

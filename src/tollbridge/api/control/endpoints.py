@@ -1,6 +1,6 @@
 """Which doors of providers are there, and which are open?"""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 
 from fastapi import APIRouter
@@ -15,15 +15,14 @@ from tollbridge.api.control.endpoint_views import (
     declared_of_order,
     view_of,
 )
-from tollbridge.api.deps import AdminOf, Control, ControlOf, ViewerOf, actor_of
+from tollbridge.api.deps import AdminOf, Control, ControlOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
 from tollbridge.core.plan import ProviderKey
-from tollbridge.insight.endpoint_queries import recent_errors
+from tollbridge.insight.endpoint_queries import EndpointError, recent_errors
 from tollbridge.routing import change_store, store
 from tollbridge.routing.builtin import KnownEndpoint, fault_of_key, load_known
-from tollbridge.routing.part import ByHand
+from tollbridge.routing.part import ByHand, EndpointRow
 from tollbridge.storage import audit
-from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/endpoints", tags=["routing"])
 
@@ -73,8 +72,8 @@ async def list_all(viewer: ViewerOf, control: ControlOf) -> EndpointList:
 async def find(name: str, viewer: ViewerOf, control: ControlOf) -> EndpointView:
     """Show one endpoint; its recent errors to admins alone."""
     async with control.services.database.read() as unit:
-        shown = await _view(unit, name, control)
-    return shown if viewer.is_admin else shown.model_copy(update={"recent_errors": []})
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, viewer, control)
 
 
 @router.post("", status_code=201)
@@ -83,13 +82,14 @@ async def create(order: EndpointOrder, admin: AdminOf, control: ControlOf) -> En
 
     One that is built in becomes the API's. 409 for one that the configuration file declares.
     """
-    declared = declared_of_order(order, load_known().endpoints.get(order.name))
+    declared = declared_of_order(order, _known().get(order.name))
     async with control.services.database.write() as unit:
         await change_store.put_endpoint(unit, declared, _master(control))
         details = {"base_url": declared.endpoint.base_url, "has_key": order.api_key is not None}
         subject = f"endpoint:{order.name}"
         await audit.record(unit, actor_of(admin), "endpoints.put", subject, details)
-        return await _view(unit, order.name, control)
+        row = await store.get_endpoint(unit, order.name)
+    return await _view(row, admin, control)
 
 
 @router.patch("/{name}")
@@ -105,7 +105,8 @@ async def change(
         await change_store.change_endpoint(unit, name, by_hand)
         details = wanted.model_dump(exclude_none=True)
         await audit.record(unit, actor_of(admin), "endpoints.change", f"endpoint:{name}", details)
-        return await _view(unit, name, control)
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, admin, control)
 
 
 @router.delete("/{name}")
@@ -114,7 +115,8 @@ async def remove(name: str, admin: AdminOf, control: ControlOf) -> EndpointView:
     async with control.services.database.write() as unit:
         await change_store.remove_endpoint(unit, name)
         await audit.record(unit, actor_of(admin), "endpoints.remove", f"endpoint:{name}")
-        return await _view(unit, name, control)
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, admin, control)
 
 
 @router.post("/{name}/detach")
@@ -123,7 +125,8 @@ async def detach(name: str, admin: AdminOf, control: ControlOf) -> EndpointView:
     async with control.services.database.write() as unit:
         await change_store.detach_endpoint(unit, name)
         await audit.record(unit, actor_of(admin), "endpoints.detach", f"endpoint:{name}")
-        return await _view(unit, name, control)
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, admin, control)
 
 
 @router.post("/{name}/keys", status_code=201)
@@ -136,7 +139,8 @@ async def add_key(name: str, order: KeyOrder, admin: AdminOf, control: ControlOf
         await change_store.add_key(unit, name, key, _master(control))
         details = {"key": order.name}
         await audit.record(unit, actor_of(admin), "endpoints.add_key", f"endpoint:{name}", details)
-        return await _view(unit, name, control)
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, admin, control)
 
 
 @router.delete("/{name}/keys/{key}")
@@ -146,14 +150,20 @@ async def remove_key(name: str, key: str, admin: AdminOf, control: ControlOf) ->
         await change_store.remove_key(unit, name, key)
         subject = f"endpoint:{name}"
         await audit.record(unit, actor_of(admin), "endpoints.remove_key", subject, {"key": key})
-        return await _view(unit, name, control)
+        row = await store.get_endpoint(unit, name)
+    return await _view(row, admin, control)
 
 
-async def _view(unit: Unit, name: str, control: Control) -> EndpointView:
-    row = await store.get_endpoint(unit, name)
-    errors = await recent_errors(unit)
+async def _view(row: EndpointRow, viewer: Viewer, control: Control) -> EndpointView:
+    """Return an endpoint as it was read or written, with its recent errors for an admin."""
     services = control.services
-    return view_of(row, services.figures().seen(), services.builtin_here, errors.get(name, ()))
+    errors: Mapping[str, Sequence[EndpointError]] = {}
+    if viewer.is_admin:
+        # In a unit of its own: nobody waits to write while attempts are looked through.
+        async with services.database.read() as unit:
+            errors = await recent_errors(unit)
+    recent = errors.get(row.declared.endpoint.name, ())
+    return view_of(row, services.figures().seen(), services.builtin_here, recent)
 
 
 def _by_hand(wanted: EndpointChange) -> ByHand:
@@ -188,11 +198,11 @@ def _absent(listed: Container[str]) -> list[AbsentEndpoint]:
             key_variable=one.api_key_env or None,
             address_variable=one.base_url_env or None,
         )
-        for one in _known()
+        for one in _known().values()
         if one.name not in listed
     ]
 
 
 @cache
-def _known() -> tuple[KnownEndpoint, ...]:
-    return tuple(load_known().endpoints.values())
+def _known() -> Mapping[str, KnownEndpoint]:
+    return load_known().endpoints

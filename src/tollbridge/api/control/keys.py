@@ -10,11 +10,11 @@ from tollbridge.access.keys import NAME_LENGTH_MAX, KeyRow, KeyTerms, Scope
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
-from tollbridge.api.deps import ControlOf, ManagerOf, Viewer, ViewerOf, actor_of
+from tollbridge.api.deps import AdminOf, ControlOf, ManagerOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.clock import to_text, to_us
 from tollbridge.core.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
 from tollbridge.core.sight import covers
@@ -95,12 +95,8 @@ async def list_page(
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     async with control.services.database.read() as unit:
         rows = await list_keys(unit, viewer.sight, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return KeyPage(
-        keys=[Key(**_fields(row)) for row in page],
-        next_cursor=encode_cursor((page[-1].terms.name,)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.terms.name,))
+    return KeyPage(keys=[Key(**_fields(row)) for row in page], next_cursor=following)
 
 
 @router.post("", status_code=201)
@@ -155,6 +151,16 @@ async def revoke(key_id: str, viewer: ManagerOf, control: ControlOf) -> Key:
         after = await store.revoke_key(unit, before.terms.name)
         await _record(unit, viewer, "keys.revoke", before, after)
     return Key(**_fields(after))
+
+
+@router.post("/{key_id}/detach")
+async def detach(key_id: str, admin: AdminOf, control: ControlOf) -> Key:
+    """Take a key from the configuration file's hands: from now on it is changed here."""
+    async with control.services.database.write() as unit:
+        name = (await _managed(unit, key_id, admin)).terms.name
+        row = await store.detach_key(unit, name)
+        await audit.record(unit, actor_of(admin), "keys.detach", f"key:{name}")
+    return Key(**_fields(row))
 
 
 def _require_mintable(order: KeyOrder, viewer: Viewer) -> None:

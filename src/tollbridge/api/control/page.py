@@ -6,13 +6,15 @@ It is opaque: base64 of the row's sort key as JSON.
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollbridge.api.deps import Viewer
-from tollbridge.core.clock import to_text
+from tollbridge.core.clock import to_text, to_us
 from tollbridge.core.errors import InvalidRequestError, PermissionDeniedError
 from tollbridge.core.sight import Sight
 
@@ -58,6 +60,23 @@ def decode_cursor(cursor: str, shape: type[T]) -> T:
         raise InvalidRequestError(
             "the cursor is not one of this list's", details={"param": "cursor"}
         ) from error
+
+
+def cut(
+    rows: Sequence[T], limit: int, place_of: Callable[[T], tuple[str | int, ...]]
+) -> tuple[Sequence[T], str | None]:
+    """Return a page of the rows that were read, and the cursor of the next one.
+
+    One row more than `limit` was asked for; it says that there are more. `place_of` gives a row's
+    sort key.
+    """
+    page = rows[:limit]
+    return page, encode_cursor(place_of(page[-1])) if len(rows) > limit else None
+
+
+def instant_us(at: datetime | None) -> int | None:
+    """Return an aware instant in microseconds; None stays None."""
+    return None if at is None else to_us(at)
 
 
 def instant_text(at_us: int | None) -> str | None:

@@ -5,10 +5,10 @@ from typing import Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tollbridge.access import session_store
+from tollbridge.access import session_store, user_store
 from tollbridge.access.keys import NAME_LENGTH_MAX
 from tollbridge.access.sessions import TOKEN_LENGTH_MAX, Opened, SessionRow, Way, csrf_token
-from tollbridge.access.users import PASSWORD_LENGTH_MAX, Role
+from tollbridge.access.users import PASSWORD_LENGTH_MAX, Role, UserRow
 from tollbridge.api.deps import (
     SESSION_COOKIE,
     Control,
@@ -21,6 +21,7 @@ from tollbridge.api.deps import (
 from tollbridge.api.errors import WrongCredentialsError
 from tollbridge.core.clock import to_text
 from tollbridge.core.errors import AuthenticationError
+from tollbridge.storage.unit import Unit
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
 BEARER = "bearer"
@@ -87,8 +88,14 @@ class Methods(BaseModel):
 @router.post("/token")
 async def sign_in(credentials: Credentials, control: ControlOf) -> AccessToken:
     """Sign in. After ten failures a name waits half a minute for each further attempt."""
+    services = control.services
+    # Of before the password was looked at: what is replaced meanwhile is worth nothing.
+    now_us = services.clock.now_us()
     user = await control.sign_in.verify(credentials.username, credentials.password)
-    token = control.tokens.issue(user.name, user.role, control.services.clock.now_us())
+    async with services.database.read() as unit:
+        # A token knows no more than the second of its issue, so that its time is not enough.
+        (await user_store.get_user(unit, user.name)).require_unchanged(user)
+    token = control.tokens.issue(user.name, user.role, now_us)
     return AccessToken(
         access_token=token, token_type=BEARER, expires_in=control.tokens.expires_in_s
     )
@@ -111,16 +118,12 @@ async def open_session(
     A sign-in link is good once. After ten failures a name waits half a minute for each attempt.
     """
     services = control.services
-    now_us = services.clock.now_us()
     if order.link_token is None:
         user = await control.sign_in.verify(order.username or "", order.password or "")
-        opened = await open_for(control, user.name, Way.TYPED)
-    else:
         async with services.database.write() as unit:
-            name = await session_store.use_link(unit, order.link_token, services.pepper, now_us)
-        if name is None:
-            raise WrongCredentialsError("this sign-in link was used already, or is too old")
-        opened = await open_for(control, name, Way.LINK)
+            opened = await open_for(control, unit, user, Way.TYPED)
+    else:
+        opened = await _open_by_link(control, order.link_token)
     set_cookie(request, response, control, opened)
     return _shown(control, opened.row, opened.token)
 
@@ -145,18 +148,20 @@ async def close_session(
     response.delete_cookie(SESSION_COOKIE, path="/")
 
 
-async def open_for(control: Control, user: str, way: Way) -> Opened:
-    """Return a new session of a user. Raises AuthenticationError for one who is disabled."""
+async def open_for(control: Control, unit: Unit, user: UserRow, way: Way) -> Opened:
+    """Return a new session of a user, as they were recognised.
+
+    Raises AuthenticationError for one who is disabled, or was signed out everywhere since.
+    """
     services = control.services
-    async with services.database.write() as unit:
-        return await session_store.open_session(
-            unit,
-            user,
-            way,
-            pepper=services.pepper,
-            terms=services.session_terms,
-            now_us=services.clock.now_us(),
-        )
+    return await session_store.open_session(
+        unit,
+        user,
+        way,
+        pepper=services.pepper,
+        terms=services.session_terms,
+        now_us=services.clock.now_us(),
+    )
 
 
 def set_cookie(request: Request, response: Response, control: Control, opened: Opened) -> None:
@@ -177,6 +182,16 @@ def is_https(request: Request, control: Control) -> bool:
     return control.services.public_url.startswith("https:") or (
         request.headers.get("x-forwarded-proto", "").strip().lower() == "https"
     )
+
+
+async def _open_by_link(control: Control, token: str) -> Opened:
+    services = control.services
+    async with services.database.write() as unit:
+        now_us = services.clock.now_us()
+        user = await session_store.use_link(unit, token, services.pepper, now_us)
+        if user is not None:
+            return await open_for(control, unit, user, Way.LINK)
+    raise WrongCredentialsError("this sign-in link was used already, or is too old")
 
 
 def _sent(cookie: str | None) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tollbridge.access import session_store, user_store
 from tollbridge.access.keys import NAME_LENGTH_MAX
+from tollbridge.access.sessions import sign_in_path
 from tollbridge.access.users import (
     PASSWORD_LENGTH_MAX,
     PASSWORD_LENGTH_MIN,
@@ -20,8 +21,8 @@ from tollbridge.access.users import (
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.deps import ADMIN, AdminOf, ControlOf, actor_of
@@ -104,12 +105,8 @@ async def list_page(query: Annotated[PageQuery, Query()], control: ControlOf) ->
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     async with control.services.database.read() as unit:
         rows = await user_store.list_users(unit, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return UserPage(
-        users=[_user(row) for row in page],
-        next_cursor=encode_cursor((page[-1].name,)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.name,))
+    return UserPage(users=[_user(row) for row in page], next_cursor=following)
 
 
 @router.post("", status_code=201)
@@ -184,7 +181,7 @@ async def make_link(name: str, admin: AdminOf, control: ControlOf) -> SignInLink
         )
         await audit.record(unit, actor_of(admin), "users.link", f"user:{name}")
     return SignInLink(
-        path=f"/sign-in?token={token}", expires_at=to_text(now_us + round(lifetime_s * SECOND_US))
+        path=sign_in_path(token), expires_at=to_text(now_us + round(lifetime_s * SECOND_US))
     )
 
 
