@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ from tollbridge.core.evidence import (
 from tollbridge.core.plan import Endpoint, Plan
 from tollbridge.journey import Call, GatewayLimits, Inbound, Journey, Known
 from tollbridge.ledger.reserve import Holds, Purses
-from tollbridge.providers.dialects.gemini import PICTURES, GeminiFace
+from tollbridge.providers.dialects.gemini import PICTURES, SPEECH, GeminiFace
 from tollbridge.providers.dialects.responses import ResponsesFace
 from tollbridge.providers.keeping import KeptContent
 from tollbridge.providers.passage import Passage, Reply
@@ -46,6 +47,10 @@ from tollbridge.recording.spool import Segment, Spool
 from tollbridge.reserving import Reserver
 from tollbridge.routing.health import Health
 from tollbridge.routing.part import ModelListing
+
+_WANTED: Mapping[str, Category] = MappingProxyType(
+    {PICTURES: Category.IMAGE, SPEECH: Category.AUDIO}
+)
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -136,17 +141,22 @@ class Gateway:
         return request if request.state_id is None else unpinned(request, self.sign_for(key))
 
     def _as_served(self, face: GeminiFace, request: Request) -> Request:
-        """Return a call of generateContent as what it is: a chat, or a call for pictures.
+        """Return a call of generateContent as what it is: a chat, or a call for pictures or speech.
 
-        The address is the same for both. A model is asked for what it does; one that does both,
+        The address is the same for all. A model is asked for what it does; one that does several,
         for what the settings say.
         """
-        routes = self._now_known().routes
-        if request.variant != PICTURES and routes.serves(request.model, Category.TEXT):
-            return request
-        return (
-            face.as_pictures(request) if routes.serves(request.model, Category.IMAGE) else request
-        )
+        serves, model = self._now_known().routes.serves, request.model
+        wanted = _WANTED.get(request.variant, Category.TEXT)
+        if wanted is Category.TEXT or not serves(model, wanted):
+            if serves(model, Category.TEXT):
+                return request
+            wanted = next((one for one in _WANTED.values() if serves(model, one)), wanted)
+        if wanted is Category.IMAGE and serves(model, wanted):
+            return face.as_pictures(request)
+        if wanted is Category.AUDIO and serves(model, wanted):
+            return face.as_speech(request)
+        return request
 
     def check_addresses(self, request: Request) -> Awaitable[None]:
         """Raise InvalidRequestError where a request names what may not be fetched, for anybody."""

@@ -32,7 +32,7 @@ async def serve(inbound: Inbound, reply: Reply, gateway: Gateway) -> None:
     request = gateway.check(inbound, key, await inbound.body())
     if request.addresses:
         await gateway.check_addresses(request)
-    plan = gateway.plan(request)
+    plan = gateway.plan(request, key.caller)
     call = gateway.begin(inbound, key, request, plan)
     reply.call_id = call.call_id
     try:

@@ -54,6 +54,13 @@ class InsightSettings(PeopleSettings):
     metrics_budgets_s: float = Field(
         default=15.0, gt=0, description="Time between two looks at the budgets for metrics."
     )
+    metrics_series_max: int = Field(
+        default=100,
+        ge=1,
+        le=2000,
+        description="Groups of provider, category, operation and model that metrics tell apart; "
+        "all further ones are one group, `other`.",
+    )
     otlp_endpoint: str = Field(
         default="",
         description="Base address of an OpenTelemetry collector that metrics are sent to by OTLP "

@@ -29,12 +29,17 @@ NO_CHANGE = {
     "POST /api/subscription/preflight-check", "POST /v2/usage/breakdown",
     "POST /v2/usage/gateway-metrics", "POST /api/v1/generate", "DELETE /api/v1/jobs/{job}",
     "POST /v1/videos", "DELETE /v1/videos/{video}",
+    "POST /v1beta/models/{model}:predictLongRunning",
+    "POST /v1beta/models/{model}/operations/{operation}:cancel",
 }  # fmt: skip
 # Nothing of the kind is there in an empty installation; their stores write it down.
 ELSEWHERE = {
     "POST /api/v1/prices/disputes/{price_version_id}/accept",
     "POST /api/v1/prices/disputes/{price_version_id}/reject",
     "POST /api/v1/models/actions/restore",
+    "POST /api/v1/attribution/backfill/{run_id}/continue",
+    "POST /api/v1/attribution/backfill/{run_id}/revert",
+    "POST /api/v1/playground/pass",  # for whoever is signed in without a key
 }
 MODEL = {
     "model_name": "mine", "model_type": "text", "provider": "local", "context_window": 1000,
@@ -44,8 +49,13 @@ MODEL = {
 PRICE = {"provider": "local", "model": "other", "unit": "input"}
 ROUTE = {
     "model": "r", "category": "text",
-    "candidates": [{"endpoint": "mine", "model": "m", "priority": 1}],
+    "candidates": [
+        {"endpoint": "mine", "model": "m", "priority": 1},
+        {"endpoint": "mine", "model": "n", "priority": 2},
+    ],
 }  # fmt: skip
+ARM = {"name": "a", "endpoint": "mine", "model": "m"}
+EXPERIMENT = {"name": "x", "model": "r", "arms": [ARM, {**ARM, "name": "b", "model": "n"}]}
 ENDPOINT = {
     "name": "mine", "provider": "local", "dialect": "openai",
     "base_url": "http://127.0.0.1:9/v1", "api_key": "sk-a-key-of-a-provider",
@@ -63,6 +73,7 @@ STEPS: tuple[tuple[str, Any], ...] = (
     ("POST /api/v1/users/{name=ana}/link", None),
     ("POST /api/v1/keys", {"name": "app", "user": "ana"}),
     ("PATCH /api/v1/keys/{key_id=KEY}", {"keep_content": True}),
+    ("POST /api/v1/keys/{key_id=KEY}/detach", None),
     ("DELETE /api/v1/keys/{key_id=KEY}", None),
     ("POST /api/v1/budgets", {"name": "b", "subject": "user:ana", "limit_usd": "1"}),
     ("PATCH /api/v1/budgets/{name=b}", {"limit_usd": "2"}),
@@ -77,6 +88,9 @@ STEPS: tuple[tuple[str, Any], ...] = (
     ("POST /api/v1/endpoints/{name=mine}/keys", {"name": "two", "api_key": "sk-another-key-of-it"}),
     ("DELETE /api/v1/endpoints/{name=mine}/keys/{key=two}", None),
     ("POST /api/v1/routes", ROUTE),
+    ("POST /api/v1/experiments", EXPERIMENT),
+    ("POST /api/v1/experiments/{name=x}/stop", {"reason": "enough"}),
+    ("POST /api/v1/experiments/{name=x}/apply", {"arm": "b"}),
     ("PATCH /api/v1/routes/{category=text}/{model=r}", {"enabled": False}),
     ("POST /api/v1/routes/detach", {"model": "r", "category": "text"}),
     ("DELETE /api/v1/routes/{category=text}/{model=r}", None),
@@ -113,6 +127,7 @@ STEPS: tuple[tuple[str, Any], ...] = (
     ("POST /api/v1/attribution/rules/actions/reorder", {"ids": ["own"]}),
     ("PUT /api/v1/attribution/rules/{rule_id=own}", {**RULE, "version": None}),
     ("DELETE /api/v1/attribution/rules/{rule_id=own}", None),
+    ("POST /api/v1/attribution/backfill", {}),
     ("PUT /api/v1/intake/sources/{source=src}", {}),
     ("PUT /api/v1/intake/sources/{source=src}/names", {"names": [REPORTED]}),
     ("DELETE /api/v1/intake/sources/{source=src}/names/{kind=user}/{reported_id=7}", None),

@@ -14,12 +14,16 @@ from tollbridge.api.control import (
     attribution,
     attribution_shares,
     audit,
+    backfill,
     budgets,
     contents,
     credit_rates,
     endpoints,
+    experiments,
     exports,
+    forecast,
     gateway_usage,
+    gemini_videos,
     generate,
     health,
     insight,
@@ -33,6 +37,7 @@ from tollbridge.api.control import (
     models,
     oidc,
     plans,
+    playground,
     price_faults,
     prices,
     reattribution,
@@ -94,7 +99,9 @@ def create_application(services: ControlServices) -> FastAPI:
         Identify,
         clock=services.clock,
         body_bytes_max=services.body_bytes_max,
-        larger=dict.fromkeys(("/v1/videos", "/api/v1/generate"), services.request_bytes_max),
+        larger=dict.fromkeys(
+            ("/v1/videos", gemini_videos.METHOD, "/api/v1/generate"), services.request_bytes_max
+        ),
     )
     _include_resources(application)
     application.router.default = Dashboard()
@@ -115,6 +122,7 @@ def _include_resources(application: FastAPI) -> None:
         contents,
         usage,
         keys,
+        playground,
         endpoints,
         routes,
         models,
@@ -130,11 +138,14 @@ def _include_resources(application: FastAPI) -> None:
         attribution,
         attribution_shares,
         reattribution,
+        backfill,
         insight,
         insight_providers,
         insight_costs,
         insight_advice,
         insight_models,
+        forecast,
+        experiments,
     ):
         resources.include_router(resource.router)
     resources.include_router(generate.router)
@@ -147,6 +158,7 @@ def _include_resources(application: FastAPI) -> None:
     application.include_router(subscription_alerts.router, prefix="/api")
     application.include_router(provider_statistics.router, prefix="/api")
     application.include_router(videos.router)
+    application.include_router(gemini_videos.router)
     application.include_router(generate.hooks)
     application.include_router(intake.router)
     application.include_router(gateway_usage.router)

@@ -30,10 +30,12 @@ from tollbridge.core.clock import SECOND_US, Clock
 from tollbridge.core.errors import AuthenticationError, OverloadedError, PermissionDeniedError
 from tollbridge.core.provider_names import ProviderNames
 from tollbridge.core.sight import Sight
+from tollbridge.insight.foretell import Forecaster
 from tollbridge.jobs.alerts import AlertNotifier
 from tollbridge.jobs.contents import Contents
 from tollbridge.jobs.service import MediaJobs
 from tollbridge.ledger.alert_watch import AlertSettings
+from tollbridge.ledger.wallet_moves_store import Recalling
 from tollbridge.rating.model_costs import PriceBooks
 from tollbridge.recording.intake import Intake
 from tollbridge.storage.audit import ACTOR_LENGTH_MAX
@@ -82,6 +84,8 @@ class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertNotifier | None = None
     """Sends alerts to webhooks; None where there is no office."""
     alert_settings: AlertSettings = AlertSettings()
+    recalling: Recalling = Recalling(0.0)
+    """How workers are asked for what they hold of wallets and do not use."""
     body_bytes_max: int = 1024 * 1024
     intake: Intake | None = None
     """Takes what other gateways report; None where there is no spool."""
@@ -92,6 +96,8 @@ class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
     check_webhook: Callable[[str, str], Awaitable[str]] = _no_webhook
     """Gives the secret of a key's webhooks: (address, key id); refuses what must not be called."""
     generate_wait_s: float = 300.0
+    forecaster: Forecaster = Forecaster()
+    """Says what the days ahead bring."""
     export_calls_max: int = 10_000_000
     """Of one export of the usage log."""
     request_bytes_max: int = 32 * 1024 * 1024

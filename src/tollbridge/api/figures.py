@@ -6,6 +6,7 @@ import msgspec
 
 from tollbridge.jobs.job import JobFigures
 from tollbridge.providers.keys import KeyReport
+from tollbridge.recording.metrics import CallCounts
 from tollbridge.routing.health import BreakerReport
 
 DRAIN_LAG_S_MAX = 10.0
@@ -36,6 +37,16 @@ class WorkerFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The provider keys that rest."""
 
 
+class LimitFigures(msgspec.Struct, frozen=True):
+    """A budget in its running period: US dollars, credits, or a count."""
+
+    name: str
+    kind: str
+    limit: float
+    spent: float
+    leased: float
+
+
 class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What the office knows of its node, from memory."""
 
@@ -57,6 +68,10 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     office: WorkerFigures | None = None
     """What the office itself thinks of endpoints and keys, by the jobs that it drives."""
     jobs: JobFigures = JobFigures()
+    calls: CallCounts | None = None
+    """What the calls have come to since the office began."""
+    limits: tuple[LimitFigures, ...] = ()
+    """The enabled budgets, as they were when last looked at."""
 
     def seen(self) -> tuple[WorkerFigures, ...]:
         """Return all who have an opinion of endpoints: the workers, and the office."""

@@ -24,9 +24,11 @@ from tollbridge.cli import (
     detect,
     doctor,
     endpoints,
+    experiments,
     export,
     imports,
     insight,
+    insight_forecast,
     intake,
     jobs,
     keys,
@@ -75,6 +77,9 @@ application.add_typer(archive.commands, name="archive")
 application.add_typer(database.commands, name="db")
 application.add_typer(endpoints.commands, name="endpoints")
 application.add_typer(routes.commands, name="routes")
+application.add_typer(experiments.commands, name="experiments")
+insight.commands.command("forecast")(insight_forecast.forecast)
+insight.commands.command("outlook")(insight_forecast.outlook)
 application.add_typer(insight.commands, name="insight")
 application.add_typer(jobs.commands, name="jobs")
 application.add_typer(keys.commands, name="keys")

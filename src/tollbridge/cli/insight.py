@@ -83,10 +83,10 @@ def overview(
     """Show spend, calls and success of a time, against the one before, and the dearest."""
     given = Given(from_=from_, to=to, month=month)
     settings = load_settings(data_dir=data_dir)
-    query = _query(SliceQuery, given, settings)
+    query = query_of(SliceQuery, given, settings)
     found = _run(settings, lambda unit, scene, _: read_overview(unit, query, scene))
     if as_json:
-        _print(found)
+        print_found(found)
         return
     _print_overview(found)
 
@@ -103,10 +103,10 @@ def providers(
     """Show how each provider did: success, cost per answer, how long it took."""
     given = Given(from_=from_, to=to, month=month)
     settings = load_settings(data_dir=data_dir)
-    query = _query(SliceQuery, given, settings)
+    query = query_of(SliceQuery, given, settings)
     found = _run(settings, lambda unit, scene, _: read_providers(unit, query, scene))
     if as_json:
-        _print(found)
+        print_found(found)
         return
     _print_providers(found)
 
@@ -132,7 +132,7 @@ def compare(
     settings = load_settings(data_dir=data_dir)
     if usage:
         route = [] if model is None else [model]
-        query = _query(
+        query = query_of(
             CounterfactualQuery, given, settings, category=[category.lower()], route=route
         )
         found = _run(
@@ -141,12 +141,12 @@ def compare(
         if not as_json:
             _print_counterfactual(found)
             return
-        _print(found)
+        print_found(found)
         return
-    asked = _query(CostsQuery, given, settings, model=model)
+    asked = query_of(CostsQuery, given, settings, model=model)
     costs = _run(settings, lambda unit, scene, book: read_costs(unit, category, asked, scene, book))
     if as_json:
-        _print(costs)
+        print_found(costs)
         return
     _print_costs(costs)
 
@@ -166,7 +166,7 @@ def recommend(
     """Rank the providers of a category by what they really did, and say what would save money."""
     given = Given(from_=from_, to=to, month=month)
     settings = load_settings(data_dir=data_dir)
-    query = _query(
+    query = query_of(
         RecommendationQuery,
         given,
         settings,
@@ -176,12 +176,12 @@ def recommend(
     )
     found = _run(settings, lambda unit, scene, book: read_recommendations(unit, query, scene, book))
     if as_json:
-        _print(found)
+        print_found(found)
         return
     _print_recommendations(found)
 
 
-def _query(shape: type[Asked], given: Given, settings: Settings, **more: object) -> Asked:
+def query_of(shape: type[Asked], given: Given, settings: Settings, **more: object) -> Asked:
     """Return the parameters as the API takes them. Raises InvalidRequestError naming one."""
     try:
         return shape.model_validate({**given.time(ZoneInfo(settings.billing_time_zone)), **more})
@@ -203,7 +203,8 @@ def _run(settings: Settings, read: Callable[[Unit, Scene, PriceBook], Awaitable[
     return asyncio.run(answer())
 
 
-def _print(found: BaseModel) -> None:
+def print_found(found: BaseModel) -> None:
+    """Print an answer as JSON."""
     print_json(found.model_dump(mode="json", by_alias=True))
 
 

@@ -95,3 +95,5 @@ class Plan(msgspec.Struct, frozen=True):
     on_content_filtered: OnContentFiltered = OnContentFiltered.FINAL
     skipped: tuple[str, ...] = ()
     """Candidates that were left out, each in a line that says why."""
+    tag: str = ""
+    """A label that the call bears besides its own: the arm of an experiment."""

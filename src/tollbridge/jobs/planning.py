@@ -133,12 +133,13 @@ class Planner:
             )
             if category is Category.IMAGE and wanted.size is not None:
                 routes.check_size(model, category, wanted.size)
-        plan = routes.plan(model, category, self._health, self._draw, order.operation)
+        caller = order.key.caller
+        plan = routes.plan(model, category, self._health, self._draw, order.operation, caller)
         candidates, able = self._able(request, at_once, plan)
         prompt = _prompt_of(fields) if wanted is None else wanted.prompt
         bucket = plan.bucket or bucket_of(order.operation, plan.vendor)
         applying = self._world.limits().applying(
-            order.key.caller, order.operation, bucket, plan.label, order.customer
+            caller, order.operation, bucket, plan.label, order.customer
         )
         return Planned(request, prompt, wanted, plan, candidates, able, bucket, applying)
 
@@ -247,7 +248,7 @@ def opened_of(order: Order, planned: Planned, job_id: str, now_us: int) -> Opene
         expected_provider=planned.candidates[0].endpoint.provider,
         planned=(*(one.described for one in planned.candidates), *plan.skipped),
         customer=order.customer,
-        tags=order.tags,
+        tags=(*order.tags, plan.tag) if plan.tag else order.tags,
         demand=request.demand,
     )
 

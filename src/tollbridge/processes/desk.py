@@ -61,6 +61,11 @@ class Desk:
         for wire in self._wires.values():
             wire.send(message)
 
+    def recall(self, limit_id: str) -> None:
+        """Ask all workers for what they can spare of a limit; they answer the granter."""
+        for worker in list(self._wires):
+            self.send(worker, LeaseRecall(limit_id))
+
     def close(self) -> None:
         """Hang up on all workers."""
         for wire in self._wires.values():

@@ -8,6 +8,10 @@ import uvicorn
 
 from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
+from tollbridge.insight.forecast_process import ForecastModels
+from tollbridge.insight.forecast_usage import ForecastTerms
+from tollbridge.insight.foretell import Forecaster
+from tollbridge.settings import Settings
 
 
 class GuestServer(uvicorn.Server):
@@ -33,3 +37,16 @@ def make_guest_server(services: ControlServices, socket_path: Path) -> GuestServ
         proxy_headers=False,
     )
     return GuestServer(config)
+
+
+def make_forecaster(settings: Settings) -> Forecaster:
+    """Return what forecasts; the process with its models is not started yet."""
+    models = ForecastModels(settings.forecast_timeout_s, settings.forecast_idle_s)
+    return Forecaster(
+        terms=ForecastTerms(
+            history_days=settings.forecast_history_days,
+            days_min=settings.forecast_days_min,
+            series_max=settings.forecast_series_max,
+        ),
+        models=models if settings.forecast_models == "auto" else None,
+    )

@@ -30,6 +30,7 @@ from tollbridge.core.schedule import Schedule
 from tollbridge.insight.plan_queries import used_of
 from tollbridge.ledger.grants import Granter, GranterSettings, ToWorker
 from tollbridge.ledger.lease_store import DatabaseLedger
+from tollbridge.ledger.wallet_moves_store import Recalling
 from tollbridge.pipeline import Books, close
 from tollbridge.processes.archiving import make_archiver
 from tollbridge.processes.broadcast import Broadcast
@@ -37,8 +38,10 @@ from tollbridge.processes.conclusions import make_conclusions
 from tollbridge.processes.crash import crash_points
 from tollbridge.processes.desk import Desk
 from tollbridge.processes.drain_ledger import DrainLedger
+from tollbridge.processes.draining import drain_settings
 from tollbridge.processes.environment import environment
-from tollbridge.processes.guest import make_guest_server
+from tollbridge.processes.experiments import guard_experiments_forever
+from tollbridge.processes.guest import make_forecaster, make_guest_server
 from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
 from tollbridge.processes.logs import cause_of, places_of, set_up_logs, why
@@ -46,17 +49,18 @@ from tollbridge.processes.media import Hands, World, make_media_desk
 from tollbridge.processes.people import AlertDesk, OidcWeb, make_oidc, session_terms
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
-from tollbridge.processes.pruning import prune_leases_forever
+from tollbridge.processes.pruning import prune_forever
 from tollbridge.processes.reports import holds_of_reports, make_intake
 from tollbridge.processes.secrets import Secrets, load_secrets
 from tollbridge.processes.snapshot import PartName
 from tollbridge.processes.supervisor import EXIT_CONFIGURATION, FIRST
+from tollbridge.processes.telemetry import Telemetry
 from tollbridge.processes.tools import make_transport
 from tollbridge.processes.wallets import keep_wallets_forever
 from tollbridge.processes.welcome import welcome
 from tollbridge.rating.prices import PricePart
 from tollbridge.recording.archive import archive_forever
-from tollbridge.recording.drain import Drain, DrainHooks, DrainSettings
+from tollbridge.recording.drain import Drain, DrainHooks
 from tollbridge.routing.builtin import builtin_here, key_names
 from tollbridge.routing.part import DeclaredEndpoint
 from tollbridge.settings import ARCHIVE_CRON, Settings
@@ -102,7 +106,8 @@ class Office:
             self._send,
             GranterSettings(
                 workers=settings.workers,
-                recall_poll_us=SECOND_US // 4 if database.dialect == "postgresql" else 0,
+                # On SQLite there is no other node; only a command asks this way.
+                recall_poll_us=SECOND_US // (4 if database.dialect == "postgresql" else 2),
             ),
         )
         self._drain = self._make_drain(zone)
@@ -126,6 +131,7 @@ class Office:
         outside, signing = self._media.outside, installation.signing
         self._alerts = AlertDesk(settings, database, self._clock, zone, outside, signing)
         self._oidc_web = OidcWeb(make_transport(settings, self._clock), self._clock)
+        self._telemetry = Telemetry(settings, database, self._clock, self._oidc_web, self._figures)
         self._services = self._make_services(installation, zone, here)
 
     async def run(self, prepared: Prepared, alive: int | None) -> None:
@@ -145,11 +151,13 @@ class Office:
         work = [
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._granter.run()),
-            asyncio.create_task(self._prune_forever()),
+            asyncio.create_task(prune_forever(self._database, self._settings)),
+            asyncio.create_task(guard_experiments_forever(self._database, self._settings)),
             asyncio.create_task(self._keep_wallets_forever()),
             asyncio.create_task(self._archive_forever()),
             asyncio.create_task(self._media.run()),
             asyncio.create_task(self._alerts.run()),
+            asyncio.create_task(self._telemetry.run()),
         ]
         if self._database.dialect == "postgresql":
             listening = listen_for_versions(self._database, self._changed.set)
@@ -245,10 +253,6 @@ class Office:
                 log.warning("database_away", action="renew", kind=cause_of(error))
                 await asyncio.sleep(DATABASE_RETRY_S)
 
-    async def _prune_forever(self) -> None:
-        settings = self._settings
-        await prune_leases_forever(self._database, settings.lease_keep_days, settings.spool_tidy_s)
-
     async def _keep_wallets_forever(self) -> None:
         zone = ZoneInfo(self._settings.billing_time_zone)
         await keep_wallets_forever(self._database, zone, self._settings.wallet_tidy_s)
@@ -285,6 +289,8 @@ class Office:
             faults=self._faults,
             office=self._media.seen(),
             jobs=self._media.figures(),
+            calls=self._drain.counts,
+            limits=self._telemetry.limits,
         )
 
     def _on_fault(self, action: str, error: BaseException) -> None:
@@ -300,15 +306,7 @@ class Office:
             self._close,
             DrainLedger(self._granter, self._on_moved),
             node=settings.node,
-            settings=DrainSettings(
-                batch_records_max=settings.drain_batch_records_max,
-                interval_ms=settings.drain_interval_ms,
-                keep_h=settings.spool_keep_h,
-                tidy_interval_s=settings.spool_tidy_s,
-                evidence_keep_days=settings.evidence_keep_days,
-                content_keep_days=settings.content_keep_days,
-                zone=zone,
-            ),
+            settings=drain_settings(settings, zone),
             hooks=DrainHooks(
                 on_correction=self._desk.send_all,
                 call_logger=lines if lines is not None and lines.is_plain else None,
@@ -340,10 +338,12 @@ class Office:
             generate_wait_s=settings.generate_wait_s,
             request_bytes_max=settings.body_bytes_max,
             export_calls_max=settings.export_calls_max,
+            forecaster=make_forecaster(settings),
             session_terms=session_terms(settings),
             oidc=make_oidc(settings, self._clock, installation.signing, self._oidc_web),
             alerts=self._alerts.notifier,
             alert_settings=self._alerts.watch.settings,
+            recalling=Recalling(settings.wallet_recall_wait_ms / 1000, self._desk.recall),
             public_url=settings.public_url,
         )
 

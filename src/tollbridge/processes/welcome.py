@@ -1,5 +1,6 @@
 """What does the person who started us read first?"""
 
+from tollbridge.access.sessions import sign_in_path
 from tollbridge.processes.prepare import Prepared
 from tollbridge.settings import Settings
 
@@ -38,7 +39,7 @@ def welcome(settings: Settings, prepared: Prepared) -> str:
 def sign_in_link(settings: Settings, token: str) -> str:
     """Return the address at which a sign-in link's token signs a person in."""
     base = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
-    return f"{base}/sign-in?token={token}"
+    return base + sign_in_path(token)
 
 
 def _span_text(time_s: float) -> str:

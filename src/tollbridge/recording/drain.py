@@ -27,7 +27,7 @@ from tollbridge.recording.closing import Close, Closer, HoldsOf, error_of
 from tollbridge.recording.content_store import add_contents, purge_contents
 from tollbridge.recording.intake_store import keep_batches
 from tollbridge.recording.logs import CallLines, CallLogger, log_calls
-from tollbridge.recording.metrics import CallCounts
+from tollbridge.recording.metrics import SERIES_MAX, CallCounts
 from tollbridge.recording.reading import SpoolReading
 from tollbridge.recording.record import DrainLedger, Shelf, UnitBooks, corrections
 from tollbridge.recording.rollups import Days
@@ -62,6 +62,8 @@ class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_wait_s_min: float = 0.05
     retry_wait_s_max: float = 5.0
     dimensions_cached_max: int = 50_000
+    metrics_series_max: int = SERIES_MAX
+    """Groups of attempts, and of calls, that metrics tell apart."""
     zone: tzinfo = UTC
     """The billing time zone: where the days of the daily roll-ups begin."""
     read: ReadLimits = ReadLimits()
@@ -144,7 +146,7 @@ class Drain:
         self._batch: Batch | None = None
         self._added: list[CallAccount] = []
         self._lines = CallLines()
-        self.counts = CallCounts()
+        self.counts = CallCounts(series_max=self._settings.metrics_series_max)
         """What the calls come to that this drain brings into the books, for metrics."""
         self._ready = False
         self._stopping = asyncio.Event()

@@ -14,7 +14,7 @@ import msgspec
 from tollbridge.core.account import AttemptAccount, CallAccount
 from tollbridge.core.call import AttemptOutcome
 
-SERIES_MAX = 500
+SERIES_MAX = 100
 """Groups of attempts that are told apart; all further ones are one group of others."""
 OTHERS = "other"
 # As the semantic conventions of OpenTelemetry for generative AI advise.
@@ -81,7 +81,7 @@ class CallCounts(msgspec.Struct):
     series_max: int = SERIES_MAX
 
     def add(self, accounts: Iterable[CallAccount]) -> None:
-        """Count calls that have just come into the books, each as one."""
+        """Count calls that have just come into the books; a report's as many as it stands for."""
         calls = self.calls
         for account in accounts:
             opened = account.evidence.opened
@@ -90,7 +90,8 @@ class CallCounts(msgspec.Struct):
             key = (account.attribution.provider, category, status)
             if key not in calls and len(calls) >= self.series_max:
                 key = (OTHERS, category, status)
-            calls[key] = calls.get(key, 0) + 1
+            requests = 1 if opened.report is None else opened.report.request_count
+            calls[key] = calls.get(key, 0) + requests
             for attempt in account.attempts:
                 self._add_attempt(attempt, category, operation)
 

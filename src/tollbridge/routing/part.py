@@ -101,6 +101,35 @@ class DeclaredEndpoint(msgspec.Struct, frozen=True):
     models: dict[str, tuple[str, ...]] = {}
 
 
+class SubjectKind(StrEnum):
+    """Who always gets the same arm."""
+
+    USER = "user"
+    KEY = "key"
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """One candidate of the route, and its share of the subjects."""
+
+    name: str
+    endpoint: str
+    model: str
+    weight: int = 1
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """An experiment that runs, as workers know it."""
+
+    experiment_id: str
+    name: str
+    model: str
+    category: str
+    subject: str
+    """One of SubjectKind."""
+    arms: tuple[Arm, ...]
+    """The first is what the others are compared with."""
+
+
 class RoutingPart(msgspec.Struct, frozen=True):
     """All endpoints and routes: this package's part of a worker's snapshot."""
 
@@ -108,6 +137,8 @@ class RoutingPart(msgspec.Struct, frozen=True):
     routes: list[RouteEntry]
     unreadable: tuple[str, ...] = ()
     """Endpoints left out because their key cannot be decrypted with this master key."""
+    trials: tuple[Trial, ...] = ()
+    """The experiments that run."""
 
 
 class RoutingApplied(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ call (`ordering`).
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tollbridge.core.call import Category, Operation
+from tollbridge.core.call import Caller, Category, Operation
 from tollbridge.core.errors import InvalidRequestError, ModelInactiveError, ModelNotFoundError
 from tollbridge.core.models import ModelEntry, ModelPart
 from tollbridge.core.plan import Endpoint, Plan
@@ -24,6 +24,7 @@ from tollbridge.routing.ordering import (
     priority_of,
 )
 from tollbridge.routing.part import CandidateEntry, ModelListing, Order, RouteEntry, RoutingPart
+from tollbridge.routing.trials import make_trial, plan_in_trial
 
 NEAR_NAMES_MAX = 3
 # Above these, looking for near names would cost the worker more than it helps the caller.
@@ -51,6 +52,7 @@ class RouteTable:
         "_near_of",
         "_price_of",
         "_routes",
+        "_trials",
         "orders_by_price",
     )
 
@@ -77,6 +79,11 @@ class RouteTable:
         for category in Category:
             self._add(RouteEntry(model=category.value, category=category.value))
         self._add_by_own_names()
+        self._trials = {
+            (one.model, one.category): make_trial(one, self._routes[one.model, one.category])
+            for one in part.trials
+            if (one.model, one.category) in self._routes
+        }
 
     def plan(
         self,
@@ -85,11 +92,13 @@ class RouteTable:
         health: HealthView,
         draw: Callable[[], float],
         operation: str = "",
+        caller: Caller | None = None,
     ) -> Plan:
         """Return the candidates of one call, in order; never empty.
 
         Without a label ("") it is the default model's. `draw` gives numbers in [0, 1); `operation`
         matters where it is one of `APART`. Endpoints whose breaker is open stand at the end.
+        `caller` decides the arm where there is an experiment on the route; None: outside of it.
         Raises InvalidRequestError where no model was given and there is no default,
         ModelNotFoundError, which names near ones, where nobody serves `label` in `category`,
         ModelInactiveError where the catalogue has it switched off.
@@ -101,6 +110,10 @@ class RouteTable:
             route = self._apart.get((label, operation), route)
         if route is None:
             raise self._not_found(label, category)
+        if self._trials and caller is not None and operation not in APART:
+            trial = self._trials.get((label, category))
+            if trial is not None:
+                return plan_in_trial(trial, route, caller, health, draw)
         troubled = health.troubled
         if not route.is_dealt and (not troubled or troubled.isdisjoint(route.endpoints)):
             return route.plan
@@ -110,6 +123,10 @@ class RouteTable:
         """Return an endpoint that may be asked, None where there is none of that name."""
         endpoint = self._endpoints.get(name)
         return endpoint if endpoint is not None and endpoint.enabled else None
+
+    def serves(self, label: str, category: str) -> bool:
+        """Return whether a label can be asked for in a category."""
+        return (label, category) in self._routes
 
     def models(self) -> list[ModelListing]:
         """Return all labels that can be asked for, sorted."""

@@ -6,6 +6,7 @@ from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import NotFoundError
 from tollbridge.routing import key_store
 from tollbridge.routing.entries import check_candidates, implicit_routes
+from tollbridge.routing.experiment_row_store import running_trials
 from tollbridge.routing.kept import declared_of, is_live, may_take, switched, with_keys
 from tollbridge.routing.key_store import NO_KEYS, unsealed
 from tollbridge.routing.part import (
@@ -67,6 +68,7 @@ async def load_part(
         endpoints=[one.endpoint for one in declared],
         routes=[one.entry for one in written if one.enabled] + implicit_routes(declared, taken),
         unreadable=tuple(unreadable),
+        trials=await running_trials(unit),
     )
 
 

@@ -47,6 +47,12 @@ def test_a_provider_may_be_given_beside_an_actual_one() -> None:
     assert found == CallFilter(provider="video", actual_provider="google")
 
 
+def test_an_upstream_provider_may_be_given_alone_or_beside_an_actual_one() -> None:
+    assert asked(upstream_provider="x-ai") == CallFilter(upstream_provider="xai")
+    found = asked(upstream_provider="groq", actual_provider="HuggingFace")
+    assert found == CallFilter(actual_provider="huggingface", upstream_provider="groq")
+
+
 def test_a_status_is_a_number_or_a_class() -> None:
     assert asked(status_code="404") == CallFilter(status_code=404)
     assert asked(status_code="5XX") == CallFilter(status_class="5xx")

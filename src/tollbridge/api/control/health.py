@@ -3,18 +3,15 @@
 All of it is answered from memory, so that it answers while the database does not.
 """
 
-from collections.abc import Iterator
 from ipaddress import ip_address
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
 from tollbridge.api.deps import ControlOf
-from tollbridge.api.figures import HealthStatus, OfficeFigures, WorkerFigures
+from tollbridge.api.figures import HealthStatus, WorkerFigures
+from tollbridge.api.metrics import FiguresCollector
 from tollbridge.core.errors import PermissionDeniedError
 
 router = APIRouter(tags=["health"])
@@ -96,80 +93,8 @@ async def metrics(request: Request, control: ControlOf) -> Response:
     if not _is_local(request):
         raise PermissionDeniedError("metrics are for loopback addresses only")
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(control.services.figures()))
+    registry.register(FiguresCollector(control.services.figures()))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-
-class _Figures(Collector):
-    """The figures of one moment, as Prometheus' families."""
-
-    def __init__(self, figures: OfficeFigures) -> None:
-        self._figures = figures
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield all families."""
-        figures = self._figures
-        yield _gauge(
-            "database_up", "Whether the last transaction succeeded.", figures.database_is_up
-        )
-        yield _gauge("workers_expected", "Workers of this node.", figures.workers_expected)
-        yield _gauge("workers", "Workers that are linked.", len(figures.workers))
-        yield _gauge(
-            "spool_pending_records", "Records not drained yet.", figures.spool_pending_records
-        )
-        yield _gauge("spool_pending_bytes", "Bytes not drained yet.", figures.spool_pending_bytes)
-        yield _gauge("drain_lag_seconds", "Age of the oldest such record.", figures.drain_lag_s)
-        yield _gauge("quarantined_records", "Records in quarantine.", figures.quarantined)
-        yield _gauge("open_calls", "Calls begun and not yet ended.", figures.open_calls)
-        yield _counter(
-            "unreadable_lines", "Spool lines that were no record.", figures.unreadable_lines
-        )
-        yield _counter("office_faults", "Errors of ours in the office.", figures.faults)
-        jobs = figures.jobs
-        yield _gauge("media_jobs_under_way", "Jobs begun and not yet ended.", jobs.under_way)
-        yield _gauge("media_job_oldest_seconds", "Age of the oldest of them.", jobs.oldest_s)
-        yield _gauge("media_jobs_stuck", "Jobs past their time, or met by faults.", jobs.stuck)
-        yield from _of_workers(figures.workers)
-
-
-def _of_workers(workers: tuple[WorkerFigures, ...]) -> Iterator[Metric]:
-    under_way = GaugeMetricFamily(
-        "tollbridge_calls_under_way", "Calls being served.", labels=["worker"]
-    )
-    drains = GaugeMetricFamily(
-        "tollbridge_drains_under_way", "Calls read on without a caller.", labels=["worker"]
-    )
-    room = GaugeMetricFamily(
-        "tollbridge_spool_has_room", "Whether calls are let in.", labels=["worker"]
-    )
-    faults = CounterMetricFamily("tollbridge_worker_faults", "Errors of ours.", labels=["worker"])
-    not_carried = CounterMetricFamily(
-        "tollbridge_not_carried", "Requests for addresses that are not carried.", labels=["worker"]
-    )
-    breakers = GaugeMetricFamily(
-        "tollbridge_breaker_open",
-        "Breakers that are not closed.",
-        labels=["worker", "endpoint", "state"],
-    )
-    for worker in workers:
-        labels = [worker.worker]
-        under_way.add_metric(labels, worker.calls_under_way)
-        drains.add_metric(labels, worker.drains_under_way)
-        room.add_metric(labels, worker.spool_has_room)
-        faults.add_metric(labels, worker.faults)
-        not_carried.add_metric(labels, worker.not_carried)
-        for endpoint, state in worker.breakers.items():
-            if state != "closed":
-                breakers.add_metric([worker.worker, endpoint, state], 1)
-    yield from (under_way, drains, room, faults, not_carried, breakers)
-
-
-def _gauge(name: str, description: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"tollbridge_{name}", description, value=value)
-
-
-def _counter(name: str, description: str, value: float) -> Metric:
-    return CounterMetricFamily(f"tollbridge_{name}", description, value=value)
 
 
 def _worker(worker: WorkerFigures) -> WorkerHealth:
