@@ -342,7 +342,7 @@ async def test_google_s_settings_are_read_in_both_ways_of_writing(
 
 async def test_what_google_s_sdk_asks_beyond_what_is_carried_is_refused(google: Any) -> None:
     with pytest.raises(genai.errors.ClientError) as raised:
-        await google.models.embed_content(model="embeds", contents="a toll")
+        await google.files.list()
     assert raised.value.code == 404
 
 

@@ -14,6 +14,7 @@ from tollbridge.rating.store import record_versions
 from tollbridge.storage.unit import Database
 
 PREVIEW = "/api/v1/attribution/backfill/preview"
+BACKFILL = "/api/v1/attribution/backfill"
 RERATE = "/api/v1/prices/rerate"
 BEFORE, AFTER = to_text(NOON_US - 10**9), to_text(NOON_US + 10**9)
 
@@ -63,6 +64,35 @@ async def test_a_preview_says_what_a_backfill_would_change_and_writes_nothing(
         assert runs["runs"] == []
         reader = await plane.key("reader", "read")
         assert (await plane.client.post(PREVIEW, json={}, headers=reader)).status_code == 403
+
+
+async def test_a_backfill_goes_on_step_by_step_and_is_taken_back(database: Database) -> None:
+    """Each request looks at so many calls; the run says where it is, and ends by itself."""
+    await put_reports(
+        database, [ReportSpec(at_us=NOON_US + place, model="gpt-4o") for place in range(5)]
+    )
+    async with control_plane(database) as plane:
+        admin = await plane.key("root", "admin")
+        step = await ask(plane, admin, BACKFILL, until=AFTER, calls_max=2)
+        run_id = step["run_id"]
+        assert (step["state"], step["calls"], step["changed"]) == ("running", 2, 2)
+        assert step["actor"] == "root (key root)"
+        again = await ask(plane, admin, BACKFILL, until=AFTER, calls_max=2)
+        assert (again["run_id"], again["calls"]) == (run_id, 4)
+        done = await ask(plane, admin, f"{BACKFILL}/{run_id}/continue")
+        assert (done["state"], done["calls"], done["changed"]) == ("done", 5, 5)
+        ended = await plane.client.post(f"{BACKFILL}/{run_id}/continue", json={}, headers=admin)
+        assert ended.status_code == 409
+        back = await ask(plane, admin, f"{BACKFILL}/{run_id}/revert", calls_max=2)
+        assert (back["state"], back["reverts_run_id"], back["calls"]) == ("running", run_id, 2)
+        whole = await ask(plane, admin, f"{BACKFILL}/{back['run_id']}/continue")
+        assert (whole["state"], whole["changed"], whole["left_alone"]) == ("done", 5, 0)
+        found = await ask(plane, admin, PREVIEW, until=AFTER)
+        assert found["changed"] == 5
+        reader = await plane.key("reader", "read")
+        for address in (BACKFILL, f"{BACKFILL}/{run_id}/continue", f"{BACKFILL}/{run_id}/revert"):
+            refused = await plane.client.post(address, json={}, headers=reader)
+            assert refused.status_code == 403
 
 
 async def test_a_preview_of_too_many_calls_says_that_it_is_not_complete(

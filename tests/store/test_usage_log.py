@@ -186,6 +186,22 @@ async def test_totals_that_no_roll_up_knows_are_bounded_and_say_so(database: Dat
     assert await count(database, CallFilter(status_code=502), ScanBounds()) == (10, True)
 
 
+async def test_calls_are_found_by_customer_and_by_one_of_their_tags(database: Database) -> None:
+    """A tag is meant whole: neither a part of one, nor two of them together."""
+    tagged = CallSpec(customer="acme", tags=("team:web", 'odd "tag"'))
+    made = await record(database, [CallSpec(), tagged, CallSpec(tags=("team",))])
+    for wanted, expected in (
+        (CallFilter(customer="acme"), made[1:2]),
+        (CallFilter(tag="team:web"), made[1:2]),
+        (CallFilter(tag='odd "tag"'), made[1:2]),
+        (CallFilter(tag="team"), made[2:]),
+        (CallFilter(tag="web"), []),
+        (CallFilter(tag="team", customer="acme"), []),
+    ):
+        assert await read_all(database, wanted) == expected, wanted
+        assert await count(database, wanted, ScanBounds()) == (len(expected), True)
+
+
 @pytest.mark.parametrize("fallback", [True, False])
 async def test_fallback_is_a_call_for_which_more_than_one_was_tried(
     database: Database, *, fallback: bool

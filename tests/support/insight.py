@@ -53,16 +53,31 @@ class Books(msgspec.Struct):
             )
         ]
 
-    def sums(self, wanted: Slice, axes: Sequence[Axis]) -> tuple[dict[Group, Sums], Sums]:
-        """Return the sums of each group and of all."""
-        by_attempt = bool(OF_ATTEMPTS.intersection((*axes, *wanted.only)))
+    def served(self, wanted: Slice) -> list[CallWhole]:
+        """Return the calls that are meant, by who served them too."""
+        return [one for one in self.meant(wanted) if self._passes(one.call, None, wanted)]
+
+    def attempts(self, wanted: Slice) -> list[tuple[CallRow, AttemptRow]]:
+        """Return the attempts that are meant, each with its call."""
+        return [
+            (one.call, attempt)
+            for one in self.meant(wanted)
+            for attempt in one.attempts
+            if self._passes(one.call, attempt, wanted)
+        ]
+
+    def sums(
+        self, wanted: Slice, axes: Sequence[Axis], *, calls_only: bool = False
+    ) -> tuple[dict[Group, Sums], Sums]:
+        """Return the sums of each group and of all; `calls_only`: all by call."""
+        by_attempt = not calls_only and bool(OF_ATTEMPTS.intersection((*axes, *wanted.only)))
         groups: dict[Group, Sums] = {}
         total = Sums()
         for one in self.meant(wanted):
             if self._passes(one.call, None, wanted):
                 for sums in (total, *self._groups(groups, axes, one.call, None)):
                     _add_call(sums, one.call, with_cost=not by_attempt)
-            for attempt in one.attempts:
+            for attempt in () if calls_only else one.attempts:
                 if self._passes(one.call, attempt, wanted):
                     for sums in (total, *self._groups(groups, axes, one.call, attempt)):
                         _add_attempt(sums, attempt, with_cost=by_attempt)
@@ -72,12 +87,11 @@ class Books(msgspec.Struct):
         """Return the middle of the bucket that a percentile of all attempts lies in."""
         values = sorted(
             value
-            for one in self.meant(wanted)
-            for attempt in one.attempts
+            for call, attempt in self.attempts(wanted)
             for value in [getattr(attempt, field)]
             if value is not None
             and named.get("provider", attempt.provider) == attempt.provider
-            and named.get("category", one.call.category) == one.call.category
+            and named.get("category", call.category) == call.category
         )
         if not values:
             return None
@@ -246,12 +260,19 @@ async def filled(database: Database, draw: random.Random) -> Books:
     return Books(await every_call(database))
 
 
-async def get(plane: Plane, headers: dict[str, str], address: str, **query: object) -> object:
-    """Return what an address answers, which must be well."""
+async def get(
+    plane: Plane,
+    headers: dict[str, str],
+    address: str,
+    *,
+    http_status: int = 200,
+    **query: object,
+) -> object:
+    """Return what an address answers, which must be well unless said otherwise."""
     pairs: list[tuple[str, str | int | float | bool | None]] = []
     for name, value in query.items():
         values = cast("list[object]", value) if isinstance(value, list) else [value]
         pairs += [(name.rstrip("_"), str(one)) for one in values]
     answer = await plane.client.get(address, params=pairs, headers=headers)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == http_status, answer.text
     return answer.json()

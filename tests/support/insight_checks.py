@@ -1,6 +1,7 @@
 """Asks insight all that it answers, and compares each number with a plain count of the calls."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from decimal import Decimal
@@ -14,10 +15,12 @@ from tests.support.recorded import NOON_US
 from tollbridge.core.clock import to_text
 from tollbridge.core.money import to_usd
 from tollbridge.core.sight import Sight
+from tollbridge.insight.advice_queries import LONG_COST_NANOUSD, LONG_TOKENS
 from tollbridge.insight.axes import Axis, Group, Slice, Sums
 from tollbridge.insight.cube import read
 from tollbridge.insight.cube_detail_queries import sums_of_details
 from tollbridge.insight.cube_queries import OF_TRIES, sums
+from tollbridge.insight.provider_queries import WELL
 from tollbridge.insight.statistics import percent, share, wilson
 from tollbridge.storage.unit import Database
 
@@ -37,6 +40,14 @@ COUNTED = (
     "estimated",
 )
 TIMES = (Axis.HOUR, Axis.DAY, Axis.WEEK, Axis.MONTH)
+FILTERS: tuple[Mapping[Axis, tuple[str, ...]], ...] = (
+    {},
+    {Axis.PROVIDER: ("openai",)},
+    {Axis.UPSTREAM: ("nobody",)},
+    {Axis.MODEL: ("gpt-4o",)},
+    {Axis.USAGE_SOURCE: ("none",)},
+)
+"""What a call and its attempts need not have in common."""
 
 
 async def check_all(database: Database, draw: random.Random, zone: tzinfo) -> None:
@@ -52,7 +63,8 @@ async def check_all(database: Database, draw: random.Random, zone: tzinfo) -> No
         }
         for user, header in headers.items():
             sight = None if user is None else Sight(user)
-            await check_addresses(plane, header, books, sight)
+            for only in FILTERS:
+                await check_addresses(plane, header, books, sight, only)
 
 
 async def check_cube(
@@ -96,22 +108,27 @@ def _known(groups: Mapping[Group, Sums]) -> dict[Group, Sums]:
 
 
 async def check_addresses(
-    plane: Plane, headers: dict[str, str], books: Books, sight: Sight | None
+    plane: Plane,
+    headers: dict[str, str],
+    books: Books,
+    sight: Sight | None,
+    only: Mapping[Axis, tuple[str, ...]],
 ) -> None:
-    """Compare what each address answers somebody."""
+    """Compare what each address answers somebody who filters by what attempts need not share."""
     span = {"from_": to_text(NOON_US - 32 * DAY_US), "to": to_text(NOON_US + 31 * DAY_US)}
-    wanted = Slice(from_us=NOON_US - 32 * DAY_US, to_us=NOON_US + 31 * DAY_US, sight=sight)
+    wanted = Slice(
+        from_us=NOON_US - 32 * DAY_US, to_us=NOON_US + 31 * DAY_US, only=only, sight=sight
+    )
+    filters = {axis.value: list(values) for axis, values in only.items()}
 
-    async def ask(address: str, **query: object) -> Any:
-        return await get(plane, headers, f"/api/v1/insight/{address}", **span, **query)
+    async def ask(address: str, **query: Any) -> Any:
+        where = f"/api/v1/{address}" if "/" in address else f"/api/v1/insight/{address}"
+        return await get(plane, headers, where, **span, **filters, **query)
 
-    await _check_overview(ask, books, wanted)
-    await _check_providers(ask, books, wanted)
-    await _check_breakdown(ask, books, wanted)
-    await _check_flows(ask, books, wanted)
-    await _check_model(ask, books, wanted)
-    await _check_costs(ask, books, wanted)
-    await _check_documents(plane, headers, books, wanted)
+    for check in CHECKS:
+        await check(ask, books, wanted)
+    if not only:
+        await _check_documents(plane, headers, books, wanted)
 
 
 def check_sums(shown: Mapping[str, Any], expected: Sums) -> None:
@@ -133,7 +150,7 @@ Ask = Callable[..., Any]
 
 async def _check_overview(ask: Ask, books: Books, wanted: Slice) -> None:
     found = await ask("overview")
-    groups, total = books.sums(wanted, [Axis.PROVIDER])
+    _, total = books.sums(wanted, [Axis.PROVIDER])
     check_sums(found["total"], total)
     before = wanted.moved(2 * wanted.from_us - wanted.to_us, wanted.from_us)
     check_sums(found["previous"], books.sums(before, [Axis.PROVIDER])[1])
@@ -141,7 +158,7 @@ async def _check_overview(ask: Ask, books: Books, wanted: Slice) -> None:
         _check_top(found[kind], books.sums(wanted, [axis])[0])
     assert found["shares"]["unpriced"] == share(total.unpriced, total.attempts)
     for kind, axis in (("users", Axis.USER), ("keys", Axis.KEY)):
-        groups, _ = books.sums(wanted, [axis])
+        groups, _ = books.sums(wanted, [axis], calls_only=True)
         _check_calls(found[kind], groups)
     series: dict[tuple[str, str | None], int] = {}
     for point in found["series"]:
@@ -206,25 +223,40 @@ async def _check_providers(ask: Ask, books: Books, wanted: Slice) -> None:
 
 
 async def _check_breakdown(ask: Ask, books: Books, wanted: Slice) -> None:
-    for axes, source in (
-        ([Axis.USER, Axis.PROVIDER], "rollups"),
-        ([Axis.CUSTOMER, Axis.STATUS], "details"),
-        ([Axis.TAG], "details"),
+    before = wanted.moved(2 * wanted.from_us - wanted.to_us, wanted.from_us)
+    for axes, order, source in (
+        ([Axis.USER, Axis.PROVIDER], "cost_nanousd", "rollups"),
+        ([Axis.USER], "calls", "rollups"),
+        ([Axis.KEY, Axis.MODEL], "total_tokens", "rollups"),
+        ([Axis.KEY, Axis.STATUS_CLASS], "failed", "rollups"),
+        ([Axis.USER, Axis.UPSTREAM], "attempts", "rollups"),
+        ([Axis.CUSTOMER, Axis.STATUS], "cost_nanousd", "details"),
+        ([Axis.TAG], "cost_nanousd", "details"),
     ):
         names = [axis.value for axis in axes]
-        found = await ask("breakdown", group_by=names, top=2, compare="true")
+        asked = order.removesuffix("_nanousd")
+        found = await ask("breakdown", group_by=names, top=2, order=asked, compare="true")
         groups, total = books.sums(wanted, axes)
         groups = _known(groups)
+        earlier, total_before = books.sums(before, axes)
         assert (found["source"], found["complete_from"]) == (source, None)
         check_sums(found["total"], total)
-        for one in found["groups"]:
-            check_sums(one, groups[tuple(one["group"][name] or "" for name in names)])
-        assert len(found["groups"]) + found["rest_count"] == len(groups)
-        before = wanted.moved(2 * wanted.from_us - wanted.to_us, wanted.from_us)
-        check_sums(found["previous"], books.sums(before, axes)[1])
+        shown = [tuple(one["group"][name] or "" for name in names) for one in found["groups"]]
+        for group, one in zip(shown, found["groups"], strict=True):
+            check_sums(one, groups[group])
+            check_sums(one["previous"], earlier.get(group, Sums()))
+        ranked = sorted(groups, key=lambda group: (-getattr(groups[group], order), group))
+        assert shown == ranked[:2]
+        assert len(shown) + found["rest_count"] == len(groups)
+        if Axis.TAG not in axes:
+            check_sums(found["rest"], total.less(groups[group] for group in shown))
+        check_sums(found["previous"], total_before)
 
 
 async def _check_flows(ask: Ask, books: Books, wanted: Slice) -> None:
+    if wanted.only:
+        await ask("flows", http_status=400)
+        return
     found = await ask("flows")
     shown = {
         (one["expected"] or "", one["actual"]): [one["calls"], one["completed"]]
@@ -237,28 +269,79 @@ async def _check_flows(ask: Ask, books: Books, wanted: Slice) -> None:
 
 
 async def _check_model(ask: Ask, books: Books, wanted: Slice) -> None:
+    if Axis.MODEL in wanted.only:
+        await ask("insight/models/alias", http_status=400)
+        return
     narrowed = wanted.narrowed(Axis.ROUTE, "alias")
     groups, total = books.sums(narrowed, [Axis.PROVIDER])
     if not total.calls:
         return
-    found = await ask("models/alias")
+    found = await ask("insight/models/alias")
     assert found["asked_as"] == "route"
     check_sums(found["total"], total)
     _check_top(found["providers"], groups)
     assert sum(one["calls"] for one in found["series"]) == total.calls
+    assert sum(one["attempts"] for one in found["errors"]) == total.failures + total.unknown
+
+
+async def _check_model_providers(ask: Ask, books: Books, wanted: Slice) -> None:
+    found = await ask("model-providers")
+    groups, _ = books.sums(wanted, [Axis.ROUTE, Axis.PROVIDER])
+    assert len(found["rows"]) == len(_known(groups))
+    for one in found["rows"]:
+        check_sums(one, groups[one["model"], one["provider"]])
+
+
+async def _check_confidence(ask: Ask, books: Books, wanted: Slice) -> None:
+    found = await ask("attribution/confidence")
+    shown = {one["confidence"]: one["calls"] for one in found["shares"] if one["calls"]}
+    assert shown == Counter(one.call.confidence for one in books.served(wanted))
+
+
+async def _check_advice(ask: Ask, books: Books, wanted: Slice) -> None:
+    """Here a provider is one that may be recommended: it filters nothing."""
+    found = await ask("recommendations", category="text")
+    narrowed = wanted.without(Axis.PROVIDER).narrowed(Axis.CATEGORY, "text")
+    groups, _ = books.sums(narrowed, [Axis.PROVIDER])
+    for one in found["ranking"]:
+        expected = groups.get((one["provider"],), Sums())
+        assert one["attempts"] == expected.attempts
+    billed: dict[str, int] = {}
+    for _, attempt in books.attempts(narrowed):
+        if attempt.outcome not in WELL and attempt.cost_nanousd:
+            cost = billed.get(attempt.provider, 0)
+            billed[attempt.provider] = cost + attempt.cost_nanousd
+    for one in found["advice"]:
+        if one["kind"] == "paid_failures":
+            assert Decimal(one["saving_usd"]) == to_usd(billed[one["provider"]])
+        if one["kind"] == "long_prompts":
+            count = sum(
+                (one["provider"], one["model"])
+                == (each.call.actual_provider_name, each.call.requested_model)
+                and (each.call.total_tokens or 0) > LONG_TOKENS
+                and (each.call.known_cost_nanousd or 0) > LONG_COST_NANOUSD
+                for each in books.served(narrowed)
+            )
+            assert one["text"].startswith(f"{count} calls of")
 
 
 async def _check_costs(ask: Ask, books: Books, wanted: Slice) -> None:
-    found = await ask("costs/TEXT")
+    if wanted.only:
+        return  # its filters are others
+    found = await ask("insight/costs/TEXT")
     narrowed = wanted.narrowed(Axis.CATEGORY, "text")
     groups, _ = books.sums(narrowed, [Axis.PROVIDER, Axis.MODEL])
     for one in found["offers"]:
         expected = groups.get((one["provider"], one["model"]), Sums())
         assert one["attempts"] == expected.attempts
         assert Decimal(one["cost_usd"]) == to_usd(expected.cost_nanousd)
+
+
+async def _check_counterfactual(ask: Ask, books: Books, wanted: Slice) -> None:
+    narrowed = wanted.narrowed(Axis.CATEGORY, "text")
     other = await ask("counterfactual", category="text", candidate=["openai/gpt-4o-mini"])
     [candidate] = other["candidates"]
-    calls = [one.call for one in books.meant(narrowed)]
+    calls = [one.call for one in books.served(narrowed)]
     assert other["calls"] == len(calls)
     assert other["calls_without_usage"] == sum(one.usage_source == "none" for one in calls)
     used = [one for one in calls if one.usage_source != "none"]
@@ -289,3 +372,18 @@ async def _check_documents(
             assert one["totalCost"] == float(to_usd(expected.cost_nanousd))
             assert abs(one["avgCost"] * one["requests"] - one["totalCost"]) < 1e-9
         assert abs(one["avgTime"] * one["requests"] - expected.latency_ms_sum) <= one["requests"]
+
+
+CHECKS = (
+    _check_overview,
+    _check_providers,
+    _check_breakdown,
+    _check_flows,
+    _check_model,
+    _check_model_providers,
+    _check_confidence,
+    _check_advice,
+    _check_costs,
+    _check_counterfactual,
+)
+"""One for each address that is asked of a time."""

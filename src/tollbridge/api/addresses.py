@@ -49,11 +49,26 @@ GEMINI_MODELS_V1 = "/v1/models"
 _GENERATE = ":generateContent"
 STREAM_GENERATE = ":streamGenerateContent"
 GEMINI_COUNT = ":countTokens"
+OPERATIONS = "/operations/"
+"""Below a model: work of Gemini's format that takes its time."""
+GEMINI_FILM = ":predictLongRunning"
 _GEMINI_WHOLE = Address(Operation.CHAT_COMPLETION, GEMINI)
+_GEMINI_VECTORS = Address(Operation.EMBEDDING, GEMINI)
 _GEMINI_PARENTS = (f"{GEMINI_MODELS}/", f"{GEMINI_MODELS_V1}/")
-_GEMINI_METHODS = (_GENERATE, STREAM_GENERATE, GEMINI_COUNT)
+_GEMINI_FILES = (f"{GEMINI_PREFIX}files/", "/v1/files/")
+_GEMINI_DOWNLOAD = ":download"
 # Whoever did not ask for events gets an array made of them, whichever provider serves.
 _GEMINI_STREAM = Address(Operation.CHAT_COMPLETION, GEMINI, "?alt=sse")
+_GEMINI_CALLS: Mapping[str, Address] = MappingProxyType(
+    {
+        _GENERATE: _GEMINI_WHOLE,
+        STREAM_GENERATE: _GEMINI_STREAM,
+        ":embedContent": _GEMINI_VECTORS,
+        ":batchEmbedContents": _GEMINI_VECTORS,
+        ":predict": Address(Operation.IMAGE_GENERATION, GEMINI),
+    }
+)
+_GEMINI_METHODS = (*_GEMINI_CALLS, GEMINI_COUNT, GEMINI_FILM)
 
 
 def address_of(path: str) -> Address | None:
@@ -62,11 +77,17 @@ def address_of(path: str) -> Address | None:
     if known is not None:
         return known
     if path.startswith(_GEMINI_PARENTS):
-        if path.endswith(_GENERATE):
-            return _GEMINI_WHOLE
-        if path.endswith(STREAM_GENERATE):
-            return _GEMINI_STREAM
+        return _GEMINI_CALLS.get(path[path.rfind(":") :])
     return None
+
+
+def is_film(path: str) -> bool:
+    """Return whether a path is about films: these are jobs, and the office's."""
+    if is_below(path, VIDEOS):
+        return True
+    if path.startswith(_GEMINI_FILES):
+        return path.endswith(_GEMINI_DOWNLOAD)
+    return path.startswith(_GEMINI_PARENTS) and (path.endswith(GEMINI_FILM) or OPERATIONS in path)
 
 
 def face_of(path: str, *, spoken: str) -> str:

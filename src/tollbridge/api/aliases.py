@@ -19,6 +19,7 @@ from tollbridge.api.control.log_filter import LogFilterQuery, filter_of
 from tollbridge.api.control.log_views import Shown, shown_of
 from tollbridge.api.control.page import instant_text
 from tollbridge.api.deps import SIGNED_IN, ControlOf, ViewerOf
+from tollbridge.api.numbers import answer_with_numbers
 from tollbridge.core.errors import InvalidRequestError, NotFoundError, TollbridgeError
 from tollbridge.core.models import ModelType
 from tollbridge.core.money import to_usd
@@ -200,10 +201,9 @@ async def list_usage_logs(
         "offset": query.offset,
         "has_more": page.next is not None,
     }
-    # The exact decimal as a JSON number: it is never a float of ours.
-    content = msgspec.json.Encoder(decimal_format="number").encode(body)
-    headers = {"x-total-count-is-exact": "true" if total.is_exact else "false"}
-    return Response(content, headers=headers, media_type="application/json")
+    return answer_with_numbers(
+        body, {"x-total-count-is-exact": "true" if total.is_exact else "false"}
+    )
 
 
 def _logged(row: CallRow, shown: Shown) -> dict[str, Any]:

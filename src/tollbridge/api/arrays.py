@@ -19,6 +19,12 @@ class ArrayReply(WrappedReply):
         super().__init__(reply)
         self._has_elements = False
 
+    async def whole(self, status: int, headers: HeaderLines, body: bytes) -> None:
+        """Send a whole answer; the only frame of what nobody streams is the only element."""
+        if EVENT_STREAM in headers:
+            headers, body = headers.replace(EVENT_STREAM, JSON, 1), self._elements(body) + b"]"
+        await super().whole(status, headers, body)
+
     async def start(self, status: int, headers: HeaderLines) -> None:
         """Send status and headers of a stream."""
         await super().start(status, headers.replace(EVENT_STREAM, JSON, 1))

@@ -17,11 +17,11 @@ from tollbridge.api.addresses import (
     OPENAI,
     STORED_RESPONSES,
     STREAM_GENERATE,
-    VIDEOS,
     Address,
     address_of,
     face_of,
     is_below,
+    is_film,
 )
 from tollbridge.api.arrays import ArrayReply
 from tollbridge.api.beside import JSON_HEADERS, Beside
@@ -87,7 +87,7 @@ class DataPlane:
                 intake = Intake(self._room, self._limits.body_bytes_max)
                 inbound = CallInbound(exchange, address, self._clock.now_us(), intake)
                 await serve(inbound, _reply_of(exchange), self._gateway)
-            elif path.startswith(("/v1/", GEMINI_PREFIX)) and not is_below(path, VIDEOS):
+            elif path.startswith(("/v1/", GEMINI_PREFIX)) and not is_film(path):
                 intake = Intake(self._room, self._limits.body_bytes_max)
                 await self._other(exchange, address, intake)
             elif path == GENERATE:

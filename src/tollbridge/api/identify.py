@@ -27,7 +27,10 @@ class Identify:
         body_bytes_max: int,
         larger: Mapping[str, int] | None = None,
     ) -> None:
-        """`larger` has the bounds of addresses that take more than `body_bytes_max`."""
+        """`larger` has the bounds of addresses that take more than `body_bytes_max`.
+
+        Of addresses that end with a method (":predict") that stands for the whole.
+        """
         self._application = application
         self._clock = clock
         self._body_bytes_max = body_bytes_max
@@ -49,7 +52,9 @@ class Identify:
             await send(message)
 
         taken = 0
-        bytes_max = self._larger.get(scope["path"], self._body_bytes_max)
+        path: str = scope["path"]
+        method = path[path.rfind(":") :]
+        bytes_max = self._larger.get(path) or self._larger.get(method, self._body_bytes_max)
 
         async def receive_bounded() -> Message:
             nonlocal taken

@@ -3,7 +3,8 @@
 Sources: the references of OpenAI, Anthropic and Google for their lists of models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,7 +15,17 @@ from tollbridge.routing.part import ModelListing
 
 CREATED_AT = "1970-01-01T00:00:00Z"
 """What Anthropic's shape must have and nobody here knows."""
-GEMINI_METHODS = ("generateContent", "streamGenerateContent", "countTokens")
+_TALK = ("generateContent", "streamGenerateContent")
+GEMINI_METHODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "text": (*_TALK, "countTokens"),
+        "image": (*_TALK, "predict"),
+        "audio": _TALK,
+        "video": ("predictLongRunning",),
+        "embedding": ("embedContent", "batchEmbedContents"),
+    }
+)
+"""How Google's callers can ask for models, by category; others they cannot ask for at all."""
 TEXT = "text"
 
 
@@ -28,15 +39,18 @@ def list_models(listings: Sequence[ModelListing], face: str) -> bytes:
         }
         return msgspec.json.encode({"data": shown, "has_more": False, **ends})
     if face == GEMINI:
-        shown = [_for_gemini(one) for one in listings if one.category == TEXT]
-        return msgspec.json.encode({"models": shown})
+        return msgspec.json.encode({"models": list(_each_for_gemini(listings).values())})
     return msgspec.json.encode({"object": "list", "data": [_for_openai(one) for one in listings]})
 
 
 def show_model(listings: Sequence[ModelListing], face: str, name: str) -> bytes:
     """Return one model. Raises ModelNotFoundError."""
-    show = {ANTHROPIC: _for_anthropic, GEMINI: _for_gemini}.get(face, _for_openai)
-    for one in listings:
+    if face == GEMINI:
+        found = _each_for_gemini(listings).get(name)
+        if found is not None:
+            return msgspec.json.encode(found)
+    show = _for_anthropic if face == ANTHROPIC else _for_openai
+    for one in () if face == GEMINI else listings:
         if one.model == name:
             return msgspec.json.encode(show(one))
     raise ModelNotFoundError(f"there is no model {name!r} here", details={"param": "model"})
@@ -55,9 +69,21 @@ def _for_anthropic(one: ModelListing) -> dict[str, Any]:
     }
 
 
-def _for_gemini(one: ModelListing) -> dict[str, Any]:
-    return {
-        "name": f"models/{one.model}",
-        "displayName": one.model,
-        "supportedGenerationMethods": list(GEMINI_METHODS),
-    }
+def _each_for_gemini(listings: Sequence[ModelListing]) -> dict[str, dict[str, Any]]:
+    """Return each name once, with all that it does: it may stand in several categories."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in listings:
+        methods = GEMINI_METHODS.get(one.category)
+        if methods is None:
+            continue
+        shown = found.setdefault(
+            one.model,
+            {
+                "name": f"models/{one.model}",
+                "displayName": one.model,
+                "supportedGenerationMethods": [],
+            },
+        )
+        known: list[str] = shown["supportedGenerationMethods"]
+        known += [method for method in methods if method not in known]
+    return found

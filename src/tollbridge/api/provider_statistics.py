@@ -5,19 +5,20 @@ failed ones too. What they hide (a provider that fails for nothing looks cheap) 
 `/api/v1/insight/providers`.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from tollbridge.api.control.call_views import plain_usd
 from tollbridge.api.control.insight_query import PeriodQuery, Scene, scene_of, span_of
 from tollbridge.api.deps import Control, ControlOf, Viewer, ViewerOf
+from tollbridge.api.numbers import answer_with_numbers
 from tollbridge.core.call import Category
 from tollbridge.core.money import to_usd
-from tollbridge.insight.axes import Axis, Slice
+from tollbridge.insight.axes import Axis, Group, Slice, Sums
 from tollbridge.insight.cube_queries import sums
 from tollbridge.insight.provider_stats import (
     ProviderStat,
@@ -30,8 +31,6 @@ from tollbridge.insight.provider_stats import (
 from tollbridge.insight.statistics import percent
 from tollbridge.routing import store as routing_store
 from tollbridge.storage.unit import Unit
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 router = APIRouter(prefix="/providers", tags=["as in the documents"])
 
@@ -85,7 +84,7 @@ async def show_statistics(query: Period, viewer: ViewerOf, control: ControlOf) -
 
     Whoever is no admin is told of the calls that they may see.
     """
-    return _answer([_shown(one) for one in await _read(query, viewer, control)])
+    return answer_with_numbers([_shown(one) for one in await _read(query, viewer, control)])
 
 
 @router.get("/stats/{category}", response_model=list[ProviderStatistics])
@@ -94,7 +93,7 @@ async def show_category(
 ) -> Response:
     """Tell of the providers of one category, in any case, how they did."""
     found = await _read(query, viewer, control, category_of(category))
-    return _answer([_shown(one) for one in found])
+    return answer_with_numbers([_shown(one) for one in found])
 
 
 @router.get("/cost/{category}", response_model=list[ProviderCost])
@@ -104,7 +103,7 @@ async def show_costs(
     """List the providers of a category that were asked, the cheapest first."""
     found = by_cost(await _read(query, viewer, control, category_of(category)))
     names = ("provider", "avgCost", "successRate")
-    return _answer([{name: _shown(one)[name] for name in names} for one in found])
+    return answer_with_numbers([{name: _shown(one)[name] for name in names} for one in found])
 
 
 @router.get(
@@ -115,7 +114,9 @@ async def show_recommended(
 ) -> Response:
     """Name the cheapest provider that served more than 80 % of at least one request."""
     name, reason = recommended(await _read(query, viewer, control, category_of(category)))
-    return _answer({"recommended": name} | ({} if reason is None else {"reason": reason}))
+    return answer_with_numbers(
+        {"recommended": name} | ({} if reason is None else {"reason": reason})
+    )
 
 
 async def _read(
@@ -133,9 +134,15 @@ async def _read(
 async def read_statistics(unit: Unit, wanted: Slice, scene: Scene) -> list[ProviderStat]:
     """Return the statistics of all providers that are configured, or were asked."""
     axes = (Axis.CATEGORY, Axis.PROVIDER)
-    found = await sums(unit, wanted, axes, scene.zone)
+    return await statistics_of(unit, (await sums(unit, wanted, axes, scene.zone)).groups, scene)
+
+
+async def statistics_of(
+    unit: Unit, groups: Mapping[Group, Sums], scene: Scene
+) -> list[ProviderStat]:
+    """Return the same from sums that were read already, by (category, provider)."""
     rows = await routing_store.list_endpoints(unit)
-    return statistics(found.groups, places(rows, scene.here))
+    return statistics(groups, places(rows, scene.here))
 
 
 def _shown(one: ProviderStat) -> dict[str, Any]:
@@ -161,8 +168,3 @@ def _shown(one: ProviderStat) -> dict[str, Any]:
 def _number(exact: Decimal) -> Decimal:
     """Return an exact number that JSON writes without exponent and without needless zeros."""
     return Decimal(plain_usd(exact))
-
-
-def _answer(body: object) -> Response:
-    # The exact decimal as a JSON number: it is never a float of ours.
-    return Response(_ENCODER.encode(body), media_type="application/json")

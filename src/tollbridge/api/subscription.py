@@ -4,10 +4,9 @@ Names and order are theirs; the same things, told in full, are at /api/v1/plans 
 /api/v1/subscriptions. Those of alerts are in `subscription_alerts.py`.
 """
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
@@ -16,6 +15,7 @@ from tollbridge.api.control.page import Query as Parameters
 from tollbridge.api.control.plan_views import percentage
 from tollbridge.api.control.subscriptions import require_user
 from tollbridge.api.deps import SIGNED_IN, Control, ControlOf, ViewerOf
+from tollbridge.api.numbers import answer_with_numbers
 from tollbridge.api.preflight import PreflightOrder, Prices, answer, bucket_named
 from tollbridge.api.subscription_alerts import DASHBOARD_ALERTS, in_short, inbox_of
 from tollbridge.api.subscription_views import (
@@ -32,6 +32,8 @@ from tollbridge.api.subscription_views import (
 from tollbridge.core.clock import to_us
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import to_usd
+from tollbridge.insight.axes import Axis, Slice
+from tollbridge.insight.cube_queries import Few, few_of
 from tollbridge.insight.plan_queries import PeriodUse, list_priced_models, usage_of
 from tollbridge.insight.total_queries import GROUPS_MAX, totals
 from tollbridge.insight.usage import Grouping, Total, TotalsFilter
@@ -47,8 +49,6 @@ MODELS_MAX = 5000
 PROVIDER = r"^[^\x00-\x1f\x7f]{1,100}$"
 TREND_MONTHS = 6
 HISTORY_MONTHS = 12
-# The exact decimal as a JSON number: it is never a float of ours.
-_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class DataAnswer(BaseModel):
@@ -81,7 +81,9 @@ async def show_usage(
     """Show a user's usage of a month, or of all time; limits and percentages are of a month."""
     async with control.services.database.read() as unit:
         await require_user(unit, user_id, viewer)
-        return _data(await _stats(unit, user_id, query.billing_period, control))
+        reading = await _reading(unit, user_id, control)
+        period = query.billing_period
+        return _data(await (reading.whole() if period is None else reading.month(period)))
 
 
 @router.get("/dashboard/{user_id}", response_model=DataAnswer)
@@ -89,21 +91,19 @@ async def show_dashboard(
     user_id: str, query: Annotated[PeriodQuery, Query()], viewer: ViewerOf, control: ControlOf
 ) -> Response:
     """Show a user's usage, its course over six months, and where the running month leads."""
-    zone = control.services.billing_zone
     async with control.services.database.read() as unit:
         await require_user(unit, user_id, viewer)
-        now_us = await unit.now_us()
-        found = await store.standing(unit, user_id, zone, now_us)
-        use = await usage_of(unit, user_id, *found.month)
-        whole = await _stats(unit, user_id, None, control)
+        reading = await _reading(unit, user_id, control)
+        found = reading.found
+        use = await reading.use(found.month)
+        whole = await reading.whole()
         alerts, unread = await inbox_of(unit, user_id, DASHBOARD_ALERTS, unread=True)
-        months = await _months(unit, user_id, TREND_MONTHS, now_us, control)
+        months = await reading.months(TREND_MONTHS)
         if query.billing_period is not None:
-            running = await _stats(unit, user_id, query.billing_period, control)
+            running = await reading.month(query.billing_period)
         else:
-            label = month_name(found.month.start_us, zone)
-            providers = await _providers(unit, user_id, found.month, control)
-            running = usage_stats(label, use, (found.plan, use.used), providers, now_us)
+            label = month_name(found.month.start_us, reading.zone)
+            running = await reading.stats(label, found.month)
     limits = {} if found.plan is None else found.plan.terms.limits
     return _data(
         {
@@ -112,7 +112,7 @@ async def show_dashboard(
             "trends": trends_of(months),
             "limits": running["limits"],
             "alerts": [in_short(row) for row in alerts],
-            "projections": _projection(found, use, now_us),
+            "projections": _projection(found, use, reading.now_us),
             "summary": {
                 "total_api_calls_this_month": use.total.calls,
                 "total_cost_this_month": cents(use.total.cost_nanousd),
@@ -200,54 +200,75 @@ async def check_preflight(order: PreflightOrder, viewer: ViewerOf, control: Cont
     return _data(answer(order, limits, use.used, prices))
 
 
-async def _stats(
-    unit: Unit, user: str, billing_period: str | None, control: Control
-) -> dict[str, Any]:
-    """Return the usage of one calendar month, or of all time with what its months had."""
+class _Reading:
+    """What one answer reads of a user: the standing once, and the usage of each time once."""
+
+    def __init__(self, unit: Unit, found: Standing, now_us: int, zone: tzinfo) -> None:
+        self.found = found
+        self.now_us = now_us
+        self.zone = zone
+        self._unit = unit
+        self._uses: dict[Period | None, PeriodUse] = {}
+        self._few: Few | None = None
+
+    async def use(self, period: Period | None) -> PeriodUse:
+        """Return the usage of a time; None: of all time."""
+        known = self._uses.get(period)
+        if known is None:
+            span = (None, None) if period is None else period
+            known = self._uses[period] = await usage_of(self._unit, self.found.user, *span)
+        return known
+
+    async def months(self, count: int) -> list[tuple[str, PeriodUse]]:
+        """Return the usage of the last calendar months with their names, the oldest first."""
+        months: list[tuple[str, PeriodUse]] = []
+        at_us = self.now_us
+        for _ in range(count):
+            month = default_month(at_us, self.zone)
+            months.append((month_name(month.start_us, self.zone), await self.use(month)))
+            # The instant before it began: months have no one length.
+            at_us = month.start_us - 1
+        return months[::-1]
+
+    async def stats(self, label: str, period: Period | None) -> dict[str, Any]:
+        """Return the usage of a month; of all time (None) beside the limits of the running one."""
+        use = await self.use(period)
+        counting = await self.use(self.found.month if period is None else period)
+        providers = await self._providers(period)
+        return usage_stats(label, use, (self.found.plan, counting.used), providers, self.now_us)
+
+    async def whole(self) -> dict[str, Any]:
+        """Return the usage of all time with what its last months had."""
+        stats = await self.stats("all", None)
+        return {**stats, "historical_breakdown": history_of(await self.months(HISTORY_MONTHS))}
+
+    async def month(self, billing_period: str) -> dict[str, Any]:
+        """Return the usage of one calendar month, YYYY-MM."""
+        year, _, number = billing_period.partition("-")
+        start = datetime(int(year), int(number), 1, tzinfo=self.zone)
+        return await self.stats(billing_period, default_month(to_us(start), self.zone))
+
+    async def _providers(self, period: Period | None) -> tuple[tuple[str, Total], ...]:
+        """Return what each actual provider served and cost."""
+        wanted = TotalsFilter(
+            user=self.found.user,
+            from_us=None if period is None else period.start_us,
+            to_us=None if period is None else period.end_us,
+        )
+        unit = self._unit
+        if self._few is None:
+            only = {Axis.USER: (self.found.user,)}
+            self._few = await few_of(unit, Slice(from_us=0, to_us=self.now_us, only=only))
+        grouping = Grouping.PROVIDER
+        found = await totals(unit, grouping, wanted, self.zone, GROUPS_MAX, self._few)
+        return found.groups
+
+
+async def _reading(unit: Unit, user: str, control: Control) -> _Reading:
+    """Return what an answer about a user reads from."""
     zone = control.services.billing_zone
     now_us = await unit.now_us()
-    found = await store.standing(unit, user, zone, now_us)
-    if billing_period is not None:
-        year, _, number = billing_period.partition("-")
-        month = default_month(to_us(datetime(int(year), int(number), 1, tzinfo=zone)), zone)
-        use = await usage_of(unit, user, *month)
-        providers = await _providers(unit, user, month, control)
-        return usage_stats(billing_period, use, (found.plan, use.used), providers, now_us)
-    use = await usage_of(unit, user)
-    running = await usage_of(unit, user, *found.month)
-    providers = await _providers(unit, user, None, control)
-    months = await _months(unit, user, HISTORY_MONTHS, now_us, control)
-    stats = usage_stats("all", use, (found.plan, running.used), providers, now_us)
-    return {**stats, "historical_breakdown": history_of(months)}
-
-
-async def _providers(
-    unit: Unit, user: str, period: Period | None, control: Control
-) -> tuple[tuple[str, Total], ...]:
-    """Return what each actual provider served and cost."""
-    wanted = TotalsFilter(
-        user=user,
-        from_us=None if period is None else period.start_us,
-        to_us=None if period is None else period.end_us,
-    )
-    zone = control.services.billing_zone
-    return (await totals(unit, Grouping.PROVIDER, wanted, zone, GROUPS_MAX)).groups
-
-
-async def _months(
-    unit: Unit, user: str, count: int, now_us: int, control: Control
-) -> list[tuple[str, PeriodUse]]:
-    """Return the usage of the last calendar months with their names, the oldest first."""
-    zone = control.services.billing_zone
-    months: list[tuple[str, PeriodUse]] = []
-    at_us = now_us
-    for _ in range(count):
-        month = default_month(at_us, zone)
-        name = month_name(month.start_us, zone)
-        months.append((name, await usage_of(unit, user, *month)))
-        # The instant before it began: months have no one length.
-        at_us = month.start_us - 1
-    return months[::-1]
+    return _Reading(unit, await store.standing(unit, user, zone, now_us), now_us, zone)
 
 
 def _projection(found: Standing, use: PeriodUse, now_us: int) -> dict[str, Any]:
@@ -264,4 +285,4 @@ def _projection(found: Standing, use: PeriodUse, now_us: int) -> dict[str, Any]:
 
 
 def _data(data: dict[str, Any]) -> Response:
-    return Response(_ENCODE({"success": True, "data": data}), media_type="application/json")
+    return answer_with_numbers({"success": True, "data": data})

@@ -1,15 +1,14 @@
 """What is worth changing, by the books of a time? The reading behind recommendations."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from decimal import Decimal
 
 import msgspec
 
 from tollbridge.insight.advice_queries import long_prompts, paid_failures
-from tollbridge.insight.axes import Axis, Found, Slice
-from tollbridge.insight.counterfactual import Elsewhere
+from tollbridge.insight.axes import Found, Slice
 from tollbridge.insight.offer_queries import Offer
-from tollbridge.insight.offers import OFFERS_MAX, priced_elsewhere, real_usage
+from tollbridge.insight.offers import OFFERS_MAX, Real, priced_elsewhere
 from tollbridge.insight.provider_stats import ProviderStat
 from tollbridge.insight.recommend import (
     Advice,
@@ -23,10 +22,13 @@ from tollbridge.rating import model_store
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.model_changes import ModelFilter
 from tollbridge.rating.models import Model
+from tollbridge.rating.nominal import nominal_usd
 from tollbridge.storage.unit import Unit
 
 ADVISED_MAX = 5
 """The dearest models, for which cheaper ones are looked for."""
+LOOKED_AT_MAX = 1000
+"""Models of one provider's catalogue that are looked at for cheaper ones."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -35,9 +37,10 @@ class Asked(msgspec.Struct, frozen=True):
     wanted: Slice
     """Of one category."""
     category: str
-    zone: tzinfo
     now_us: int
     book: PriceBook
+    real: Real
+    """What that usage was."""
 
 
 async def advice_for(
@@ -47,10 +50,9 @@ async def advice_for(
     found: list[Advice] = []
     ranked = sorted(used.groups, key=lambda group: -used.groups[group].cost_nanousd)
     for provider, model in ranked[:ADVISED_MAX]:
-        offers = await _siblings(unit, provider, model, asked.category)
+        offers = await _siblings(unit, provider, model, asked)
         if offers:
-            narrowed = asked.wanted.narrowed(Axis.PROVIDER, provider).narrowed(Axis.MODEL, model)
-            prices = await elsewhere_of(unit, asked, narrowed, offers)
+            prices = priced_elsewhere(asked.real, offers, asked.book, (provider, model))
             one = cheaper_models(provider, model, prices)
             found += [] if one is None else [one]
     dear = dear_provider(stats)
@@ -60,22 +62,25 @@ async def advice_for(
     return in_order(found)
 
 
-async def elsewhere_of(
-    unit: Unit, asked: Asked, wanted: Slice, offers: Sequence[Offer]
-) -> list[Elsewhere]:
-    """Return what the usage of a slice would have cost with other models."""
-    real = await real_usage(unit, wanted, asked.category, asked.zone)
-    return priced_elsewhere(real, offers, asked.book)
+async def _siblings(unit: Unit, provider: str, model: str, asked: Asked) -> list[Offer]:
+    """Return that provider's other models that can do all that a model can, by the catalogue.
 
-
-async def _siblings(unit: Unit, provider: str, model: str, category: str) -> list[Offer]:
-    """Return that provider's other models that can do all that a model can, by the catalogue."""
-    wanted = ModelFilter(model_type=category, provider=provider, is_active=True)
-    rows = await model_store.list_models(unit, wanted, None, OFFERS_MAX)
-    current = next((row for row in rows if row.model_name == model), None)
-    if current is None:
+    At most 20: those whose nominal call costs least now.
+    """
+    current = await model_store.find_model(unit, model)
+    if current is None or not current.is_active:
         return []
-    return [(provider, row.model_name) for row in rows if _can_all(row, current)]
+    category = asked.category
+    if (current.provider, current.model_type) != (provider, category):
+        return []
+    wanted = ModelFilter(model_type=category, provider=provider, is_active=True)
+    rows = await model_store.list_models(unit, wanted, None, LOOKED_AT_MAX)
+    priced: list[tuple[bool, Decimal, Offer]] = []
+    for row in rows:
+        if _can_all(row, current):
+            usd = nominal_usd(asked.book, provider, row.model_name, category, asked.now_us)
+            priced.append((usd is None, usd or Decimal(0), (provider, row.model_name)))
+    return [offer for _, _, offer in sorted(priced)[:OFFERS_MAX]]
 
 
 def _can_all(other: Model, model: Model) -> bool:

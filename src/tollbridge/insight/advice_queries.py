@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from tollbridge.insight.axes import Slice
-from tollbridge.insight.cube_detail_queries import calls_in
+from tollbridge.insight.cube_detail_queries import attempts_in, calls_in
 from tollbridge.insight.provider_queries import ERRORS_MAX, LONGEST_CALL_US, WELL, id_at
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.storage.unit import Unit
@@ -40,7 +40,15 @@ async def paid_failures(unit: Unit, wanted: Slice) -> list[PaidFailures]:
     for tier in TIERS:
         details, rows = tier.details, tier.rows.c
         newest = (
-            select(rows.call_id, rows.provider, rows.cost_nanousd)
+            select(
+                rows.call_id,
+                rows.provider,
+                rows.upstream_provider_name,
+                rows.model,
+                rows.usage_source,
+                rows.http_status,
+                rows.cost_nanousd,
+            )
             .where(
                 rows.call_id >= id_at(wanted.from_us - LONGEST_CALL_US),
                 rows.call_id < id_at(wanted.to_us),
@@ -49,7 +57,7 @@ async def paid_failures(unit: Unit, wanted: Slice) -> list[PaidFailures]:
             )
             .order_by(rows.call_id.desc())
             .limit(ERRORS_MAX)
-            .subquery()
+            .subquery("newest")
         )
         query = (
             select(
@@ -58,7 +66,7 @@ async def paid_failures(unit: Unit, wanted: Slice) -> list[PaidFailures]:
                 func.sum(newest.c.cost_nanousd),
             )
             .join_from(newest, details, details.c.call_id == newest.c.call_id)
-            .where(*calls_in(details, wanted))
+            .where(*attempts_in(details, newest.name, wanted))
             .group_by(newest.c.provider)
         )
         for provider, attempts, cost in await unit.connection.execute(query):

@@ -7,13 +7,16 @@ from sqlalchemy import ColumnElement, Select, String, and_, func, select, tuple_
 
 from tollbridge.core.sight import Sight
 from tollbridge.insight.sight_queries import subjects_in_sight
-from tollbridge.ledger.alert_tables import alert_reads, alerts
+from tollbridge.ledger.alert_tables import alert_reads, alert_rules, alerts
 from tollbridge.ledger.alert_webhook_store import alert_of
 from tollbridge.ledger.alerts import Alert
+from tollbridge.ledger.tables import budgets
 from tollbridge.storage.unit import Unit
 
 ROWS_MAX = 1001
 """A page of a thousand, and one to know that there are more."""
+
+RULES_MAX = 10_000
 
 
 class AlertFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,23 @@ async def unread_ids(unit: Unit, sight: Sight | None, user: str, limit: int) -> 
     wanted = AlertFilter(unread=True, superseded=True)
     query = _of(user, alerts.c.alert_id).where(*_conditions(sight, wanted)).limit(limit)
     return [str(one) for one in (await unit.connection.execute(query)).scalars()]
+
+
+async def list_own_thresholds(
+    unit: Unit, sight: Sight | None, limit: int = RULES_MAX
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Return (budget's name, thresholds in per cent), by name, of those that may be seen.
+
+    Budgets without thresholds of their own are not among them.
+    """
+    rows = await unit.connection.execute(
+        select(budgets.c.name, alert_rules.c.thresholds)
+        .join(budgets, budgets.c.budget_id == alert_rules.c.limit_id)
+        .where(*subjects_in_sight(sight, budgets.c.subject))
+        .order_by(budgets.c.name)
+        .limit(min(limit, RULES_MAX))
+    )
+    return [(row.name, tuple(row.thresholds)) for row in rows]
 
 
 def _of(user: str, *columns: Any) -> Select[Any]:

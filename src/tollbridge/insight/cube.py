@@ -21,6 +21,7 @@ from tollbridge.insight.axes import (
     check_axes,
     previous,
 )
+from tollbridge.insight.caller_queries import largest_callers, sums_of_groups
 from tollbridge.insight.cube_detail_queries import sums_of_details
 from tollbridge.insight.cube_queries import sums
 from tollbridge.storage.unit import Unit
@@ -51,7 +52,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     complete_from_us: int | None
     before: Found | None = None
-    """The time before, as long; None where nobody asked."""
+    """The time before, as long, with these groups at least; None where nobody asked."""
 
 
 async def read(unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo) -> Found:
@@ -78,6 +79,8 @@ async def breakdown(
 
     Of time, the intervals stay in their order: `top` is by what else is told apart.
     """
+    if _is_ranked(wanted, axes):
+        return await _of_callers(unit, wanted, axes, zone, (top, order), compare=compare)
     found = await read(unit, wanted, axes, zone)
     before = None
     if compare:
@@ -91,6 +94,44 @@ async def breakdown(
         groups=tuple(groups),
         rest=_added(rest) if several else found.total.less(of for _, of in groups),
         rest_groups=len(rest),
+        total=found.total,
+        has_attempts=found.has_attempts,
+        source=found.source,
+        complete_from_us=found.complete_from_us,
+        before=before,
+    )
+
+
+def _is_ranked(wanted: Slice, axes: Sequence[Axis]) -> bool:
+    """Return whether the database had better say which groups come first: of all callers."""
+    known = {*axes, *wanted.only}
+    return (
+        bool(OF_CALLERS.intersection(axes))
+        and not known & {*OF_DETAILS, *TIMES}
+        and wanted.sight is None
+        and not OF_CALLERS.intersection(wanted.only)
+    )
+
+
+async def _of_callers(
+    unit: Unit,
+    wanted: Slice,
+    axes: Sequence[Axis],
+    zone: tzinfo,
+    first: tuple[int, str],
+    *,
+    compare: bool,
+) -> Breakdown:
+    check_axes(axes, wanted)
+    found, count = await largest_callers(unit, wanted, axes, zone, *first)
+    before = None
+    if compare:
+        groups = tuple(found.groups)
+        before = await sums_of_groups(unit, previous(wanted, zone), axes, zone, groups)
+    return Breakdown(
+        groups=tuple(found.groups.items()),
+        rest=found.total.less(found.groups.values()),
+        rest_groups=count - len(found.groups),
         total=found.total,
         has_attempts=found.has_attempts,
         source=found.source,

@@ -4,12 +4,13 @@ For what no roll-up knows: customers, tags, status. Of the newest calls, within 
 asks is told since when all is in it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import CTE, ColumnElement, Select, Table, and_, func, literal_column, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, Table, func, literal_column, or_, select
 from sqlalchemy import text as sql_text
 
 from tollbridge.insight.axes import TIMES, Axis, Found, Group, Slice, Sums, label, offsets
@@ -63,52 +64,79 @@ _CLASS = (
     "CASE WHEN {of}.http_status BETWEEN 100 AND 599 "
     "THEN CAST({of}.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END"
 )
+
+
+def _own_of_call(name: str) -> dict[Axis, str]:
+    """Return what a call need not have in common with its attempts, of calls under a name."""
+    return {
+        Axis.PROVIDER: f"{name}.actual_provider_name",
+        Axis.UPSTREAM: f"coalesce({name}.upstream_provider_name, '')",
+        Axis.MODEL: f"coalesce({name}.requested_model, '')",
+        Axis.STATUS_CLASS: _CLASS.format(of=name),
+        Axis.USAGE_SOURCE: f"{name}.usage_source",
+    }
+
+
+def _own_of_attempt(name: str) -> dict[Axis, str]:
+    """Return the same of attempts under a name."""
+    return {
+        Axis.PROVIDER: f"{name}.provider",
+        Axis.UPSTREAM: f"coalesce({name}.upstream_provider_name, '')",
+        Axis.MODEL: f"{name}.model",
+        Axis.STATUS_CLASS: _CLASS.format(of=name),
+        Axis.USAGE_SOURCE: f"{name}.usage_source",
+    }
+
+
 _OF_CALL: Mapping[Axis, str] = {
-    Axis.PROVIDER: "d.actual_provider_name",
-    Axis.UPSTREAM: "coalesce(d.upstream_provider_name, '')",
+    **_own_of_call("d"),
     Axis.BUCKET: "d.bucket",
     Axis.CATEGORY: "d.category",
     Axis.OPERATION: "d.operation",
-    Axis.MODEL: "coalesce(d.requested_model, '')",
     Axis.ROUTE: "d.label",
     Axis.PROJECT: "d.project",
     Axis.USER: "d.user_name",
     Axis.KEY: "d.key_name",
-    Axis.STATUS_CLASS: _CLASS.format(of="d"),
-    Axis.USAGE_SOURCE: "d.usage_source",
     Axis.STATUS: "d.status",
     Axis.CUSTOMER: "coalesce(d.customer, '')",
     Axis.TAG: "d.tags",
 }
-_OF_ATTEMPT: Mapping[Axis, str] = {
-    **_OF_CALL,
-    Axis.PROVIDER: "a.provider",
-    Axis.UPSTREAM: "coalesce(a.upstream_provider_name, '')",
-    Axis.MODEL: "a.model",
-    Axis.STATUS_CLASS: _CLASS.format(of="a"),
-    Axis.USAGE_SOURCE: "a.usage_source",
-}
+_OF_ATTEMPT: Mapping[Axis, str] = {**_OF_CALL, **_own_of_attempt("a")}
+_OWN = frozenset(_own_of_call("d"))
 # An attempt as its call's own row says it: the view of all attempts cannot be searched by calls.
-_FOLDED = (
-    "CAST(d.call_id AS VARCHAR(36)) AS call_id",
-    "1 AS number",
-    "d.actual_provider_name AS provider",
-    "d.upstream_provider_name AS upstream_provider_name",
-    "d.requested_model AS model",
-    "'succeeded' AS outcome",
-    "d.http_status AS http_status",
-    (
+_FOLDED: Mapping[str, str] = {
+    "call_id": "CAST(d.call_id AS VARCHAR(36))",
+    "number": "1",
+    "provider": "d.actual_provider_name",
+    "upstream_provider_name": "d.upstream_provider_name",
+    "model": "d.requested_model",
+    "outcome": "'succeeded'",
+    "http_status": "d.http_status",
+    "latency_ms": (
         "CASE WHEN d.attempt_ended_at_us < d.attempt_started_at_us THEN 0 "
-        "ELSE (d.attempt_ended_at_us - d.attempt_started_at_us + 500) / 1000 END AS latency_ms"
+        "ELSE (d.attempt_ended_at_us - d.attempt_started_at_us + 500) / 1000 END"
     ),
-    (
+    "first_byte_ms": (
         "CASE WHEN d.first_byte_at_us < d.attempt_started_at_us THEN 0 "
-        "ELSE (d.first_byte_at_us - d.attempt_started_at_us + 500) / 1000 END AS first_byte_ms"
+        "ELSE (d.first_byte_at_us - d.attempt_started_at_us + 500) / 1000 END"
     ),
-    *(f"d.{name} AS {name}" for name in TOKEN_MEASURES),
-    "d.usage_source AS usage_source",
-    "d.cost_nanousd AS cost_nanousd",
-)
+    **{name: f"d.{name}" for name in TOKEN_MEASURES},
+    "usage_source": "d.usage_source",
+    "cost_nanousd": "d.cost_nanousd",
+}
+
+
+def _of_folded(words: str) -> str:
+    """Return an expression about an attempt `a` as one about its call's own row."""
+    return re.sub(r"\ba\.(\w+)", lambda found: f"({_FOLDED[found[1]]})", words)
+
+
+_IS_FOLDED = "(d.attempt_started_at_us IS NOT NULL)"
+# What such attempts add, by their calls' rows alone.
+_FOLDED_ADDS: Mapping[str, str] = {
+    measure: f"CASE WHEN {_IS_FOLDED} THEN {_of_folded(adds)} ELSE 0 END"
+    for measure, adds in ATTEMPT_ADDS.items()
+}
 _ROWS = (
     "CAST(r.call_id AS VARCHAR(36)) AS call_id",
     *(
@@ -159,7 +187,7 @@ async def _edge(unit: Unit, tier: Tier, wanted: Slice, calls_max: int) -> tuple[
     at_us = tier.details.c.accounted_at_us
     part = (
         select(at_us)
-        .where(*calls_in(tier.details, wanted))
+        .where(*_shared_in(tier.details, wanted))
         .order_by(at_us.desc())
         .limit(calls_max)
         .subquery()
@@ -173,25 +201,38 @@ async def _add_tier(
     unit: Unit, found: Found, tier: Tier, wanted: Slice, axes: Sequence[Axis], zone: tzinfo
 ) -> None:
     details = tier.details
-    calls = select(*(details.c[name] for name in _NEEDED)).where(*calls_in(details, wanted))
+    calls = select(*(details.c[name] for name in _NEEDED)).where(*_shared_in(details, wanted))
     d = calls.cte("d")
     of_calls, of_attempts = measures_of(axes, wanted)
     by_call = _grouped(d, axes, zone, wanted, _OF_CALL)
-    await _add(unit, found, axes, of_calls, by_call(of_calls, CALL_ADDS, d))
+    # An attempt that its call's row says all of is in the call's group: both in one pass.
+    adds = {name: CALL_ADDS[name] for name in of_calls}
+    adds |= {name: _FOLDED_ADDS[name] for name in of_attempts}
+    await _add(unit, found, axes, tuple(adds), by_call(tuple(adds), adds, d))
+    rows = d.join(tier.rows.alias("a"), sql_text("a.call_id = d.call_id"))
+    by_attempt = _grouped(d, axes, zone, wanted, _OF_ATTEMPT)
+    own = by_attempt(of_attempts, ATTEMPT_ADDS, rows).where(sql_text(f"NOT {_IS_FOLDED}"))
+    await _add(unit, found, axes, of_attempts, own)
+    if not await _are_corrected(unit, wanted):
+        return
     corrected = d.join(adjustments.alias("j"), literal_column("j.call_id = d.call_id"))
     names = tuple(name for name in of_calls if name in CALL_ADJUSTMENTS)
     await _add(unit, found, axes, names, by_call(names, CALL_ADJUSTMENTS, corrected))
-    a = _attempts(tier, d)
-    tried = d.join(a, sql_text(f"a.call_id = {_D_ID}"))
-    by_attempt = _grouped(d, axes, zone, wanted, _OF_ATTEMPT)
-    await _add(unit, found, axes, of_attempts, by_attempt(of_attempts, ATTEMPT_ADDS, tried))
     names = tuple(name for name in of_attempts if name in ATTEMPT_ADJUSTMENTS)
     if names:
+        tried = d.join(_attempts(tier, d), sql_text(f"a.call_id = {_D_ID}"))
         put_right = tried.join(
             adjustments.alias("j"),
             sql_text("j.call_id = d.call_id AND j.attempt = a.number"),
         )
         await _add(unit, found, axes, names, by_attempt(names, ATTEMPT_ADJUSTMENTS, put_right))
+
+
+async def _are_corrected(unit: Unit, wanted: Slice) -> bool:
+    """Return whether any call of a time was corrected."""
+    at_us = adjustments.c.accounted_at_us
+    query = select(at_us).where(at_us >= wanted.from_us, at_us < wanted.to_us).limit(1)
+    return (await unit.connection.execute(query)).first() is not None
 
 
 def _columns(words: Sequence[str]) -> list[ColumnElement[Any]]:
@@ -200,7 +241,7 @@ def _columns(words: Sequence[str]) -> list[ColumnElement[Any]]:
 
 def _attempts(tier: Tier, d: CTE) -> Any:
     folded = (
-        select(*_columns(_FOLDED))
+        select(*_columns([f"{words} AS {name}" for name, words in _FOLDED.items()]))
         .select_from(d)
         .where(literal_column("d.attempt_started_at_us").is_not(None))
     )
@@ -269,6 +310,19 @@ def _groups(axes: Sequence[Axis], row: Any) -> list[Group]:
 
 
 def calls_in(table: Table, wanted: Slice) -> list[ColumnElement[bool]]:
+    """Return what must hold for a call that is meant: every filter, by who served it too."""
+    return [*_shared_in(table, wanted), *_filters(wanted, _own_of_call(table.name))]
+
+
+def attempts_in(table: Table, attempts: str, wanted: Slice) -> list[ColumnElement[bool]]:
+    """Return what must hold for a call and its attempt, for every filter that there is.
+
+    `attempts`: the name under which a query has attempts, with all columns that may be asked for.
+    """
+    return [*_shared_in(table, wanted), *_filters(wanted, _own_of_attempt(attempts))]
+
+
+def _shared_in(table: Table, wanted: Slice) -> list[ColumnElement[bool]]:
     """Return what must hold for a call, as far as all its attempts share it."""
     at_us = table.c.accounted_at_us
     conditions: list[ColumnElement[bool]] = [at_us >= wanted.from_us, at_us < wanted.to_us]
@@ -300,9 +354,7 @@ def _tagged(table: Table, values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _filters(wanted: Slice, of: Mapping[Axis, str]) -> list[ColumnElement[bool]]:
-    """Return what a call and its attempts need not have in common."""
+    """Return what must hold of what a call and its attempts need not have in common."""
     return [
-        and_(literal_column(of[axis]).in_(values))
-        for axis, values in wanted.only.items()
-        if axis in {Axis.PROVIDER, Axis.UPSTREAM, Axis.MODEL, Axis.STATUS_CLASS, Axis.USAGE_SOURCE}
+        literal_column(of[axis]).in_(values) for axis, values in wanted.only.items() if axis in _OWN
     ]

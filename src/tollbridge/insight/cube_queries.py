@@ -7,8 +7,9 @@ of the attempts, so that a provider which failed and billed all the same is seen
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -62,6 +63,10 @@ IDS_MAX = 500
 """Dimensions of some users or keys whose sums are looked up one by one …"""
 SEEKS_MAX = 300_000
 """… where this is no more often."""
+SEEKS_UNASKED_MAX = 10_000
+"""Up to so many look-ups cost less than to ask how many rows there are …"""
+ROWS_PER_SEEK = 4
+"""… and beyond them a look-up costs as much as so many rows that are read in turn."""
 
 COLUMN_OF: Mapping[Axis, ColumnElement[Any]] = {
     Axis.PROVIDER: dimensions.c.provider,
@@ -91,6 +96,26 @@ OF_TRIES = (
 Span = tuple[int, int]
 
 
+class Source(NamedTuple):
+    """A roll-up, what is summed up in it, and for which times it answers."""
+
+    table: Table
+    measures: tuple[str, ...]
+    spans: tuple[Span, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether it is one by quarter hour."""
+        return self.table in {rollups_by_call, rollups_by_attempt}
+
+
+class Few(msgspec.Struct, frozen=True):
+    """The dimensions of a few users or keys: the same in each question about the same ones."""
+
+    ids: tuple[int, ...] | None
+    """None: nobody is meant in particular, or too many are."""
+
+
 def measures_of(axes: Sequence[Axis], wanted: Slice) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is summed up by call, and what by attempt."""
     if OF_ATTEMPTS.intersection((*axes, *wanted.only)):
@@ -107,12 +132,41 @@ async def sums(
     attempts: bool = True,
     calls_only: bool = False,
     rows_max: int = FINE_ROWS_MAX,
+    few: Few | None = None,
 ) -> Found:
     """Return the sums of each group and of all.
 
     `attempts`: whether what only attempts have is needed: without, a question is half as long.
     `calls_only`: all by call, so that tokens and cost of a provider are those of what it served.
+    `few`: what `few_of` said of the same filters, at any time; None: it is asked.
     Raises InvalidRequestError where that would be to look through more than `rows_max` rows.
+    """
+    sources = sources_of(wanted, axes, zone, attempts=attempts, calls_only=calls_only)
+    found = Found(has_attempts=any("attempts" in one.measures for one in sources))
+    few = few or await few_of(unit, wanted)
+    for one in sources:
+        if few.ids is None:
+            await check_rows(unit, one, zone, rows_max)
+        for span in one.spans:
+            only = await _only_of(unit, one, span, few, zone)
+            query = query_of(one.table, one.measures, wanted.moved(*span), axes, zone, only)
+            await _add(unit, found, query, one.measures, axes)
+    for group in found.groups.values():
+        found.total.add(group)
+    return found
+
+
+def sources_of(
+    wanted: Slice,
+    axes: Sequence[Axis],
+    zone: tzinfo,
+    *,
+    attempts: bool = True,
+    calls_only: bool = False,
+) -> list[Source]:
+    """Return where the sums of a time are read: by call, and where needed by attempt.
+
+    `attempts`, `calls_only`: as of `sums`.
     """
     of_calls, of_attempts = measures_of(axes, wanted)
     if calls_only:
@@ -122,18 +176,14 @@ async def sums(
     families = [(rollups_by_call, by_day, of_calls)]
     if of_attempts and (attempts or of_attempts != OF_TRIES):
         families.append((rollups_by_attempt, rollups_by_attempt_daily, of_attempts))
-    found = Found(has_attempts=len(families) > 1)
-    ids = await ids_of(unit, wanted)
+    found: list[Source] = []
     for fine, daily, measures in families:
         days, edges = spans(wanted, axes, zone, of_calls=fine is rollups_by_call)
-        if ids is None:
-            await _check_rows(unit, edges, zone, rows_max)
-        for table, span in [*((daily, one) for one in days), *((fine, one) for one in edges)]:
-            only = () if ids is None else only_of(table, span, ids, zone)
-            query = query_of(table, measures, wanted.moved(*span), axes, zone, only)
-            await _add(unit, found, query, measures, axes)
-    for group in found.groups.values():
-        found.total.add(group)
+        found += [
+            Source(table, measures, tuple(times))
+            for table, times in ((daily, days), (fine, edges))
+            if times
+        ]
     return found
 
 
@@ -186,29 +236,42 @@ def place_of(axis: Axis, start: ColumnElement[Any], ahead: Offsets) -> ColumnEle
     return local // literal(DAY_US, BigInteger)
 
 
-async def ids_of(unit: Unit, wanted: Slice) -> list[int] | None:
-    """Return the dimensions of a few users or keys, so that theirs alone are read; None: too many.
+async def few_of(unit: Unit, wanted: Slice) -> Few:
+    """Return the dimensions of a few users or keys, so that theirs alone are read.
 
     The roll-ups' key begins with the time: without knowing them, all of a time would be read.
     """
     if wanted.sight is None and not OF_CALLERS & wanted.only.keys():
-        return None
+        return Few(None)
     query = select(dimensions.c.dimension_id).where(*conditions_of(wanted)).limit(IDS_MAX + 1)
-    ids = [int(one) for one in (await unit.connection.execute(query)).scalars()]
-    return ids if len(ids) <= IDS_MAX else None
+    ids = tuple(int(one) for one in (await unit.connection.execute(query)).scalars())
+    return Few(ids if len(ids) <= IDS_MAX else None)
 
 
-def only_of(
-    table: Table, span: Span, ids: Sequence[int], zone: tzinfo
-) -> tuple[ColumnElement[bool], ...]:
+def only_of(table: Table, span: Span, few: Few, zone: tzinfo) -> tuple[ColumnElement[bool], ...]:
     """Return what holds for the rows of some dimensions, by the key itself where they are few."""
+    if few.ids is None:
+        return ()
     starts = _starts(table, span, zone)
-    if len(starts) * len(ids) > SEEKS_MAX:
+    if len(starts) * len(few.ids) > SEEKS_MAX:
         return ()
     return (
         next(iter(table.primary_key.columns)).in_(literals("starts", starts)),
-        table.c.dimension_id.in_(literals("ids", ids)),
+        table.c.dimension_id.in_(literals("ids", few.ids)),
     )
+
+
+async def _only_of(
+    unit: Unit, source: Source, span: Span, few: Few, zone: tzinfo
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the same, or the dimensions alone where the rows are no more than the look-ups."""
+    if few.ids is not None and source.is_fine:
+        seeks = (span[1] - span[0]) // QUARTER_US * len(few.ids)
+        if seeks > SEEKS_UNASKED_MAX:
+            calls = await _calls_in(unit, (span,), zone)
+            if calls <= seeks * ROWS_PER_SEEK:
+                return (source.table.c.dimension_id.in_(literals("ids", few.ids)),)
+    return only_of(source.table, span, few, zone)
 
 
 def _starts(table: Table, span: Span, zone: tzinfo) -> list[int]:
@@ -295,21 +358,29 @@ def query_of(
     return query.where(*within, *conditions).group_by(*grouped)
 
 
-async def _check_rows(unit: Unit, edges: Sequence[Span], zone: tzinfo, rows_max: int) -> None:
-    """Raise InvalidRequestError where the roll-ups by quarter hour hold too many rows of a time.
+async def check_rows(
+    unit: Unit, source: Source, zone: tzinfo, rows_max: int = FINE_ROWS_MAX
+) -> None:
+    """Raise InvalidRequestError where a roll-up by quarter hour holds too many rows of its times.
 
     At most as many as there were calls, and as dimensions have quarter hours.
     """
-    quarters = sum(end_us - start_us for start_us, end_us in edges) // QUARTER_US
-    if quarters == 0:
+    quarters = sum(end_us - start_us for start_us, end_us in source.spans) // QUARTER_US
+    if quarters == 0 or not source.is_fine:
         return
     query = select(func.count()).select_from(dimensions)
     told = int((await unit.connection.execute(query)).scalar_one())
     if quarters * told <= rows_max:
         return
+    if await _calls_in(unit, source.spans, zone) > rows_max:
+        raise too_much()
+
+
+async def _calls_in(unit: Unit, spans_: Sequence[Span], zone: tzinfo) -> int:
+    """Return how many attempts there were at most: a roll-up has no more rows."""
     table = rollups_by_attempt_daily
     calls = 0
-    for start_us, end_us in edges:
+    for start_us, end_us in spans_:
         start = table.c.day_start_us
         found = await unit.connection.execute(
             select(func.coalesce(func.sum(table.c.attempts), 0)).where(
@@ -317,8 +388,7 @@ async def _check_rows(unit: Unit, edges: Sequence[Span], zone: tzinfo, rows_max:
             )
         )
         calls += int(found.scalar_one())
-    if calls > rows_max:
-        raise too_much()
+    return calls
 
 
 def too_much() -> InvalidRequestError:

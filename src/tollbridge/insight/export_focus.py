@@ -80,7 +80,12 @@ _bills = msgspec.json.Decoder(tuple[Bill, ...]).decode
 _tags = msgspec.json.Decoder(tuple[str, ...]).decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
+_QUANTITY, _PRICED_QUANTITY = _AT["ConsumedQuantity"], _AT["PricingQuantity"]
+
 Row = list[str | int | None]
+_Priced = tuple[tuple[int, str], ...]
+PRICES_KEPT_MAX = 1_000
+"""Prices of which it is kept how their lines look."""
 
 
 class AdjustmentPart(msgspec.Struct, frozen=True):
@@ -141,6 +146,7 @@ class FocusMaker:
         self._names = names
         self._quarter = -1
         self._period = _Period(("", ""), ("", ""))
+        self._priced: dict[tuple[str | int, ...], _Priced] = {}
 
     def csv(
         self,
@@ -169,9 +175,11 @@ class FocusMaker:
         for bill in () if call.components is None else _bills(call.components):
             attempt = attempts.get((call.call_id, bill.attempt), own)
             base = self._base(call, attempt, bill.attempt, period)
+            is_alone = len(bill.components) == 1
             for line in bill.components:
-                left = _EXACT.subtract(left, Decimal(line.amount_usd))
-                yield _line_row(base, line, attempt, is_alone=len(bill.components) == 1)
+                amount = Decimal(line.amount_usd)
+                left = _EXACT.subtract(left, amount)
+                yield self._line_row(base, line, amount, attempt, is_alone=is_alone)
             rounding = Decimal(bill.rounding_usd)
             if rounding:
                 left = _EXACT.subtract(left, rounding)
@@ -180,7 +188,7 @@ class FocusMaker:
             # Calls that were imported with their cost have no lines.
             line = CostComponent(REPORTED_DIFFERENCE, 1, f"{left:f}", 1, f"{left:f}", "")
             base = self._base(call, own, None, period)
-            yield _line_row(base, line, own, is_alone=call.components is None)
+            yield self._line_row(base, line, left, own, is_alone=call.components is None)
         for one in adjustments:
             attempt = attempts.get((call.call_id, one.attempt), own)
             base = self._base(call, attempt, one.attempt, period)
@@ -215,6 +223,39 @@ class FocusMaker:
         row[_AT["x_Attempt"]] = number
         return row
 
+    def _line_row(
+        self,
+        base: Row,
+        line: CostComponent,
+        amount: Decimal,
+        attempt: AttemptPart,
+        *,
+        is_alone: bool,
+    ) -> Row:
+        """Return the row of a line; what leads to the provider's amount is no usage of its own."""
+        if line.unit == REPORTED_DIFFERENCE and (not is_alone or amount < _ZERO):
+            return _other_row(base, amount, "What the provider says, beyond our prices")
+        row = base.copy()
+        _set_costs(row, amount)
+        of = (
+            attempt.provider,
+            attempt.model,
+            line.unit,
+            line.per,
+            line.rate_usd,
+            line.price_version_id,
+        )
+        priced = self._priced.get(of)
+        if priced is None:
+            if len(self._priced) >= PRICES_KEPT_MAX:
+                self._priced.clear()
+            priced = self._priced[of] = _priced(line, attempt)
+        for place, text in priced:
+            row[place] = text
+        row[_QUANTITY] = line.quantity
+        row[_PRICED_QUANTITY] = _plain(Decimal(line.quantity) / line.per)
+        return row
+
     def _period_of(self, at_us: int) -> _Period:
         quarter = at_us // QUARTER_US
         if quarter != self._quarter:
@@ -229,29 +270,25 @@ class FocusMaker:
         return self._period
 
 
-def _line_row(base: Row, line: CostComponent, attempt: AttemptPart, *, is_alone: bool) -> Row:
-    """Return the row of a line; what leads to the provider's amount is no usage of its own."""
-    is_reported = line.unit == REPORTED_DIFFERENCE
-    amount = Decimal(line.amount_usd)
-    if is_reported and (not is_alone or amount < _ZERO):
-        return _other_row(base, amount, "What the provider says, beyond our prices")
-    row = base.copy()
-    _set_costs(row, amount)
-    meter = REPORTED if is_reported else line.unit
+def _priced(line: CostComponent, attempt: AttemptPart) -> _Priced:
+    """Return what all lines of one price have in common, by place."""
+    meter = REPORTED if line.unit == REPORTED_DIFFERENCE else line.unit
     unit = _COUNTED_IN.get(line.unit, TOKENS)
-    row[_AT["ChargeCategory"]] = ChargeCategory.USAGE.value
-    row[_AT["ChargeFrequency"]] = USAGE_BASED
-    row[_AT["ChargeDescription"]] = guarded(f"{attempt.model} {meter}")
-    row[_AT["ConsumedQuantity"]] = line.quantity
-    row[_AT["ConsumedUnit"]] = unit
-    row[_AT["PricingCategory"]] = STANDARD
-    row[_AT["PricingQuantity"]] = _plain(Decimal(line.quantity) / line.per)
-    row[_AT["PricingUnit"]] = unit if line.per == 1 else f"{line.per} {unit}"
-    row[_AT["ListUnitPrice"]] = row[_AT["ContractedUnitPrice"]] = _plain(Decimal(line.rate_usd))
-    row[_AT["SkuId"]] = guarded(f"{attempt.provider}/{attempt.model}/{meter}")
-    row[_AT["SkuMeter"]] = meter
-    row[_AT["SkuPriceId"]] = guarded(line.price_version_id) or REPORTED
-    return row
+    price = _plain(Decimal(line.rate_usd))
+    told = {
+        "ChargeCategory": ChargeCategory.USAGE.value,
+        "ChargeFrequency": USAGE_BASED,
+        "ChargeDescription": guarded(f"{attempt.model} {meter}"),
+        "ConsumedUnit": unit,
+        "PricingCategory": STANDARD,
+        "PricingUnit": unit if line.per == 1 else f"{line.per} {unit}",
+        "ListUnitPrice": price,
+        "ContractedUnitPrice": price,
+        "SkuId": guarded(f"{attempt.provider}/{attempt.model}/{meter}"),
+        "SkuMeter": meter,
+        "SkuPriceId": guarded(line.price_version_id) or REPORTED,
+    }
+    return tuple((_AT[name], text) for name, text in told.items())
 
 
 def _other_row(base: Row, amount: Decimal, description: str) -> Row:

@@ -1,7 +1,12 @@
 """Which rows does a filter mean? As conditions on calls, and on what roll-ups are about."""
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import ColumnElement, Table, exists, literal_column, or_, select
+from sqlalchemy import Boolean, ColumnElement, Table, exists, literal, literal_column, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from tollbridge.access.tables import keys
 from tollbridge.core.call import Bucket
@@ -13,6 +18,7 @@ from tollbridge.recording.adjustment_tables import adjustments
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.tables import dimensions
 from tollbridge.routing.tables import endpoints
+from tollbridge.storage.engine import POSTGRESQL
 from tollbridge.storage.unit import Unit
 
 KEYS_MAX = 20
@@ -50,6 +56,7 @@ class Matching(msgspec.Struct, frozen=True):
         """Whether roll-ups tell all calls that are meant from all others."""
         wanted = self.wanted
         fine = (wanted.served_model, wanted.status_code, wanted.ending, wanted.fallback)
+        fine = (*fine, wanted.customer, wanted.tag)
         twice = wanted.status is not None and wanted.unpriced is not None
         return all(one is None for one in fine) and not twice
 
@@ -99,6 +106,7 @@ def conditions_of(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]
         (columns.http_status, wanted.status_code),
         (columns.ending, wanted.ending),
         (columns.project, wanted.project),
+        (columns.customer, wanted.customer),
         (columns.usage_source, wanted.usage_source),
     )
     conditions = [column == value for column, value in equal if value is not None]
@@ -111,6 +119,8 @@ def conditions_of(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]
     for pair, value in either:
         if value is not None:
             conditions.append(or_(*(column == value for column in pair)))
+    if wanted.tag is not None:
+        conditions.append(Holds(columns.tags, literal(wanted.tag)))
     if wanted.status_class is not None:
         first = int(wanted.status_class[0]) * 100
         conditions += [columns.http_status >= first, columns.http_status < first + 100]
@@ -121,6 +131,28 @@ def conditions_of(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]
         unpriced = columns.unpriced & ~since
         conditions.append(unpriced if wanted.unpriced else ~unpriced)
     return conditions
+
+
+_AMONG = "IN (SELECT value FROM json_each"
+
+
+class Holds(FunctionElement[bool]):
+    """Whether a JSON column's list holds a text."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(Holds)
+def _holds_on_sqlite(element: Holds, compiler: SQLCompiler, **options: Any) -> str:
+    values, text = (compiler.process(one, **options) for one in element.clauses)
+    return f"{text} {_AMONG}({values}))"
+
+
+@compiles(Holds, POSTGRESQL)
+def _holds_on_postgresql(element: Holds, compiler: SQLCompiler, **options: Any) -> str:
+    values, text = (compiler.process(one, **options) for one in element.clauses)
+    return f"jsonb_exists({values}, {text})"
 
 
 def fell_back(table: Table) -> ColumnElement[bool]:

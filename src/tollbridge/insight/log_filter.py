@@ -23,6 +23,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     """A name of the actual provider, or a bucket."""
     actual_provider: str | None = None
+    upstream_provider: str | None = None
     status_code: str | None = None
     """404, or a class: 4xx."""
     billing_period: str | None = None
@@ -39,17 +40,7 @@ def filter_as_asked(
     for part in (asked, plain):
         for name in part.__struct_fields__:
             _check_word(name, getattr(part, name))
-    changes: dict[str, object] = {}
-    if asked.actual_provider is not None:
-        changes.update(_served_by(_resolved(names, asked.actual_provider)))
-    if asked.provider is not None:
-        serving = _resolved(names, asked.provider)
-        if _plain(asked.provider) in set(Bucket):
-            changes["provider"] = _plain(asked.provider)
-        elif asked.actual_provider is None:
-            changes.update(_served_by(serving))
-        else:
-            changes["provider"] = serving.provider
+    changes = _providers(asked, names)
     if asked.status_code is not None:
         changes.update(_status(asked.status_code))
     if asked.billing_period is not None:
@@ -82,6 +73,24 @@ def period_span(period: str, zone: tzinfo) -> tuple[int, int]:
 def period_of(at_us: int, zone: tzinfo) -> str:
     """Return the month, YYYY-MM, that holds an instant."""
     return f"{to_datetime(at_us).astimezone(zone):%Y-%m}"
+
+
+def _providers(asked: Asked, names: ProviderNames) -> dict[str, object]:
+    """Return who served, and who ran the model behind them."""
+    changes: dict[str, object] = {}
+    if asked.actual_provider is not None:
+        changes.update(_served_by(_resolved(names, asked.actual_provider)))
+    if asked.provider is not None:
+        serving = _resolved(names, asked.provider)
+        if _plain(asked.provider) in set(Bucket):
+            changes["provider"] = _plain(asked.provider)
+        elif asked.actual_provider is None:
+            changes.update(_served_by(serving))
+        else:
+            changes["provider"] = serving.provider
+    if asked.upstream_provider is not None:
+        changes["upstream_provider"] = _resolved(names, asked.upstream_provider).provider
+    return changes
 
 
 def _status(text: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from datetime import tzinfo
 import msgspec
 
 from tollbridge.insight.axes import Axis, Slice, Sums, check_span, grain, previous
-from tollbridge.insight.cube_queries import sums
+from tollbridge.insight.cube_queries import few_of, sums
 from tollbridge.insight.overview import by_place, top_of
 from tollbridge.insight.provider_queries import FailureReason, Times, failures, latencies
 from tollbridge.storage.unit import Unit
@@ -43,14 +43,15 @@ async def model_usage(unit: Unit, wanted: Slice, name: str, zone: tzinfo) -> Mod
     axes = (step, Axis.PROVIDER, Axis.MODEL, Axis.ROUTE, Axis.STATUS_CLASS)
     for asked_as in (Axis.ROUTE, Axis.MODEL):
         meant = wanted.narrowed(asked_as, name)
-        found = await sums(unit, meant, axes, zone)
+        few = await few_of(unit, meant)
+        found = await sums(unit, meant, axes, zone, few=few)
         if found.total.calls or found.total.attempts:
             break
     else:
         return None
     before = previous(meant, zone)
-    earlier = await sums(unit, before, (Axis.PROVIDER,), zone)
-    callers = await sums(unit, meant, (Axis.USER, Axis.PROJECT), zone, attempts=False)
+    earlier = await sums(unit, before, (Axis.PROVIDER,), zone, few=few)
+    callers = await sums(unit, meant, (Axis.USER, Axis.PROJECT), zone, attempts=False, few=few)
     tops = {axis: _top(by_place(found, place)) for place, axis in enumerate(axes) if place}
     tops[Axis.USER] = _top(by_place(callers, 0))
     tops[Axis.PROJECT] = _top(by_place(callers, 1))

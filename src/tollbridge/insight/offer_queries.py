@@ -37,6 +37,8 @@ class UsedAlike(msgspec.Struct, frozen=True):
     calls: int
     cost_nanousd: int | None
     """None: of some of them it is not known."""
+    offer: Offer
+    """By whom they were served, and by which model."""
 
 
 async def models_like(unit: Unit, model: str) -> list[Offer]:
@@ -77,7 +79,7 @@ async def candidates_of(unit: Unit, route: str, category: str) -> list[Offer]:
 
 
 async def used_alike(unit: Unit, wanted: Slice, zone: tzinfo) -> tuple[list[UsedAlike], bool]:
-    """Return what the newest 50,000 calls of a time used, and whether these are all.
+    """Return what the newest 50,000 calls of a time used, by whom, and whether these are all.
 
     Calls without usage are left out.
     """
@@ -87,9 +89,17 @@ async def used_alike(unit: Unit, wanted: Slice, zone: tzinfo) -> tuple[list[Used
         if left <= 0:
             break
         columns = tier.details.c
-        names = ("accounted_at_us", "usage", "attempt_facts", "request_count", "cost_nanousd")
+        names = (
+            "accounted_at_us",
+            "actual_provider_name",
+            "usage",
+            "attempt_facts",
+            "request_count",
+            "cost_nanousd",
+        )
+        model = func.coalesce(columns.requested_model, "").label("model")
         newest = (
-            select(*(columns[name] for name in names))
+            select(*(columns[name] for name in names), model)
             .where(*calls_in(tier.details, wanted), columns.usage.is_not(None))
             .order_by(columns.accounted_at_us.desc())
             .limit(left)
@@ -98,8 +108,15 @@ async def used_alike(unit: Unit, wanted: Slice, zone: tzinfo) -> tuple[list[Used
         day = place_of(
             Axis.DAY, newest.c.accounted_at_us, offsets(zone, wanted.from_us, wanted.to_us)
         )
-        part = select(day.label("day"), *(newest.c[name] for name in names[1:])).subquery()
-        alike = (part.c.day, part.c.usage, part.c.attempt_facts)
+        told = (newest.c[name] for name in (*names[1:], "model"))
+        part = select(day.label("day"), *told).subquery()
+        alike = (
+            part.c.day,
+            part.c.actual_provider_name,
+            part.c.model,
+            part.c.usage,
+            part.c.attempt_facts,
+        )
         query = (
             select(
                 *alike,
@@ -113,16 +130,17 @@ async def used_alike(unit: Unit, wanted: Slice, zone: tzinfo) -> tuple[list[Used
         )
         for row in await unit.connection.execute(query):
             found.append(_used(row))
-            left -= int(row[5])
+            left -= int(row[-2])
     return found, left > 0 and len(found) < COMBINATIONS_MAX
 
 
 def _used(row: Sequence[Any]) -> UsedAlike:
-    day, usage, facts, calls, cost, rows, priced = row
+    day, provider, model, usage, facts, calls, cost, rows, priced = row
     return UsedAlike(
         int(day),
         usage,
         facts or {},
         int(calls),
         int(cost) if rows == priced and cost is not None else None,
+        (str(provider), str(model)),
     )

@@ -1,6 +1,6 @@
 """Which models could do the work of others, what do they charge, and what did usage cost there?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 
@@ -26,7 +26,7 @@ from tollbridge.insight.counterfactual import (
     used_alike_of,
     used_of,
 )
-from tollbridge.insight.cube_queries import sums
+from tollbridge.insight.cube_queries import Few, sums
 from tollbridge.insight.offer_queries import Offer, candidates_of, models_like, used_alike
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.nominal import nominal_usd
@@ -114,40 +114,53 @@ def charged(
 class Real(msgspec.Struct, frozen=True):
     """The usage of a time, ready to be priced."""
 
-    used: tuple[Used, ...]
+    by_offer: Mapping[Offer, Sequence[Used]]
+    """By who served it, and by which model."""
     calls: int
     """All of them, those too of which no usage is known."""
     calls_without_usage: int
     notes: tuple[str, ...] = ()
 
+    def used(self, offer: Offer | None = None) -> list[Used]:
+        """Return what was used: of all, or of one provider's model."""
+        if offer is not None:
+            return list(self.by_offer.get(offer, ()))
+        return [one for used in self.by_offer.values() for one in used]
 
-async def real_usage(unit: Unit, wanted: Slice, category: str, zone: tzinfo) -> Real:
-    """Return what calls of one category used, by day; by what they used, where not in tokens."""
+
+async def real_usage(
+    unit: Unit, wanted: Slice, category: str, zone: tzinfo, few: Few | None = None
+) -> Real:
+    """Return what calls of one category used, by day; by what they used, where not in tokens.
+
+    `few`: what `cube_queries.few_of` said of these filters and the category; None: it is asked.
+    """
     narrowed = wanted.narrowed(Axis.CATEGORY, category)
-    axes = (Axis.DAY, Axis.ROUTE, Axis.USAGE_SOURCE, Axis.PROVIDER)
-    found = await sums(unit, narrowed, axes, zone, calls_only=True)
+    axes = (Axis.DAY, Axis.ROUTE, Axis.USAGE_SOURCE, Axis.PROVIDER, Axis.MODEL)
+    found = await sums(unit, narrowed, axes, zone, calls_only=True, few=few)
     calls, without = _counted(found)
     noons = _noons(wanted, zone)
+    by_offer: dict[Offer, list[Used]] = {}
     if category in IN_TOKENS:
-        used = [
-            used_of(noons[group[0]], of)
-            for group, of in found.groups.items()
-            if group[2] != UsageSource.NONE and of.calls
-        ]
-        return Real(tuple(used), calls, without)
+        for (day, _, source, provider, model), of in found.groups.items():
+            if source != UsageSource.NONE and of.calls:
+                by_offer.setdefault((provider, model), []).append(used_of(noons[day], of))
+        return Real(by_offer, calls, without)
     alike, is_complete = await used_alike(unit, narrowed, zone)
     by_number = {_number(at_us, zone): at_us for at_us in noons.values()}
-    return Real(
-        tuple(used_alike_of(by_number[one.day], one) for one in alike),
-        calls,
-        without,
-        () if is_complete else (NEWEST,),
-    )
+    for one in alike:
+        by_offer.setdefault(one.offer, []).append(used_alike_of(by_number[one.day], one))
+    return Real(by_offer, calls, without, () if is_complete else (NEWEST,))
 
 
-def priced_elsewhere(real: Real, offers: Sequence[Offer], book: PriceBook) -> list[Elsewhere]:
-    """Return what usage would have cost with each offer, the cheapest first."""
-    found = [elsewhere(offer, real.used, book, real.notes) for offer in offers]
+def priced_elsewhere(
+    real: Real, offers: Sequence[Offer], book: PriceBook, of: Offer | None = None
+) -> list[Elsewhere]:
+    """Return what usage would have cost with each offer, the cheapest first.
+
+    `of`: the usage of one provider's model only.
+    """
+    found = [elsewhere(offer, real.used(of), book, real.notes) for offer in offers]
     return sorted(found, key=_cheapest_first)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from tollbridge.insight.axes import Axis, Found, Group, Slice, Sums, check_span, grain, previous
 from tollbridge.insight.caller_queries import Top, dearest_callers
-from tollbridge.insight.cube_queries import sums
+from tollbridge.insight.cube_queries import few_of, sums
 from tollbridge.storage.unit import Unit
 
 TOP = 5
@@ -37,10 +37,11 @@ async def overview(unit: Unit, wanted: Slice, zone: tzinfo) -> Overview:
     """Return the overview of a time. Raises InvalidRequestError for one that is none."""
     check_span(wanted.from_us, wanted.to_us)
     step = grain(wanted.from_us, wanted.to_us)
-    charted = await sums(unit, wanted, (step, Axis.PROVIDER, Axis.MODEL), zone)
-    users, keys = await dearest_callers(unit, wanted, zone, TOP)
+    few = await few_of(unit, wanted)
+    charted = await sums(unit, wanted, (step, Axis.PROVIDER, Axis.MODEL), zone, few=few)
+    users, keys = await dearest_callers(unit, wanted, zone, TOP, few)
     before = previous(wanted, zone)
-    total_before = (await sums(unit, before, (Axis.PROVIDER,), zone)).total
+    total_before = (await sums(unit, before, (Axis.PROVIDER,), zone, few=few)).total
     providers = top_of(by_place(charted, 1), SERIES_TOP)
     return Overview(
         before=before,

@@ -5,10 +5,10 @@ from datetime import tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 
 from tollbridge.insight.axes import Axis, Group, Slice
-from tollbridge.insight.cube_detail_queries import calls_in
+from tollbridge.insight.cube_detail_queries import attempts_in
 from tollbridge.insight.cube_queries import COLUMN_OF, conditions_of, spans
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.tables import dimensions, rollup_latency, rollup_latency_daily
@@ -92,7 +92,9 @@ async def failures(unit: Unit, wanted: Slice) -> Failures:
             select(
                 rows.call_id,
                 rows.provider,
+                rows.upstream_provider_name,
                 rows.model,
+                rows.usage_source,
                 rows.error_class,
                 rows.outcome,
                 rows.http_status,
@@ -104,7 +106,7 @@ async def failures(unit: Unit, wanted: Slice) -> Failures:
             )
             .order_by(rows.call_id.desc())
             .limit(ERRORS_MAX)
-            .subquery()
+            .subquery("newest")
         )
         seen = await unit.connection.execute(select(func.count()).select_from(newest))
         is_complete = is_complete and int(seen.scalar_one()) < ERRORS_MAX
@@ -112,7 +114,7 @@ async def failures(unit: Unit, wanted: Slice) -> Failures:
         query = (
             select(details.category, *kinds, func.sum(details.request_count))
             .join_from(newest, tier.details, details.call_id == newest.c.call_id)
-            .where(*calls_in(tier.details, wanted), *_at(newest.c, wanted))
+            .where(*attempts_in(tier.details, newest.name, wanted))
             .group_by(details.category, *kinds)
         )
         for category, provider, *why, count in await unit.connection.execute(query):
@@ -121,12 +123,6 @@ async def failures(unit: Unit, wanted: Slice) -> Failures:
     for reasons in by_provider.values():
         reasons.sort(key=lambda one: (-one.count, one.error_class or "", one.outcome))
     return Failures(by_provider, is_complete)
-
-
-def _at(newest: Any, wanted: Slice) -> list[ColumnElement[bool]]:
-    """Return what must hold for an attempt, of what its call's other attempts need not share."""
-    columns = ((Axis.PROVIDER, newest.provider), (Axis.MODEL, newest.model))
-    return [column.in_(wanted.only[axis]) for axis, column in columns if axis in wanted.only]
 
 
 def id_at(at_us: int) -> str:

@@ -6,7 +6,8 @@ from datetime import tzinfo
 import msgspec
 from sqlalchemy import String, func, select, tuple_
 
-from tollbridge.access.keys import KeyRow, KeyTerms
+from tollbridge.access.keys import KeyRow
+from tollbridge.access.store import key_row
 from tollbridge.access.tables import keys
 from tollbridge.core.sight import Sight
 from tollbridge.insight.sight_queries import in_sight, subjects_in_sight
@@ -36,26 +37,7 @@ async def list_keys(unit: Unit, sight: Sight | None, after_name: str, limit: int
     query = select(keys).where(keys.c.name > after_name).order_by(keys.c.name)
     query = query.where(*in_sight(sight, keys.c.user, keys.c.project))
     rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [
-        KeyRow(
-            key_id=row.key_id,
-            terms=KeyTerms(
-                name=row.name,
-                user=row.user,
-                project=row.project,
-                scopes=tuple(row.scopes),
-                expires_at_us=row.expires_at_us,
-                calls_per_minute=row.calls_per_minute,
-                concurrent_calls=row.concurrent_calls,
-                keep_content=row.keep_content,
-            ),
-            last4=row.last4,
-            source=row.source,
-            created_at_us=row.created_at_us,
-            revoked_at_us=row.revoked_at_us,
-        )
-        for row in rows
-    ]
+    return [key_row(row) for row in rows]
 
 
 async def key_name_of(unit: Unit, key_id: str) -> str | None:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from tollbridge.core.clock import to_text, to_us
 from tollbridge.insight.axes import OF_ATTEMPTS, Axis, Slice, Sums, day_start, days_later
-from tollbridge.insight.cube_queries import sums
+from tollbridge.insight.cube_queries import Few, sums
 from tollbridge.insight.usage import Grouping, Total, Totals, TotalsFilter
 from tollbridge.recording.rollups import QUARTER_US
 from tollbridge.recording.tables import rollups_by_attempt_daily, rollups_by_call_daily
@@ -30,15 +30,23 @@ FILTERS = (Axis.PROVIDER, Axis.BUCKET, Axis.CATEGORY, Axis.PROJECT, Axis.USER, A
 
 
 async def totals(
-    unit: Unit, grouping: Grouping, wanted: TotalsFilter, zone: tzinfo, limit: int
+    unit: Unit,
+    grouping: Grouping,
+    wanted: TotalsFilter,
+    zone: tzinfo,
+    limit: int,
+    few: Few | None = None,
 ) -> Totals:
-    """Return the totals of each group, at most 1,000, and of everything that the filter lets by."""
+    """Return the totals of each group, at most 1,000, and of everything that the filter lets by.
+
+    `few`: what `cube_queries.few_of` said of the same filters, at any time; None: it is asked.
+    """
     axis = AXIS_OF[grouping]
     only = {one: (value,) for one in FILTERS if (value := getattr(wanted, one.value)) is not None}
     from_us, to_us_ = await _span(unit, wanted, zone)
     meant = Slice(from_us=from_us, to_us=to_us_, only=only, sight=wanted.sight)
     of_attempts = bool(OF_ATTEMPTS & {axis, *only})
-    found = await sums(unit, meant, (axis,), zone, calls_only=not of_attempts)
+    found = await sums(unit, meant, (axis,), zone, calls_only=not of_attempts, few=few)
     rows = [
         (_name(grouping, group[0], zone), _total(of, of_attempts=of_attempts))
         for group, of in found.groups.items()

@@ -36,6 +36,9 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     """The key's name or id."""
     project: str | None = None
+    customer: str | None = None
+    tag: str | None = None
+    """One of the tags that it bears."""
     usage_source: str | None = None
     unpriced: bool | None = None
     """Whether it has no price by now: one that came later counts."""

@@ -47,17 +47,20 @@ class Contents:
         self._timeout_s = timeout_s
         self._manner = manner
 
-    def address_of(self, job: Job) -> str | None:
-        """Return where the caller is to be sent; None where it is passed through."""
-        url = job.outputs[0].url if job.outputs else ""
+    def address_of(self, job: Job, place: int = 0) -> str | None:
+        """Return where the caller is to be sent; None where it is passed through.
+
+        Of a job that made several things `place` says which.
+        """
+        url = _url(job, place)
         endpoint = self._endpoint(job)
         is_open = "://" in url and (endpoint is None or not _lies_at(url, endpoint))
         return url if self._manner == "redirect" and is_open else None
 
-    async def open(self, job: Job) -> Content:
+    async def open(self, job: Job, place: int = 0) -> Content:
         """Begin to pass a result through. Raises UpstreamError, NotFoundError."""
         endpoint = self._endpoint(job)
-        url = job.outputs[0].url if job.outputs else ""
+        url = _url(job, place)
         if url.startswith("/"):
             if endpoint is None:
                 raise NotFoundError("the endpoint that keeps it is gone")
@@ -86,6 +89,10 @@ class Contents:
 
     def _endpoint(self, job: Job) -> Endpoint | None:
         return None if job.output_endpoint is None else self._endpoint_of(job.output_endpoint)
+
+
+def _url(job: Job, place: int) -> str:
+    return job.outputs[place].url if place < len(job.outputs) else ""
 
 
 def _lies_at(url: str, endpoint: Endpoint) -> bool:

@@ -13,6 +13,7 @@ from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.providers.answers import answer_headers, kept_headers
 from tollbridge.providers.delivery import Deliver
 from tollbridge.providers.dialects.media.at_once import is_at_once
+from tollbridge.providers.dialects.media.gemini_given import retold
 from tollbridge.providers.dialects.responses import has_responses
 from tollbridge.providers.doors import Doors, secret_of
 from tollbridge.providers.failed import (
@@ -28,6 +29,7 @@ from tollbridge.providers.failed import (
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.frames import FrameCutter, Uncut
 from tollbridge.providers.origin import Origin
+from tollbridge.providers.originals import answered_in, told_to
 from tollbridge.providers.passage import Passage, Reply
 from tollbridge.providers.request import MalformedAnswerError, Request
 from tollbridge.providers.response import Response
@@ -112,6 +114,8 @@ class Attempts:
         Raises AttemptFailedError while nothing has been sent to the caller; where the candidate
         cannot serve the request without loss, nothing has been written to it either.
         """
+        if request.original is not None:
+            request = _told(request, candidate.endpoint)
         task_wire = self._task_wires.get((candidate.endpoint.dialect, request.operation))
         if task_wire is not None:
             await self._as_task(passage, attempt, candidate, request, reply, task_wire)
@@ -218,6 +222,9 @@ class Attempts:
             raise of_status(response, body, attempt.first_byte_at_us, attempt.dialect)
         try:
             given = wire.read(request, _first_of_each(response), body)
+            own = request.original
+            if own is not None and own.face != attempt.dialect and given.body:
+                given = retold(request, given)
         except RefusedError as error:
             raise of_refusal(error.refusal) from error
         except MalformedAnswerError as error:
@@ -266,7 +273,7 @@ class Attempts:
         body, content_type = given.body, given.content_type
         if given.outputs and not body:
             created_s = self._clock.now_us() // SECOND_US
-            face = self._faces[request.dialect]
+            face = self._faces[answered_in(request)]
             body, content_type = face.render_outputs(request, given, created_s)
         passage.http_status = 200
         passage.response_bytes = len(body)
@@ -302,6 +309,14 @@ class Attempts:
         return StreamedAnswer(
             passage, attempt, reply, response, reader, cutter, bounds, self._clock
         )
+
+
+def _told(request: Request, endpoint: Endpoint) -> Request:
+    """Return a translated request as this endpoint is told it."""
+    try:
+        return told_to(request, endpoint.dialect)
+    except UntranslatableError as error:
+        raise of_untranslatable(error) from error
 
 
 def _is_alike(request: Request, endpoint: Endpoint) -> bool:

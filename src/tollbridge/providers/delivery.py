@@ -88,7 +88,8 @@ class Delivery:
 def _wants_things(request: Request) -> bool:
     if request.operation is Operation.AUDIO_SPEECH:
         return True
-    return request.operation in IMAGES and wants_data(request)
+    # Whoever spoke a format without links gets the pictures themselves.
+    return request.operation in IMAGES and (request.original is not None or wants_data(request))
 
 
 def _at_own_door(url: str, endpoint: Endpoint) -> Outgoing | None:

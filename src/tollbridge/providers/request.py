@@ -1,5 +1,6 @@
 """What of a caller's request must be understood to carry it?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +11,20 @@ from tollbridge.core.demand import NO_DEMAND, Demand
 LABEL_CHARACTERS_MAX = 200
 UNNAMED = ""
 """The model of a request that names none: the category's default."""
+
+
+class Original(msgspec.Struct, frozen=True):
+    """What a caller said in a wire format of its own, where `Request.body` is what that means."""
+
+    face: str
+    """The wire format that the caller spoke, and is answered in."""
+    method: str
+    """What the address asked for: `predict`, `embedContent` …"""
+    body: bytes
+    loss: str = ""
+    """What no other wire format has a word for; "" where the translation says all of it."""
+    bodies: Mapping[str, bytes] = {}
+    """Wire format → the translation that says even that, for those that do have a word."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -29,7 +44,7 @@ class Request(msgspec.Struct, frozen=True):
     has_files: bool = False
     """Whether files are attached, in whatever way: their pages bill as text and as images."""
     dialect: str = "openai"
-    """The wire format that the caller spoke, and is answered in."""
+    """The wire format of the body: the caller's own, who is answered in it, but for `original`."""
     content_type: bytes = b"application/json"
     """Of the body: media come as forms too."""
     demand: Demand = NO_DEMAND
@@ -45,9 +60,11 @@ class Request(msgspec.Struct, frozen=True):
     endpoint_key: str | None = None
     """Of that endpoint's several keys the one whose account has it."""
     variant: str = ""
-    """What the address asks for beside the operation: `count_tokens`; "" as usual."""
+    """What is asked for beside the operation: `count_tokens`, `pictures`; "" as usual."""
     received_at_us: int = 0
     """When it came, where its answer must say so because the provider's does not; 0 is unknown."""
+    original: Original | None = None
+    """What the caller said, where `body` is a translation of it; None where it is the same."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

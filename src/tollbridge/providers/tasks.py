@@ -15,6 +15,7 @@ from tollbridge.core.call import AttemptOutcome, ErrorClass
 from tollbridge.core.clock import Clock
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Candidate, Endpoint
+from tollbridge.providers.dialects.tasks.asked import OWN_WORDS, asked, own_names
 from tollbridge.providers.failed import AttemptFailedError, of_transport
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.passage import Passage
@@ -30,6 +31,7 @@ from tollbridge.providers.wire import (
     UntranslatableError,
 )
 
+OWN_MARK = f'"{OWN_WORDS}"'.encode()
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Of an answer to a poll: the task goes on, only this look at it failed."""
 
@@ -107,12 +109,19 @@ class PollError(Exception):
 
 def compose(wire: TaskWire, request: Request, candidate: Candidate) -> Outgoing:
     """Return the request that begins a task. Raises TaskFailedError where there is none."""
+    if wire.name != OWN_WORDS and OWN_MARK in request.body and asked(request).own_words:
+        words = ", ".join(sorted(own_names(asked(request))))
+        raise _unsupported(f"only Gemini's own format has {words} for films")
     try:
         return wire.submit(request, candidate.endpoint, candidate.model)
     except UntranslatableError as error:
-        raise TaskFailedError(
-            ErrorClass.UNSUPPORTED_PARAMETER, AttemptOutcome.FAILED, str(error), written=False
-        ) from error
+        raise _unsupported(str(error)) from error
+
+
+def _unsupported(why: str) -> TaskFailedError:
+    return TaskFailedError(
+        ErrorClass.UNSUPPORTED_PARAMETER, AttemptOutcome.FAILED, why, written=False
+    )
 
 
 async def submit(

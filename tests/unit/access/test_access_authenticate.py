@@ -41,6 +41,52 @@ def test_a_known_key_is_its_entry() -> None:
     assert KeyRing(AccessPart([entry(key)]), PEPPER).authenticate(key, NOW_US).key_id == "id"
 
 
+def test_a_pass_makes_calls_as_its_key_until_it_ends_and_does_nothing_else() -> None:
+    boss = entry(mint(), scopes=(Scope.ADMIN,))
+    ring = KeyRing(AccessPart([boss]), PEPPER)
+    good = ring.pass_for(boss, 2)
+    passed = ring.authenticate(good, NOW_US)
+    assert (passed.caller, passed.scopes) == (boss.caller, (Scope.CALL,))
+    with pytest.raises(PermissionDeniedError):
+        require(passed, Scope.READ)
+    with pytest.raises(AuthenticationError, match="pass has ended"):
+        ring.authenticate(good, 2 * NOW_US)
+
+
+def test_a_pass_is_worth_nothing_once_its_key_is_revoked_or_gone() -> None:
+    given = entry(mint())
+    good = KeyRing(AccessPart([given]), PEPPER).pass_for(given, 9)
+    revoked = entry(mint(), revoked=True)
+    assert "revoked" in refusal(KeyRing(AccessPart([revoked]), PEPPER), good)
+    assert "not known" in refusal(KeyRing(AccessPart([]), PEPPER), good)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", ".", "id.9", "id.9.", "id.9.00", "other.9", "id.99", "é.ü.ñ"]
+)
+def test_a_pass_that_was_not_given_is_not_known(wrong: str) -> None:
+    given = entry(mint())
+    ring = KeyRing(AccessPart([given]), PEPPER)
+    signature = ring.pass_for(given, 9).rpartition(".")[2]
+    assert "not known" in refusal(ring, f"tbpass_{wrong}")
+    assert "not known" in refusal(ring, f"tbpass_{wrong}.{signature}X")
+    if wrong != "id.9":
+        assert "not known" in refusal(ring, f"tbpass_{wrong}.{signature}")
+    assert "not known" in refusal(
+        KeyRing(AccessPart([given]), b"another" * 6), f"tbpass_id.9.{signature}"
+    )
+
+
+def test_only_keys_that_may_make_calls_now_are_offered() -> None:
+    reads = entry(mint(), scopes=(Scope.READ,))
+    past = entry(mint(), expires_at_us=NOW_US)
+    ended = entry(mint(), revoked=True)
+    good = entry(mint())
+    ring = KeyRing(AccessPart([reads, past, ended, good]), PEPPER)
+    assert ring.callable_by(NOW_US) == ring.callable_by(NOW_US, "ci") == [good]
+    assert ring.callable_by(NOW_US, "somebody") == []
+
+
 def test_each_refusal_says_which_it_is_and_never_shows_the_key() -> None:
     revoked, expired = mint(), mint()
     part = AccessPart([entry(revoked, revoked=True), entry(expired, expires_at_us=NOW_US)])

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi import Query as QueryParameters
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tollbridge.api.control.page import NextCursor, PageQuery, decode_cursor, encode_cursor
+from tollbridge.api.control.page import NextCursor, PageQuery, cut, decode_cursor
 from tollbridge.api.deps import ADMIN, ControlOf
 from tollbridge.core.clock import to_text, to_us
 from tollbridge.insight.audit_queries import AuditEntry, AuditFilter, list_entries
@@ -68,11 +68,10 @@ async def list_page(
     )
     async with control.services.database.read() as unit:
         rows = await list_entries(unit, wanted, before, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: row.place)
     return AuditPage(
         changes=[_change(row) for row in page],
-        next_cursor=encode_cursor(page[-1].place) if more else None,
+        next_cursor=following,
     )
 
 

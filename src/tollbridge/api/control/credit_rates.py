@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollbridge.api.control.page import NextCursor, PageQuery, decode_cursor, encode_cursor
+from tollbridge.api.control.page import NextCursor, PageQuery, cut, decode_cursor
 from tollbridge.api.control.page import Query as Parameters
 from tollbridge.api.control.plan_views import read_usd
 from tollbridge.api.control.wallet_views import Amount, credits_text, read_credits
@@ -104,13 +104,8 @@ async def list_page(query: Annotated[PageQuery, Query()], control: ControlOf) ->
     after = None if query.cursor is None else decode_cursor(query.cursor, tuple[str, str])
     async with control.services.database.read() as unit:
         rows = await store.list_rates(unit, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    last = page[-1].rate if more else None
-    return RatePage(
-        rates=[_shown(row) for row in page],
-        next_cursor=None if last is None else encode_cursor((last.operation, last.model)),
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.rate.operation, row.rate.model))
+    return RatePage(rates=[_shown(row) for row in page], next_cursor=following)
 
 
 @router.put("")

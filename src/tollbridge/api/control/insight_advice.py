@@ -6,18 +6,20 @@ from fastapi import APIRouter
 from fastapi import Query as QueryParameters
 from pydantic import BaseModel, Field
 
-from tollbridge.api.control.insight_costs import offers_used, one_category, sums_by_offer
+from tollbridge.api.control.insight_costs import offers_used, one_category
 from tollbridge.api.control.insight_query import Scene, SliceQuery, scene_of, slice_of
 from tollbridge.api.control.insight_views import Span, money, span_view
 from tollbridge.api.deps import ControlOf, ViewerOf
-from tollbridge.api.provider_statistics import read_statistics
+from tollbridge.api.provider_statistics import statistics_of
 from tollbridge.core.errors import InvalidRequestError
-from tollbridge.insight.advice import Asked, advice_for, elsewhere_of
+from tollbridge.insight.advice import Asked, advice_for
 from tollbridge.insight.axes import Axis, Found, Slice, check_span
 from tollbridge.insight.counterfactual import Elsewhere
+from tollbridge.insight.cube_queries import few_of, sums
 from tollbridge.insight.offer_queries import Offer
+from tollbridge.insight.offers import priced_elsewhere, real_usage
+from tollbridge.insight.overview import by_place
 from tollbridge.insight.provider_queries import Times, latencies
-from tollbridge.insight.provider_stats import ProviderStat
 from tollbridge.insight.recommend import (
     Advice,
     Constraints,
@@ -127,9 +129,13 @@ async def read_recommendations(
     category = one_category(wanted)
     constraints = _constraints(query, wanted.only.get(Axis.PROVIDER, ()))
     wanted = wanted.without(Axis.PROVIDER).narrowed(Axis.CATEGORY, category)
-    stats, times = await _read(unit, wanted, scene, constraints)
-    used = await sums_by_offer(unit, wanted, None, scene)
-    asked = Asked(wanted, category, scene.zone, scene.now_us, book)
+    few = await few_of(unit, wanted)
+    used = await sums(unit, wanted, (Axis.PROVIDER, Axis.MODEL), scene.zone, few=few)
+    groups = {(category, provider): of for provider, of in by_place(used, 0).items()}
+    stats = [one for one in await statistics_of(unit, groups, scene) if one.category == category]
+    times = await _times(unit, wanted, scene, constraints)
+    real = await real_usage(unit, wanted, category, scene.zone, few)
+    asked = Asked(wanted, category, scene.now_us, book, real)
     ranking = rank(stats, times, constraints)
     models = _models(used)
     offers: list[Offer] = [
@@ -137,7 +143,7 @@ async def read_recommendations(
         for one in ranking
         if one.stat.provider in models
     ]
-    prices = {one.offer[0]: one for one in await elsewhere_of(unit, asked, wanted, offers)}
+    prices = {one.offer[0]: one for one in priced_elsewhere(real, offers, book)}
     advice = await advice_for(unit, asked, stats, used)
     best = next((one for one in ranking if not one.why_not), None)
     return RecommendationsView(
@@ -163,22 +169,18 @@ def _constraints(query: RecommendationQuery, named: tuple[str, ...]) -> Constrai
     )
 
 
-async def _read(
+async def _times(
     unit: Unit, wanted: Slice, scene: Scene, constraints: Constraints
-) -> tuple[list[ProviderStat], dict[tuple[str, ...], Times]]:
-    found = await read_statistics(unit, wanted, scene)
-    category = wanted.only[Axis.CATEGORY][0]
-    stats = [one for one in found if one.category == category]
+) -> dict[tuple[str, ...], Times]:
     if wanted.sight is None and not {Axis.USER, Axis.KEY} & wanted.only.keys():
-        axes = (Axis.CATEGORY, Axis.PROVIDER)
-        return stats, await latencies(unit, wanted, axes, scene.zone)
+        return await latencies(unit, wanted, (Axis.CATEGORY, Axis.PROVIDER), scene.zone)
     needed = (constraints.latency_ms_p95_max, constraints.first_byte_ms_p95_max)
     if any(one is not None for one in needed) or constraints.objective is Objective.LATENCY:
         raise InvalidRequestError(
             "how long the calls of some users alone took is not kept as a histogram",
             details={"param": "objective"},
         )
-    return stats, {}
+    return {}
 
 
 def _models(used: Found) -> dict[str, str]:

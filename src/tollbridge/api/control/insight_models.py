@@ -1,13 +1,11 @@
 """How was one model used: by whom, how much, at which provider, and how did it do?"""
 
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi import Query as QueryParameters
 from pydantic import BaseModel, Field
 
-from tollbridge.api.control.call_views import plain_usd
 from tollbridge.api.control.insight_providers import (
     NO_TIMES,
     ErrorCount,
@@ -27,6 +25,7 @@ from tollbridge.api.control.insight_views import (
     sums_view,
     top_view,
 )
+from tollbridge.api.control.wallet_views import credits_text
 from tollbridge.api.deps import ControlOf, ViewerOf
 from tollbridge.core.errors import InvalidRequestError, NotFoundError
 from tollbridge.insight.axes import Axis
@@ -113,11 +112,6 @@ async def show_model_providers(
         ],
         rest_count=found.rest_groups,
     )
-
-
-def credits_text(micro: int) -> str:
-    """Return micro-credits as plain text in credits."""
-    return plain_usd(Decimal(micro).scaleb(-6))
 
 
 @router.get("/models/{name:path}")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from tollbridge.access.authenticate import KeyRing, require
 from tollbridge.access.keys import Scope
-from tollbridge.api.control.page import NextCursor, PageQuery, decode_cursor, encode_cursor
+from tollbridge.api.control.page import NextCursor, PageQuery, cut, decode_cursor
 from tollbridge.api.deps import (
     ADMIN,
     JWT_HEAD,
@@ -220,12 +220,8 @@ async def list_refused(
         rows = await list_refusals(
             unit, source=query.source, state=query.state, after=after, limit=query.limit + 1
         )
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return RefusalPage(
-        refusals=[_refused(row) for row in page],
-        next_cursor=encode_cursor((page[-1].batch_id, page[-1].record_index)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda row: (row.batch_id, row.record_index))
+    return RefusalPage(refusals=[_refused(row) for row in page], next_cursor=following)
 
 
 def _intake(control: Control) -> Intake:

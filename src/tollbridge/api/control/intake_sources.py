@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.deps import ADMIN, ControlOf, Viewer, actor_of, admin_of
@@ -150,12 +150,8 @@ async def list_names(
     async with control.services.database.read() as unit:
         await store.require_source(unit, source)
         rows = await store.list_names(unit, source, query.kind, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
-    return NamePage(
-        names=[_entry(one) for one in page],
-        next_cursor=encode_cursor((page[-1].kind.value, page[-1].id)) if more else None,
-    )
+    page, following = cut(rows, query.limit, lambda one: (one.kind.value, one.id))
+    return NamePage(names=[_entry(one) for one in page], next_cursor=following)
 
 
 @router.put("/{source}/names")

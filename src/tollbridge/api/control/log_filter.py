@@ -29,6 +29,9 @@ class CallFilterQuery(Query):
         default=None, description="Actual provider, by any of its names, or bucket."
     )
     actual_provider: Word = Field(default=None, description="By any of its names.")
+    upstream_provider: Word = Field(
+        default=None, description="Who ran the model behind it, by any of its names."
+    )
     bucket: Bucket | None = None
     category: Category | None = None
     model: Word = Field(
@@ -44,6 +47,8 @@ class CallFilterQuery(Query):
     user_id: Word = Field(default=None, description="Whoever is no admin sees their own only.")
     key: Word = Field(default=None, description="A key's name or id.")
     project: Word = None
+    customer: Word = Field(default=None, description="For whom the application made the call.")
+    tag: Word = Field(default=None, description="One of the tags that it bears.")
     usage_source: UsageSource | None = None
     unpriced: bool | None = Field(default=None, description="Whether it has no price by now.")
     fallback: bool | None = Field(
@@ -89,6 +94,8 @@ async def filter_of(
         sight=seen.sight,
         key=query.key,
         project=query.project,
+        customer=query.customer,
+        tag=query.tag,
         usage_source=query.usage_source,
         unpriced=query.unpriced,
         fallback=query.fallback,
@@ -98,6 +105,7 @@ async def filter_of(
     asked = Asked(
         provider=query.provider,
         actual_provider=query.actual_provider,
+        upstream_provider=query.upstream_provider,
         status_code=query.status_code,
         billing_period=query.billing_period,
     )

@@ -26,8 +26,8 @@ from tollbridge.api.control.model_views import (
 from tollbridge.api.control.page import (
     PageQuery,
     Query,
+    cut,
     decode_cursor,
-    encode_cursor,
 )
 from tollbridge.api.deps import SIGNED_IN, ControlOf, Viewer, actor_of, admin_of
 from tollbridge.core.errors import InvalidRequestError
@@ -132,12 +132,11 @@ async def list_page(
     async with control.services.database.read() as unit:
         rows = await store.list_models(unit, query.filter(), after, query.limit + 1)
         book = await control.price_books.current(unit)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.sort_order, row.model_name))
     now_us = control.services.clock.now_us()
     return ModelPage(
         models=[model_view(priced(row, book, now_us)) for row in page],
-        next_cursor=encode_cursor((page[-1].sort_order, page[-1].model_name)) if more else None,
+        next_cursor=following,
     )
 
 
@@ -206,11 +205,10 @@ async def history(
     async with control.services.database.read() as unit:
         await store.get_model(unit, query.name, control.services.clock.now_us())
         rows = await store.list_changes(unit, query.name, before, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.change_id,))
     return ChangePage(
         changes=[change_view(row) for row in page],
-        next_cursor=encode_cursor((page[-1].change_id,)) if more else None,
+        next_cursor=following,
     )
 
 

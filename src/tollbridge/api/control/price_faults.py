@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi import Query as QueryParameters
 
-from tollbridge.api.control.page import decode_cursor, encode_cursor
+from tollbridge.api.control.page import cut, decode_cursor, encode_cursor
 from tollbridge.api.control.price_views import (
     DifferencePage,
     DifferenceQuery,
@@ -41,11 +41,10 @@ async def unpriced(
     wanted = Whose(provider=query.provider, sight=viewer.sight)
     async with control.services.database.read() as unit:
         rows = await list_unpriced(unit, wanted, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: row.place)
     return UnpricedPage(
         unpriced=unpriced_view(page),
-        next_cursor=encode_cursor(page[-1].place) if more else None,
+        next_cursor=following,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi import Query as QueryParameters
 
-from tollbridge.api.control.page import decode_cursor, encode_cursor
+from tollbridge.api.control.page import cut, decode_cursor
 from tollbridge.api.control.price_views import (
     DisputePage,
     ExportQuery,
@@ -72,11 +72,10 @@ async def list_page(
     after = None if query.cursor is None else decode_cursor(query.cursor, PlaceShape)
     async with control.services.database.read() as unit:
         rows = await list_prices(unit, _filter(query), after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: row.place)
     return PricePage(
         prices=[price_view(row) for row in page],
-        next_cursor=encode_cursor(page[-1].place) if more else None,
+        next_cursor=following,
     )
 
 
@@ -148,11 +147,10 @@ async def history(query: Annotated[HistoryQuery, QueryParameters()], control: Co
     after = None if query.cursor is None else decode_cursor(query.cursor, tuple[int, str])
     async with control.services.database.read() as unit:
         rows = await list_events(unit, query.provider, query.model, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: row.place)
     return History(
         events=[event_view(row) for row in page],
-        next_cursor=encode_cursor(page[-1].place) if more else None,
+        next_cursor=following,
     )
 
 
@@ -164,11 +162,10 @@ async def disputes(
     after = None if query.cursor is None else decode_cursor(query.cursor, PlaceShape)
     async with control.services.database.read() as unit:
         rows = await list_disputes(unit, after, query.limit + 1, query.provider)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: row.proposed.place)
     return DisputePage(
         disputes=[dispute_view(row) for row in page],
-        next_cursor=encode_cursor(page[-1].proposed.place) if more else None,
+        next_cursor=following,
     )
 
 

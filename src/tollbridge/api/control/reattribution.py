@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.deps import ControlOf, admin_of
@@ -187,11 +187,10 @@ async def list_page(
     before = _place(query)
     async with control.services.database.read() as unit:
         rows = await list_runs(unit, before, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.run_id,))
     return BackfillRunPage(
-        runs=[BackfillRun(**_run(row)) for row in page],
-        next_cursor=encode_cursor((page[-1].run_id,)) if more else None,
+        runs=[BackfillRun(**run_fields(row)) for row in page],
+        next_cursor=following,
     )
 
 
@@ -204,7 +203,7 @@ async def show(run_id: str, control: ControlOf) -> BackfillRunInFull:
             raise NotFoundError(f"there is no run {run_id!r}")
         moves = await list_moves(unit, run_id)
     return BackfillRunInFull(
-        **_run(row),
+        **run_fields(row),
         moves=[Move(old=_old(one), new=_new(one), calls=one.calls) for one in moves],
     )
 
@@ -219,11 +218,10 @@ async def list_changed(
         if not is_call_id(run_id) or await find_run(unit, run_id) is None:
             raise NotFoundError(f"there is no run {run_id!r}")
         rows = await list_changes(unit, run_id, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.call_id,))
     return CallChangePage(
         changes=[CallChange(call_id=one.call_id, old=_old(one), new=_new(one)) for one in page],
-        next_cursor=encode_cursor((page[-1].call_id,)) if more else None,
+        next_cursor=following,
     )
 
 
@@ -239,7 +237,8 @@ def _place(query: PageQuery) -> str | None:
     return place
 
 
-def _run(row: RunRow) -> dict[str, Any]:
+def run_fields(row: RunRow) -> dict[str, Any]:
+    """Return the fields of a run as the API shows it."""
     return {
         "run_id": row.run_id,
         "reverts_run_id": row.reverts_run_id,

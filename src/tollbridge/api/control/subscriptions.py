@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollbridge.api.control.page import (
     NextCursor,
     PageQuery,
+    cut,
     decode_cursor,
-    encode_cursor,
     instant_text,
 )
 from tollbridge.api.control.page import Query as Parameters
@@ -138,12 +138,9 @@ async def list_page(
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     async with control.services.database.read() as unit:
         rows = await store.list_subscriptions(unit, viewer.sees, after, query.limit + 1)
-        page = rows[: query.limit]
+        page, following = cut(rows, query.limit, lambda row: (row.user,))
         shown = [await _shown(unit, row.user, control) for row in page]
-    more = len(rows) > query.limit
-    return SubscriptionPage(
-        subscriptions=shown, next_cursor=encode_cursor((page[-1].user,)) if more else None
-    )
+    return SubscriptionPage(subscriptions=shown, next_cursor=following)
 
 
 @router.get("/{user}")
@@ -195,11 +192,10 @@ async def list_history(
         await require_user(unit, user, viewer)
         await store.catch_up(unit, user, services.billing_zone)
         rows = await store.list_events(unit, user, after, query.limit + 1)
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.at_us, row.event_id))
     return SubscriptionHistory(
         events=[shown_event(row) for row in page],
-        next_cursor=encode_cursor((page[-1].at_us, page[-1].event_id)) if more else None,
+        next_cursor=following,
     )
 
 

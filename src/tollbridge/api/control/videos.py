@@ -1,23 +1,22 @@
 """How is a film asked for, and what has become of it? As OpenAI's videos interface."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, StreamingResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from tollbridge.api.callers import JobsOf, KeyOf, customer_of, tags_of
 from tollbridge.api.deps import ControlOf
+from tollbridge.api.told import FaceRoute
 from tollbridge.core.call import Operation, Status
 from tollbridge.core.clock import SECOND_US
-from tollbridge.core.errors import ConflictError, NotFoundError, TollbridgeError
+from tollbridge.core.errors import ConflictError, NotFoundError
 from tollbridge.jobs.forms import fields_asked
 from tollbridge.jobs.job import Job, job_id_of, video_id
 from tollbridge.jobs.planning import Order
-from tollbridge.providers.dialects.registry import FACES
 
 LIMIT_MAX = 100
 POLL_AFTER_MS = "1000"
@@ -29,24 +28,10 @@ WORDS: Mapping[Status, str] = {
 }
 
 
-class OpenAIRoute(APIRoute):
+class OpenAIRoute(FaceRoute):
     """A route whose errors are told as OpenAI's SDK expects them."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
-        answer = super().get_route_handler()
-
-        async def told(request: Request) -> Response:
-            try:
-                return await answer(request)
-            except TollbridgeError as error:
-                headers: dict[str, str] = {}
-                if error.retry_after_s is not None:
-                    headers["retry-after"] = str(max(1, round(error.retry_after_s)))
-                body = FACES["openai"].render_error(error)
-                return Response(body, error.status, headers, "application/json")
-
-        return told
+    face = "openai"
 
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=OpenAIRoute)

@@ -3,15 +3,14 @@
 Each of these takes an idempotency key: what moves money is safe to repeat.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
 
 from tollbridge.api.control import wallet_views as views
+from tollbridge.api.control.page import instant_us
 from tollbridge.api.control.plan_views import read_usd
 from tollbridge.api.deps import AdminOf, ControlOf, actor_of
-from tollbridge.core.clock import to_us
 from tollbridge.ledger.wallet_moves import (
     Adjust,
     AnyMove,
@@ -25,7 +24,7 @@ from tollbridge.ledger.wallet_moves import (
     Void,
     check_key,
 )
-from tollbridge.ledger.wallet_moves_store import move
+from tollbridge.ledger.wallet_moves_store import move_in_time
 from tollbridge.ledger.wallet_store import get_wallet
 from tollbridge.ledger.wallets import KEY_LENGTH_MAX
 
@@ -54,6 +53,7 @@ class Mover:
         check_key(key)
         self._by = By(actor_of(viewer), key)
         self._database = control.services.database
+        self._recalling = control.services.recalling
         self._answer = answer
 
     async def amount(self, name: str, text: str) -> int:
@@ -68,8 +68,7 @@ class Mover:
 
     async def do(self, name: str, wanted: AnyMove) -> views.TransactionShown:
         """Do it, or answer as when it was done."""
-        async with self._database.write() as unit:
-            done = await move(unit, name, wanted, self._by)
+        done = await move_in_time(self._database, name, wanted, self._by, self._recalling)
         if done.replayed:
             self._answer.headers[REPLAYED] = "true"
         return views.shown_transaction(done.transaction, done.wallet.terms.unit)
@@ -88,7 +87,7 @@ async def purchase(name: str, order: views.PurchaseOrder, mover: MoverOf) -> vie
             amount=await mover.amount(name, order.amount),
             price_nanousd=price,
             priority=order.priority,
-            expires_at_us=_us(order.expires_at),
+            expires_at_us=instant_us(order.expires_at),
             note=order.note,
         ),
     )
@@ -103,7 +102,7 @@ async def grant(name: str, order: views.GrantOrder, mover: MoverOf) -> views.Tra
             amount=await mover.amount(name, order.amount),
             kind=order.kind,
             priority=order.priority,
-            expires_at_us=_us(order.expires_at),
+            expires_at_us=instant_us(order.expires_at),
             note=order.note,
         ),
     )
@@ -181,7 +180,3 @@ async def void(
 ) -> views.TransactionShown:
     """Let go of what was set aside. 409 where it was posted, voided or expired."""
     return await mover.do(name, Void(number=number, note=order.note))
-
-
-def _us(at: datetime | None) -> int | None:
-    return None if at is None else to_us(at)

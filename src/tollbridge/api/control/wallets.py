@@ -1,6 +1,5 @@
 """What does whose wallet hold, and what has happened to it?"""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
 from tollbridge.api.control import wallet_views as views
-from tollbridge.api.control.page import PageQuery, decode_cursor, encode_cursor
+from tollbridge.api.control.page import PageQuery, cut, decode_cursor, instant_us
 from tollbridge.api.control.page import Query as Parameters
 from tollbridge.api.deps import AdminOf, ControlOf, Viewer, ViewerOf, actor_of
 from tollbridge.core.clock import to_text, to_us
@@ -54,12 +53,9 @@ async def list_page(
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     async with control.services.database.read() as unit:
         rows = await queries.list_wallets(unit, viewer.sight, after, query.limit + 1, query.subject)
-        page = rows[: query.limit]
+        page, following = cut(rows, query.limit, lambda row: (row.terms.name,))
         shown = await views.shown_wallets(unit, page)
-    more = len(rows) > query.limit
-    return views.WalletPage(
-        wallets=shown, next_cursor=encode_cursor((page[-1].terms.name,)) if more else None
-    )
+    return views.WalletPage(wallets=shown, next_cursor=following)
 
 
 @router.post("", status_code=201)
@@ -133,17 +129,18 @@ async def list_transactions(
     What has expired a moment ago may not be written down yet; balances know of it all the same.
     """
     before = None if query.cursor is None else decode_cursor(query.cursor, tuple[int])[0]
-    wanted = queries.StatementFilter(kind=query.kind, from_us=_us(query.from_), to_us=_us(query.to))
+    wanted = queries.StatementFilter(
+        kind=query.kind, from_us=instant_us(query.from_), to_us=instant_us(query.to)
+    )
     async with control.services.database.read() as unit:
         wallet = await _find(unit, name, viewer)
         rows = await queries.list_transactions(
             unit, wallet.wallet_id, wanted, before, query.limit + 1
         )
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.number,))
     return views.TransactionPage(
         transactions=[views.shown_transaction(row, wallet.terms.unit) for row in page],
-        next_cursor=encode_cursor((page[-1].number,)) if more else None,
+        next_cursor=following,
     )
 
 
@@ -157,16 +154,11 @@ async def list_grants(
         wallet = await _find(unit, name, viewer)
         rows = await queries.list_grants(unit, wallet.wallet_id, before, query.limit + 1)
         now_us = await unit.now_us()
-    page = rows[: query.limit]
-    more = len(rows) > query.limit
+    page, following = cut(rows, query.limit, lambda row: (row.number,))
     return views.GrantPage(
         grants=[views.shown_grant(row, wallet.terms.unit, now_us) for row in page],
-        next_cursor=encode_cursor((page[-1].number,)) if more else None,
+        next_cursor=following,
     )
-
-
-def _us(at: datetime | None) -> int | None:
-    return None if at is None else to_us(at)
 
 
 async def _find(unit: Unit, name: str, viewer: Viewer) -> Wallet:

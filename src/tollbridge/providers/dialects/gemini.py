@@ -1,11 +1,13 @@
 """How do requests, answers, streams and errors look in Gemini's wire format?
 
 Source: Google's API reference for generateContent and streamGenerateContent, and what the
-google-genai SDK sends. The model, and whether an answer is streamed, stand in the address.
+google-genai SDK sends. The model, and whether an answer is streamed, stand in the address. What a
+caller asks of pictures and vectors is read in `media/gemini_asked`.
 """
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote
@@ -13,7 +15,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from tollbridge.core.call import Operation
-from tollbridge.core.errors import BugError, InvalidRequestError, TollbridgeError
+from tollbridge.core.errors import InvalidRequestError, TollbridgeError
 from tollbridge.core.evidence import AttemptEvidence
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.chat import translate
@@ -21,15 +23,39 @@ from tollbridge.providers.dialects.chat.reading import answer_as, frame_as
 from tollbridge.providers.dialects.chat.streaming import PassedStream
 from tollbridge.providers.dialects.duplicates import Fields
 from tollbridge.providers.dialects.media.gemini import GeminiMedia
+from tollbridge.providers.dialects.media.gemini_asked import (
+    EMBED_MANY,
+    EMBED_ONE,
+    PREDICT,
+    parse_embedding,
+    parse_pictures,
+    parse_predict,
+    parse_speech,
+)
+from tollbridge.providers.dialects.media.gemini_given import STREAM, render_pictures
+from tollbridge.providers.dialects.media.limits import DEFAULT_LIMITS, MediaLimits
 from tollbridge.providers.dialects.openai_requests import Choices, Name, Tokens, understood
 from tollbridge.providers.dialects.openai_stream import USAGE_BYTES_MAX, StreamFailedError
 from tollbridge.providers.request import Answer, MalformedAnswerError, Request, label_of
 from tollbridge.providers.wire import JSON, Given, Outgoing, StreamReader, UsageMerge
 
 NAME = "gemini"
-STREAM = "streamGenerateContent"
 WHOLE = "generateContent"
+PICTURES = "pictures"
+SPEECH = "speech"
+"""The variants of a request whose answer is to have a picture, or to be spoken, as its own
+settings say."""
+_METHODS: Mapping[Operation, frozenset[str]] = MappingProxyType(
+    {
+        Operation.CHAT_COMPLETION: frozenset({STREAM, WHOLE}),
+        Operation.EMBEDDING: frozenset({EMBED_ONE, EMBED_MANY}),
+        Operation.IMAGE_GENERATION: frozenset({PREDICT}),
+    }
+)
 _MODELS = "/models/"
+# Nearly all requests are for a few models.
+REMEMBERED_ADDRESSES_MAX = 256
+REMEMBERED_CHARACTERS_MAX = 200
 _ATTACHMENTS = frozenset({b"inlineData", b"inline_data"})
 # What stands elsewhere bills as input and has no bytes here: files, caches, what searches give.
 _FILES = frozenset(
@@ -50,7 +76,9 @@ _LIMITS = frozenset(
     {b"maxOutputTokens", b"max_output_tokens", b"candidateCount", b"candidate_count"}
 )
 _CONFIGS = frozenset({b"generationConfig", b"generation_config"})
-_NAMES = _ATTACHMENTS | _FILES | _LIMITS | _CONFIGS
+_MODALITIES = frozenset({b"responseModalities", b"response_modalities"})
+_NAMES = _ATTACHMENTS | _FILES | _LIMITS | _CONFIGS | _MODALITIES
+_VARIANTS = (("IMAGE", PICTURES), ("AUDIO", SPEECH))
 
 _STATUSES: Mapping[int, str] = MappingProxyType(
     {
@@ -73,6 +101,7 @@ _STATUSES: Mapping[int, str] = MappingProxyType(
 class _Config(msgspec.Struct, rename="camel"):
     max_output_tokens: Tokens | None = None
     candidate_count: Choices | None = None
+    response_modalities: list[str] | None = None
 
 
 class _UnderscoredConfig(msgspec.Struct):
@@ -80,12 +109,13 @@ class _UnderscoredConfig(msgspec.Struct):
 
     max_output_tokens: Tokens | None = None
     candidate_count: Choices | None = None
+    response_modalities: list[str] | None = None
 
 
 class _Generate(msgspec.Struct):
     contents: msgspec.Raw
-    generation_config: msgspec.Raw = msgspec.Raw(b"{}")
-    camel_config: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="generationConfig")
+    generation_config: msgspec.Raw = msgspec.Raw()
+    camel_config: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="generationConfig")
 
 
 _GENERATE_FIELDS = Fields("contents", ["generationConfig", "generation_config"])
@@ -96,23 +126,44 @@ class GeminiFace:
 
     name = NAME
 
+    def __init__(self, limits: MediaLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+
     def parse(
         self, operation: Operation, body: bytes, path: str = "", content_type: bytes = JSON
     ) -> Request:
-        """Check a caller's body; unknown fields pass.
+        """Check a caller's body; of a chat unknown fields pass.
 
         `path` is the address: it names the model, and says whether the answer streams. Raises
         InvalidRequestError naming what is wrong.
         """
-        del operation, content_type  # only chats are asked for in this format
-        model, method = _split(path)
+        del content_type  # always JSON
+        model, method = _split(operation, path)
+        if operation is Operation.EMBEDDING:
+            return parse_embedding(model, method, body)
+        if operation is Operation.IMAGE_GENERATION:
+            return parse_predict(model, body, self._limits)
         request = understood(_read_generate, body)
         return msgspec.structs.replace(request, model=model, stream=method == STREAM)
 
+    def as_pictures(self, chat: Request) -> Request:
+        """Return a chat whose model makes pictures as the call for pictures that it is.
+
+        Raises InvalidRequestError naming what is wrong.
+        """
+        return parse_pictures(chat, STREAM if chat.stream else WHOLE, self._limits)
+
+    def as_speech(self, chat: Request) -> Request:
+        """Return a chat whose model speaks as the call for speech that it is.
+
+        Raises InvalidRequestError naming what is wrong.
+        """
+        return parse_speech(chat, STREAM if chat.stream else WHOLE, self._limits)
+
     def render_outputs(self, request: Request, given: Given, created_s: int) -> tuple[bytes, bytes]:
-        """Raise BugError: media have no answers of this form."""
-        del request, given, created_s
-        raise BugError("Gemini's format has no media here")
+        """Return body and content type of an answer to a call for pictures."""
+        del created_s  # no answer of this format says when
+        return render_pictures(request, given)
 
     def render_error(self, error: TollbridgeError) -> bytes:
         """Return an error as the google-genai SDK expects it."""
@@ -216,12 +267,20 @@ class GeminiStream(PassedStream):
             self._note_usage(said.usage_metadata, len(data))
 
 
-def _split(path: str) -> tuple[str, str]:
+def _split(operation: Operation, path: str) -> tuple[str, str]:
     """Return (model, method) of an address. Raises InvalidRequestError."""
+    return (
+        _remembered(operation, path)
+        if len(path) <= REMEMBERED_CHARACTERS_MAX
+        else _cut(operation, path)
+    )
+
+
+def _cut(operation: Operation, path: str) -> tuple[str, str]:
     address = path.partition("?")[0]
     _, found, name = address.partition(_MODELS)
     model, colon, method = unquote(name).rpartition(":")
-    if not found or not colon or method not in {STREAM, WHOLE}:
+    if not found or not colon or method not in _METHODS.get(operation, ()):
         raise InvalidRequestError("the address names no model and method")
     try:
         return msgspec.convert(model, Name), method
@@ -241,7 +300,7 @@ def _named(body: bytes) -> list[bytes]:
 
 def _read_generate(body: bytes) -> Request:
     named = _named(body)
-    if (b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None) or (
+    if (b"\\" in body and b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None) or (
         sum([name in _LIMITS for name in named]) > 1
         or sum([name in _CONFIGS for name in named]) > 1
     ):
@@ -251,22 +310,33 @@ def _read_generate(body: bytes) -> Request:
         named = _named(body)
     asked = _generate(body)
     _GENERATE_FIELDS.refuse_twice(body, asked.contents)
-    limits = (
-        _config(asked.camel_config) or _Config(),
-        _underscored_config(asked.camel_config) or _UnderscoredConfig(),
-        _underscored_config(asked.generation_config) or _UnderscoredConfig(),
-    )
+    limits = [
+        limit
+        for config in (asked.camel_config, asked.generation_config)
+        if config
+        for read in (_config, _underscored_config)
+        if (limit := read(config)) is not None
+    ]
+    attachments = sum([name in _ATTACHMENTS for name in named])
     return Request(
         Operation.CHAT_COMPLETION,
         body,
         "",
         asks_usage=True,
-        output_tokens_max=max([limit.max_output_tokens or 0 for limit in limits]) or None,
-        choices=max([limit.candidate_count or 1 for limit in limits]),
-        attachments=sum([name in _ATTACHMENTS for name in named]),
-        has_files=not _FILES.isdisjoint(named) or _DOCUMENT in body,
+        output_tokens_max=max([limit.max_output_tokens or 0 for limit in limits], default=0)
+        or None,
+        choices=max([limit.candidate_count or 1 for limit in limits], default=1),
+        attachments=attachments,
+        has_files=not _FILES.isdisjoint(named) or (attachments > 0 and _DOCUMENT in body),
         dialect=NAME,
+        variant="" if _MODALITIES.isdisjoint(named) else _variant(limits),
     )
+
+
+def _variant(configs: list[_Config | _UnderscoredConfig]) -> str:
+    """Return what an answer is to be beside words."""
+    asked = {one.upper() for config in configs for one in config.response_modalities or ()}
+    return next((variant for word, variant in _VARIANTS if word in asked), "")
 
 
 def _capped(request: Request, output_tokens_cap: int | None) -> bytes:
@@ -280,6 +350,7 @@ def _capped(request: Request, output_tokens_cap: int | None) -> bytes:
     return _encode(fields)
 
 
+_remembered = lru_cache(REMEMBERED_ADDRESSES_MAX)(_cut)
 _generate = msgspec.json.Decoder(_Generate).decode
 _config = msgspec.json.Decoder(_Config | None).decode
 _underscored_config = msgspec.json.Decoder(_UnderscoredConfig | None).decode

@@ -21,7 +21,12 @@ from tollbridge.providers.wire import Face, TaskWire, Wire
 
 def faces(limits: MediaLimits = DEFAULT_LIMITS) -> Mapping[str, Face]:
     """Return the formats that callers speak; `limits` bound what they ask of media."""
-    made: tuple[Face, ...] = (OpenAIFace(limits), ResponsesFace(), AnthropicFace(), GeminiFace())
+    made: tuple[Face, ...] = (
+        OpenAIFace(limits),
+        ResponsesFace(),
+        AnthropicFace(),
+        GeminiFace(limits),
+    )
     return MappingProxyType({face.name: face for face in made})
 
 

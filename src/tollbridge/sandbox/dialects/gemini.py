@@ -26,6 +26,8 @@ from tollbridge.sandbox.visit import Visit
 
 Document = dict[str, Any]
 IMAGE_TOKENS: Final = 1290
+PICTURE_MODEL: Final = "-image"
+"""In the name of a model that makes pictures without being told to."""
 SPEECH_TOKENS_PER_S: Final = 25
 _FINISH: Final = (
     ("stop", "STOP"),
@@ -51,16 +53,17 @@ async def _answer(visit: Visit, *, streams: bool) -> None:
         raise RefusedError("invalid_request", "* GenerateContentRequest.contents: not specified")
     ask = _ask(visit.params["model"], request, streams=streams)
     answer, script = converse(visit, ask)
-    made = _media(request, answer)
+    wanted = _modalities(visit.params["model"], request)
+    made = _media(wanted, answer)
     used = answer.usage(answer.tokens)
     if made:
-        used = _media_usage(request, answer)
+        used = _media_usage(wanted, answer)
     if script.filtered:
         await _blocked(visit, answer, script)
         return
     if not await visit.call.prepare(script, answer.usage(0)):
         return
-    if made and "IMAGE" in request.generation_config.response_modalities:
+    if made and "IMAGE" in wanted:
         visit.call.charge(units={"image": 1})
     if streams:
         style = EVENTS if visit.query.get("alt") == "sse" else ARRAY
@@ -264,9 +267,14 @@ def _frames(answer: Answer, script: Script, made: list[Document], used: Usage) -
     yield Frame(FINISH, encode(document), rest, told if shows else None)
 
 
-def _media(request: GenerateRequest, answer: Answer) -> list[Document]:
+def _modalities(model: str, request: GenerateRequest) -> list[str]:
+    """Return what an answer is made of: as was asked, else as the model does it."""
+    asked = request.generation_config.response_modalities
+    return asked or (["TEXT", "IMAGE"] if PICTURE_MODEL in model else [])
+
+
+def _media(wanted: list[str], answer: Answer) -> list[Document]:
     """Return the picture or the sound that is asked for instead of words."""
-    wanted = request.generation_config.response_modalities
     if "IMAGE" in wanted:
         data = base64.b64encode(png(Size(1024, 1024), answer.seed)).decode()
         return [{"inlineData": {"mimeType": "image/png", "data": data}}]
@@ -277,9 +285,9 @@ def _media(request: GenerateRequest, answer: Answer) -> list[Document]:
     return []
 
 
-def _media_usage(request: GenerateRequest, answer: Answer) -> Usage:
+def _media_usage(wanted: list[str], answer: Answer) -> Usage:
     used = answer.usage(0)
-    if "IMAGE" in request.generation_config.response_modalities:
+    if "IMAGE" in wanted:
         return msgspec.structs.replace(
             used,
             completion_tokens=answer.tokens + IMAGE_TOKENS,
@@ -303,7 +311,7 @@ def _ask(model: str, request: GenerateRequest, *, streams: bool) -> Ask:
         allowed: Any = calling.get("allowedFunctionNames") or [""]
         forced = allowed[0]
     thinking = config.thinking_config or {}
-    silent = bool({"IMAGE", "AUDIO"} & set(config.response_modalities))
+    silent = bool({"IMAGE", "AUDIO"} & set(_modalities(model, request)))
     last = request.contents[-1]
     return Ask(
         model=model,

@@ -58,7 +58,7 @@ async def imagen(visit: Visit) -> None:
     """Answer with pictures; what the filter took is not billed."""
     request, prompt = _read(visit)
     script = visit.choose(visit.params["model"], prompt)
-    number = _whole(request.parameters, "sampleCount", 1, SAMPLES_MAX)
+    number = _whole(request.parameters, "sampleCount", SAMPLES_MAX, SAMPLES_MAX)
     size = _SIZES.get(request.parameters.get("aspectRatio", "1:1"))
     if size is None:
         raise RefusedError("invalid_request", "aspectRatio: unsupported value")
@@ -115,6 +115,14 @@ async def list_models(visit: Visit) -> None:
         for name in MODELS
     ]
     await visit.call.send_document({"models": listed})
+
+
+async def show_model(visit: Visit) -> None:
+    """Show one model."""
+    name = visit.params["model"]
+    if name not in MODELS:
+        raise RefusedError("not_found", f"models/{name} is not found for API version v1beta.")
+    await visit.call.send_document({"name": f"models/{name}", "displayName": name})
 
 
 async def operation(visit: Visit) -> None:
@@ -247,6 +255,7 @@ DIALECT: Final = Dialect(
         Route("GET", f"{_MODEL}/operations/{{id}}", "poll", operation),
         Route("GET", "/{version}/files/{id}:download", "content", download),
         Route("GET", "/{version}/models", "models", list_models),
+        Route("GET", _MODEL, "models", show_model),
         Route("POST", "/v1beta/openai/chat/completions", "chat_completion", _SURFACE.chat),
         Route("POST", "/v1beta/openai/embeddings", "embedding", _SURFACE.embeddings),
         Route("GET", "/v1beta/openai/models", "models", models),

@@ -6,6 +6,8 @@ Google takes the names of fields with small letters and underscores too.
 
 import re
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
@@ -154,10 +156,15 @@ _COUNTS = frozenset(
 )
 
 
+_ROLES: Mapping[str | None, Role] = MappingProxyType(
+    {None: Role.USER, "user": Role.USER, "function": Role.USER, "model": Role.ASSISTANT}
+)
+
+
 def read_request(body: bytes) -> Chat:
     """Read a caller's request. Raises UntranslatableError."""
     if b"_" in body and _UNDERSCORED.search(body) is not None:
-        body = msgspec.json.encode(_in_camel_case(msgspec.json.decode(body)))
+        body = msgspec.json.encode(in_camel_case(msgspec.json.decode(body)))
     said = request_as(_DECODE, body)
     config = said.generation_config or _Config()
     thinking = config.thinking_config or _ThinkingConfig()
@@ -189,39 +196,50 @@ def read_request(body: bytes) -> Chat:
     )
 
 
-def _in_camel_case(value: Any) -> Any:
+def in_camel_case(value: Any) -> Any:
     """Return JSON with Google's own names as its SDK writes them."""
     if isinstance(value, list):
-        return [_in_camel_case(inner) for inner in cast("list[Any]", value)]
+        return [in_camel_case(inner) for inner in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     written: dict[str, Any] = {}
     for name, inner in cast("dict[str, Any]", value).items():
         first, *others = name.split("_")
         camel = first + "".join(other.capitalize() for other in others) if first else name
-        written[camel] = inner if camel in _CALLERS_OWN else _in_camel_case(inner)
+        written[camel] = inner if camel in _CALLERS_OWN else in_camel_case(inner)
     return written
 
 
 def _read_turns(said: _Request) -> list[Message]:
     messages: list[Message] = []
     if said.system_instruction is not None:
-        prompts = [part.text or "" for part in said.system_instruction.parts]
+        told = said.system_instruction.parts
+        refuse("a system prompt that is no text", any(part.inline_data for part in told))
+        prompts = [part.text or "" for part in told]
         messages.append(Message(Role.SYSTEM, [Text(prompt) for prompt in prompts]))
     contents = said.contents if isinstance(said.contents, list) else [said.contents]
     waiting: dict[str, deque[str]] = {}  # a function's name → its calls without an answer
     for number, content in enumerate(contents):
-        role = Role.ASSISTANT if content.role == "model" else Role.USER
-        refuse(f"the role {content.role}", content.role not in {None, "user", "model", "function"})
-        parts: list[Part] = []
-        for index, part in enumerate(content.parts):
-            parts.append(_read_part(part, (number, index), waiting))
-        messages.append(Message(role, parts))
+        role = _ROLES.get(content.role)
+        if role is None:  # the words for it are not made up for each turn
+            refuse(f"the role {content.role}", asked=True)
+        parts: list[Part] = [
+            _read_part(part, (number, index), waiting) for index, part in enumerate(content.parts)
+        ]
+        messages.append(Message(role or Role.USER, parts))
     return messages
 
 
 def _read_part(part: _Part, place: tuple[int, int], waiting: dict[str, deque[str]]) -> Part:
     """Read a part; calls have no ids on Google's wire, their answers follow in the same order."""
+    said = part.text
+    if (
+        said is not None
+        and part.function_call is None
+        and part.function_response is None
+        and part.inline_data is None
+    ):
+        return Thinking(said) if part.thought else Text(said)
     if part.function_call is not None:
         call = part.function_call
         identity = call.id or made_id("call_", *place)
@@ -237,8 +255,8 @@ def _read_part(part: _Part, place: tuple[int, int], waiting: dict[str, deque[str
         blob = part.inline_data
         refuse(f"{blob.mime_type} in a message", not blob.mime_type.startswith("image/"))
         return Image(media_type=blob.mime_type, data=blob.data)
-    refuse("a part without text", part.text is None)
-    return Thinking(part.text or "") if part.thought else Text(part.text or "")
+    refuse("a part without text", asked=True)
+    return Text("")
 
 
 def _read_response(identity: str, response: msgspec.Raw) -> ToolResult:

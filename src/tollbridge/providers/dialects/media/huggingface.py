@@ -63,6 +63,8 @@ class HuggingFaceWire(OpenAIWire):
         unstreamed(request, WHO)
         name, _, provider = model.partition(":")
         if provider in OPENAI_IMAGES and operation is Operation.IMAGE_GENERATION:
+            if request.original is not None:
+                nothing_lost(read_image(request), (), WHO)
             return Outgoing(OPENAI_IMAGES[provider], with_model(request, name), above=ABOVE_V1)
         if provider not in {"", OWN_PROVIDER}:
             raise UntranslatableError(f"what {provider} takes for {operation.value} is not carried")
@@ -71,7 +73,10 @@ class HuggingFaceWire(OpenAIWire):
             accepts = ((b"accept", b"image/png"),)
             return Outgoing(target, _pictured(request), headers=accepts, above=ABOVE_V1)
         if operation is Operation.EMBEDDING:
-            body = msgspec.json.encode({"inputs": read_embedding(request).texts})
+            wanted = read_embedding(request)
+            if wanted.dimensions is not None:
+                raise UntranslatableError(f"{WHO} gives vectors as long as the model makes them")
+            body = msgspec.json.encode({"inputs": wanted.texts})
             return Outgoing(f"{target}/pipeline/feature-extraction", body, above=ABOVE_V1)
         ask = read_transcription(request)
         if ask.audio_format not in TRANSCRIPT_FORMATS or ask.language is not None:

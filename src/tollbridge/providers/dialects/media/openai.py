@@ -26,6 +26,7 @@ from tollbridge.providers.dialects.media.forms import Part, is_form, read_form, 
 from tollbridge.providers.dialects.media.images import QUALITY, SIZE, read_image
 from tollbridge.providers.dialects.media.kinds import image_size
 from tollbridge.providers.dialects.media.limits import UNBOUNDED
+from tollbridge.providers.dialects.media.openai_retold import retell_pictures
 from tollbridge.providers.dialects.media.sounds import read_speech
 from tollbridge.providers.dialects.media.streams import Bytes, Pictures
 from tollbridge.providers.dialects.media.texts import read_rerank, render_rerank, scores_of
@@ -81,6 +82,10 @@ class OpenAIMedia:
                 voice_at(endpoint.provider, voice)
         target = TARGETS[operation]
         if operation in IMAGES:
+            if request.original is not None:
+                body, content_type = retell_pictures(request, endpoint.provider, model)
+                retold = {"body": body, "content_type": content_type, "original": None}
+                request = msgspec.structs.replace(request, model=model, **retold)
             if IMAGES_BY_SIDES in endpoint.quirks:
                 return Outgoing(target, by_sides(request, model))
             if IMAGES_AT_ROOT in endpoint.quirks and operation is Operation.IMAGE_GENERATION:

@@ -30,6 +30,8 @@ RESOLUTION = "resolution"
 DURATION_S = "duration_s"
 AUDIO = "audio"
 QUALITY = "quality"
+OWN_WORDS = "gemini"
+"""The field of what only one wire format, of that name, has words for: see `gemini_asked`."""
 
 _SIZE = re.compile(r"(\d{2,4})[xX*](\d{2,4})")
 _RESOLUTION = re.compile(r"(\d{3,4}[pP]|[248][kK])")
@@ -56,6 +58,7 @@ _OURS = frozenset(
         "aspect_ratio",
         "background",
         "duration",
+        OWN_WORDS,
         "generate_audio",
         "image",
         "image_url",
@@ -103,6 +106,8 @@ class Asked(msgspec.Struct, frozen=True):
     voice: str | None = None
     speed: float | None = None
     output_format: str | None = None
+    own_words: dict[str, dict[str, Any]] = {}
+    """What only Gemini's wire format has words for, in these."""
     more: dict[str, Any] = {}
     """Inputs of a model that are named by no format of ours; passed on as they are."""
 
@@ -192,8 +197,14 @@ def asked(request: Request) -> Asked:
         voice=_text(body, "voice", 200),
         speed=_number(body, "speed"),
         output_format=_text(body, "output_format", 32) or _text(body, "response_format", 32),
+        own_words=_own_words(body),
         more={name: value for name, value in body.items() if name not in _OURS},
     )
+
+
+def own_names(wanted: Asked) -> list[str]:
+    """Return the names of what only one wire format has words for."""
+    return [name for holder in wanted.own_words.values() for name in holder]
 
 
 def demand_of(wanted: Asked, operation: Operation) -> Demand:
@@ -329,3 +340,10 @@ def _image(body: dict[str, Any]) -> str | None:
             raise _wrong(field, "it is an address or a data: URL")
         return value
     return None
+
+
+def _own_words(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    try:
+        return msgspec.convert(body.get(OWN_WORDS) or {}, dict[str, dict[str, Any]])
+    except msgspec.ValidationError as error:
+        raise _wrong(OWN_WORDS, "it is an object of objects") from error

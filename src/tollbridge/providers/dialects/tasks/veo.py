@@ -12,6 +12,7 @@ import msgspec
 from tollbridge.core.plan import Endpoint
 from tollbridge.providers.dialects.tasks.asked import AUDIO, Asked, asked
 from tollbridge.providers.dialects.tasks.base import JsonTasks
+from tollbridge.providers.dialects.tasks.gemini_asked import INSTANCE, PARAMETERS
 from tollbridge.providers.dialects.tasks.reading import (
     JsonObject,
     failed,
@@ -61,7 +62,10 @@ class VeoTasks(JsonTasks):
             "seed": wanted.seed,
         }
         parameters |= {name: value for name, value in optional.items() if value is not None}
-        body = {"instances": [instance], "parameters": parameters | wanted.more}
+        own = wanted.own_words
+        instance |= inner(own, INSTANCE)
+        parameters |= wanted.more | inner(own, PARAMETERS)
+        body = {"instances": [instance], "parameters": parameters}
         target = f"/models/{quote(model.removeprefix('models/'), safe='')}:predictLongRunning"
         return Outgoing(target, msgspec.json.encode(body))
 
