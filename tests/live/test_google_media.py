@@ -442,7 +442,7 @@ async def test_a_first_frame_may_be_as_large_as_calls_are(
 ) -> None:
     frame = base64.b64encode(PICTURE + bytes(3 * 1024 * 1024)).decode()
     image = {"bytesBase64Encoded": frame, "mimeType": "image/png"}
-    body = {"instances": [{"prompt": "a boat", "image": image}], "parameters": {}}
+    body: dict[str, Any] = {"instances": [{"prompt": "a boat", "image": image}]}
     answered = await http.post("/v1/models/film-google:predictLongRunning", json=body)
     assert answered.status_code == 200, answered.text
     name = answered.json()["name"]
