@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath, URL } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 const OUT = fileURLToPath(new URL("../src/tollbridge/dashboard", import.meta.url));
 
@@ -40,6 +41,7 @@ export default defineConfig(({ command }) => ({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1500,
   },
+  test: { environment: "node", setupFiles: "scripts/window.mjs" },
   server: {
     port: 5173,
     proxy: Object.fromEntries(["/api", "/v1", "/v2", "/healthz"].map((path) => [path, office])),

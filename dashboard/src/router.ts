@@ -2,6 +2,7 @@
 import { createRouter } from "@tanstack/react-router";
 import { Broken } from "./frame/Broken";
 import { parseSearch, stringifySearch } from "./lib/search";
+import { alerts } from "./routes/alerts";
 import { attribution } from "./routes/attribution";
 import { budgets } from "./routes/budgets";
 import { credits } from "./routes/credits";
@@ -26,6 +27,7 @@ export const router = createRouter({
       models,
       playground,
       budgets,
+      alerts,
       credits,
       insight,
       attribution,

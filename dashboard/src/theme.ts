@@ -35,6 +35,9 @@ export const theme = createTheme({
     }),
     Button: Button.extend({ defaultProps: { size: "sm" } }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps: CLOSE } }),
+    // A dialog's head is no landmark of the page.
+    DrawerHeader: Drawer.Header.extend({ defaultProps: { role: "none" } }),
+    ModalHeader: Modal.Header.extend({ defaultProps: { role: "none" } }),
     Modal: Modal.extend({
       defaultProps: { overlayProps: { backgroundOpacity: 0.4 }, closeButtonProps: CLOSE },
     }),

@@ -82,6 +82,7 @@ class OpenPage:
         *,
         dark: bool = False,
         size: tuple[int, int] = DESK,
+        user: str = "admin",
         is_in: bool = True,
     ) -> Page:
         """Open a page, in a context of its own; the admin is signed in, if it is not said."""
@@ -96,7 +97,7 @@ class OpenPage:
         self.contexts.append(context)
         context.set_default_timeout(WAIT_MS)
         if is_in:
-            body = {"username": "admin", "password": PASSWORD}
+            body = {"username": user, "password": PASSWORD}
             answer = await context.request.post("/api/v1/auth/session", data=body)
             assert answer.ok, await answer.text()
         page = await context.new_page()

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage
-from tests.browser.test_pages import serious_findings, settled
+from tests.browser.test_pages import findings, settled
 from tests.browser.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -99,10 +99,10 @@ async def test_a_user_is_given_a_plan_and_its_use_is_shown(open_page: OpenPage) 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("tab", TABS)
-async def test_axe_finds_nothing_serious(open_page: OpenPage, tab: str, *, dark: bool) -> None:
+async def test_axe_finds_nothing(open_page: OpenPage, tab: str, *, dark: bool) -> None:
     page = await open_page(f"/budgets?tab={tab}", dark=dark)
     await settled(page)
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["1440", "390"])

@@ -5,7 +5,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PHONE, OpenPage
-from tests.browser.test_pages import serious_findings, settled
+from tests.browser.test_pages import findings, settled
 from tests.browser.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,7 +61,7 @@ async def test_a_wallet_is_made_and_its_statement_runs(open_page: OpenPage) -> N
     await drawer.get_by_role("combobox", name="Kind of line").click()
     await page.get_by_role("option", name="adjustment").click()
     await expect(lines).to_have_count(2)
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
 
 
 async def test_what_is_not_there_is_not_taken(open_page: OpenPage, world: World) -> None:
@@ -92,11 +92,11 @@ async def test_a_rate_says_what_an_operation_takes(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_axe_finds_nothing_serious(open_page: OpenPage, *, dark: bool) -> None:
+async def test_axe_finds_nothing(open_page: OpenPage, *, dark: bool) -> None:
     for tab in ("wallets", "rates"):
         page = await open_page(f"/credits?tab={tab}", dark=dark)
         await settled(page)
-        assert await serious_findings(page) == []
+        assert await findings(page) == []
 
 
 async def test_a_wallet_fits_a_phone(open_page: OpenPage, world: World) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_the_printed_link_signs_in_once(open_page: OpenPage, world: World) -> None:
     printed = world.node.log_path.read_text()
-    found = re.search(r"http://\S+(/sign-in\?token=\S+)", printed)
+    found = re.search(r"http://\S+(/sign-in#token=\S+)", printed)
     assert found is not None
     page = await open_page(found[1], is_in=False)
     await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
@@ -74,3 +74,27 @@ async def test_on_a_phone_the_navigation_is_a_drawer(open_page: OpenPage) -> Non
 async def test_an_address_that_is_no_page_says_so(open_page: OpenPage) -> None:
     page = await open_page("/nowhere")
     await expect(page.get_by_text("There is no page at this address.")).to_be_visible()
+
+
+CONTRAST = """one => {
+  const style = getComputedStyle(one);
+  const light = color => {
+    const [red, green, blue] = color.match(/[\\d.]+/g).map(value => {
+      const part = Number(value) / 255;
+      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [word, ground] = [light(style.color), light(style.backgroundColor)];
+  return (Math.max(word, ground) + 0.05) / (Math.min(word, ground) + 0.05);
+}"""
+CONTRAST_MIN = 4.5
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_a_button_stays_legible_below_the_pointer(open_page: OpenPage, *, dark: bool) -> None:
+    page = await open_page("/budgets", dark=dark)
+    button = page.get_by_role("button", name="New budget").first
+    assert await button.evaluate(CONTRAST) >= CONTRAST_MIN
+    await button.hover()
+    assert await button.evaluate(CONTRAST) >= CONTRAST_MIN

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage
-from tests.browser.test_pages import serious_findings, settled
+from tests.browser.test_pages import findings, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TABS = ("savings", "elsewhere", "fallback")
@@ -37,10 +37,10 @@ async def test_a_category_is_chosen_and_stays_in_the_address(open_page: OpenPage
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("tab", TABS)
-async def test_axe_finds_nothing_serious(open_page: OpenPage, tab: str, *, dark: bool) -> None:
+async def test_axe_finds_nothing(open_page: OpenPage, tab: str, *, dark: bool) -> None:
     page = await open_page(f"/insight?range=30d&tab={tab}", dark=dark)
     await settled(page)
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["1440", "390"])

@@ -42,6 +42,35 @@ async def test_somebody_signs_in_filters_by_wavespeed_and_opens_a_call(
     await expect(call).to_be_hidden()
 
 
+async def test_calls_are_narrowed_by_customer_and_tag_and_the_address_keeps_it(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/logs")
+    for name, text in (("Customer", "customer-7"), ("Tag", "team:web")):
+        await page.get_by_role("button", name="Filter", exact=True).click()
+        await page.get_by_role("menuitem", name=name, exact=True).click()
+        await page.get_by_role("textbox", name=name, exact=True).fill(text)
+    await expect(page).to_have_url(re.compile(r"customer=customer-7.*tag=team%3Aweb"))
+    rows = page.get_by_role("grid").get_by_role("row").filter(has=page.get_by_role("gridcell"))
+    await expect(rows).to_have_count(2)
+    await expect(rows.filter(has_text="customer-7")).to_have_count(2)
+    await page.reload()
+    await expect(page.get_by_role("textbox", name="Tag", exact=True)).to_have_value("team:web")
+    await expect(rows).to_have_count(2)
+    await page.get_by_role("button", name="Clear", exact=True).click()
+    await expect(rows.filter(has_text="WaveSpeed").first).to_be_visible()
+
+
+async def test_calls_are_narrowed_by_who_ran_the_model_behind_the_provider(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/logs?upstream=groq")
+    rows = page.get_by_role("grid").get_by_role("row").filter(has=page.get_by_role("gridcell"))
+    await expect(rows.first).to_contain_text("via groq")
+    others = rows.filter(has_not_text="via groq")
+    await expect(others).to_have_count(0)
+
+
 async def test_the_actual_provider_is_bold_and_the_bucket_small_below_it(
     open_page: OpenPage,
 ) -> None:

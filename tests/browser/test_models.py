@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, OpenPage
-from tests.browser.test_pages import serious_findings, settled
+from tests.browser.test_pages import findings, settled
 from tests.browser.world import PASSWORD, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -150,7 +150,7 @@ async def test_models_are_compared_side_by_side(open_page: OpenPage) -> None:
         await page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
     await page.get_by_role("button", name="Compare").click()
     table = page.get_by_role("table", name="Comparison")
-    await expect(table.get_by_role("columnheader")).to_have_text(["", "gpt-4o", "gpt-5.2"])
+    await expect(table.get_by_role("columnheader")).to_have_text(["Property", "gpt-4o", "gpt-5.2"])
     await expect(page).to_have_url(re.compile(r"compare=gpt-4o(%7C|\|)gpt-5\.2"))
 
 
@@ -179,12 +179,12 @@ async def test_what_is_unpriced_gets_a_price(open_page: OpenPage) -> None:
         "/models?tab=disputes",
     ],
 )
-async def test_axe_finds_nothing_serious_in_a_model(
+async def test_axe_finds_nothing_in_a_model(
     open_page: OpenPage, address: str, *, dark: bool
 ) -> None:
     page = await open_page(address, dark=dark)
     await settled(page)
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
 
 
 async def test_the_list_fits_a_phone(open_page: OpenPage) -> None:

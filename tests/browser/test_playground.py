@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.test_pages import serious_findings, settled
+from tests.browser.test_pages import findings, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,9 +23,10 @@ def patient(open_page: OpenPage) -> Iterator[OpenPage]:
 
 
 async def with_key(page: Page) -> None:
-    """Make a key for an hour."""
-    await page.get_by_role("button", name="Make a key for an hour").click()
-    await expect(page.get_by_text(re.compile("playground-admin-"))).to_be_visible()
+    """Choose a key that calls are made as."""
+    await page.get_by_role("combobox", name="Calls are made as the key").click()
+    await page.get_by_role("option", name="ci", exact=True).click()
+    await expect(page).to_have_url(re.compile("key=ci"))
 
 
 async def send(page: Page, prompt: str) -> None:
@@ -44,7 +45,7 @@ async def test_a_text_is_streamed_and_its_cost_is_shown(patient: OpenPage) -> No
     await expect(answer).to_contain_text("OpenAI")
     await expect(answer).to_contain_text(re.compile(r"Cost\s*\$0\.0\d+"))
     await expect(page.get_by_role("listitem").filter(has_text="Name a bridge.")).to_be_visible()
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
     await answer.get_by_role("link", name="Why it cost that").click()
     await expect(page).to_have_url(re.compile(r"/logs\?.*call=[0-9a-f-]{36}"))
     await expect(page.get_by_role("dialog")).to_contain_text("OpenAI")
@@ -80,7 +81,8 @@ async def test_a_wrong_key_is_said_to_be_wrong_and_nobody_is_signed_out(
     open_page: OpenPage,
 ) -> None:
     page = await open_page("/playground")
-    await page.get_by_label("Or use one that you have").fill("tb_wrong")
+    await page.get_by_role("button", name="Use a key that you have in hand").click()
+    await page.get_by_label("Your API key").fill("tb_wrong")
     await page.get_by_role("button", name="Use it").click()
     await send(page, "Name a bridge.")
     await expect(page.get_by_role("alert")).to_contain_text("It was not served")
@@ -89,10 +91,29 @@ async def test_a_wrong_key_is_said_to_be_wrong_and_nobody_is_signed_out(
     open_page.complaints[:] = [one for one in open_page.complaints if "401" not in one]
 
 
-async def test_a_key_is_gone_with_the_page(open_page: OpenPage) -> None:
+async def test_a_key_that_was_typed_is_gone_with_the_page(open_page: OpenPage) -> None:
     page = await open_page("/playground")
-    await with_key(page)
+    await page.get_by_role("button", name="Use a key that you have in hand").click()
+    await page.get_by_label("Your API key").fill("tb_mine")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.get_by_text("The key that you gave")).to_be_visible()
     await page.reload()
     await settled(page)
-    await expect(page.get_by_role("button", name="Make a key for an hour")).to_be_visible()
-    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    await expect(page.get_by_text("The key that you gave")).to_have_count(0)
+
+
+async def test_nobody_is_charged_unasked(open_page: OpenPage) -> None:
+    """A key of one's own is taken by itself; another's is chosen, and the books name it."""
+    page = await open_page("/playground")
+    await expect(page.get_by_text("of admin, project default")).to_be_visible()
+    async with page.expect_response("**/api/v1/playground/pass") as passed:
+        await with_key(page)
+        await send(page, "Whose call is this?")
+    assert (await (await passed.value).json())["user"] == "ana"
+    answer = page.get_by_role("region", name="Answer")
+    await expect(answer).to_contain_text(re.compile(r"Cost\s*[$≈]"))
+    open_page.complaints[:] = [
+        one for one in open_page.complaints if "/api/v1/usage-logs/" not in one
+    ]
+    await answer.get_by_role("link", name="Why it cost that").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("key ci")

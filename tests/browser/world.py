@@ -148,7 +148,12 @@ class World:
             folder,
             config(sandbox.url),
             None,
-            {"sandbox": True, "admin_password": PASSWORD, "retry_rounds_max": 0},
+            {
+                "sandbox": True,
+                "admin_password": PASSWORD,
+                "retry_rounds_max": 0,
+                "fetch_private_hosts": "127.0.0.1",
+            },
         )
 
     @property

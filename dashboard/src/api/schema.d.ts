@@ -621,6 +621,49 @@ export interface paths {
         patch: operations["change_api_v1_keys__key_id__patch"];
         trace?: never;
     };
+    "/api/v1/keys/{key_id}/detach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Detach
+         * @description Take a key from the configuration file's hands: from now on it is changed here.
+         */
+        post: operations["detach_api_v1_keys__key_id__detach_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/playground/pass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give Pass
+         * @description Let whoever is signed in make calls as a key of theirs; an admin as any.
+         *
+         *     What a pass does is the key's: its limits and budgets hold, and the books name it. It makes
+         *     calls and nothing else, ends by itself, and with the key.
+         */
+        post: operations["give_pass_api_v1_playground_pass_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/endpoints": {
         parameters: {
             query?: never;
@@ -1955,7 +1998,11 @@ export interface paths {
          */
         get: operations["list_page_api_v1_attribution_backfill_get"];
         put?: never;
-        post?: never;
+        /**
+         * Start
+         * @description Begin a run, or go on with the one about just this; `state` says whether it has ended.
+         */
+        post: operations["start_api_v1_attribution_backfill_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1996,6 +2043,46 @@ export interface paths {
         get: operations["list_changed_api_v1_attribution_backfill__run_id__changes_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attribution/backfill/{run_id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go On
+         * @description Go on with a run that has not ended. 409 where another process is at it.
+         */
+        post: operations["go_on_api_v1_attribution_backfill__run_id__continue_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attribution/backfill/{run_id}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Back
+         * @description Take back what a run changed, as far as no later one has; that is a run of its own.
+         */
+        post: operations["take_back_api_v1_attribution_backfill__run_id__revert_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2195,6 +2282,164 @@ export interface paths {
         get: operations["show_model_api_v1_insight_models__name__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/insight/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Forecast
+         * @description Forecast cost or usage to the end of the month, and 30 and 90 days ahead, with a band.
+         *
+         *     Beside it stands how wrong the same model was on days of the past that it was not shown. A
+         *     series that is too short has a reason instead of numbers.
+         */
+        get: operations["show_forecast_api_v1_insight_forecast_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/insight/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Outlook
+         * @description Tell on which day each budget is used up, or each wallet empty, if it goes on as expected.
+         *
+         *     Budgets within their running period, wallets within 90 days, with the grants that expire on the
+         *     way and without those that are still to come.
+         */
+        get: operations["show_outlook_api_v1_insight_outlook_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All
+         * @description List the newest experiments, running and ended ones.
+         */
+        get: operations["list_all_api_v1_experiments_get"];
+        put?: never;
+        /**
+         * Start
+         * @description Let an experiment begin on a route, on all workers within a second.
+         *
+         *     Each user or key always gets the same arm: its candidate is asked first, the others are there
+         *     to fall back on. 409 where the route has one already.
+         */
+        post: operations["start_api_v1_experiments_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Show an experiment.
+         */
+        get: operations["show_api_v1_experiments__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{name}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Results
+         * @description Compare the arms by cost, latency and success, with intervals that hold at every look.
+         *
+         *     What the route's calls came to by arm, whoever served them in the end: so an arm pays for the
+         *     fallbacks that it causes.
+         */
+        get: operations["show_results_api_v1_experiments__name__results_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{name}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop
+         * @description End an experiment: from now on all calls go as the route says. 409 where it has ended.
+         */
+        post: operations["stop_api_v1_experiments__name__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{name}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply
+         * @description Put an arm's candidate first on the route, and end the experiment if it still runs.
+         *
+         *     The route's order becomes that by priority. 409 where the configuration file declares it.
+         */
+        post: operations["apply_api_v1_experiments__name__apply_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2768,6 +3013,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1beta/models/{model}:predictLongRunning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Ask for a film as a caller of Gemini's format; it is made by the first that can.
+         */
+        post: operations["create_v1beta_models__model__predictLongRunning_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1beta/models/{model}/operations/{operation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve
+         * @description Say how a film stands that was asked for in Gemini's format.
+         */
+        get: operations["retrieve_v1beta_models__model__operations__operation__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1beta/models/{model}/operations/{operation}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description End a film that is being made, where that can be done.
+         */
+        post: operations["cancel_v1beta_models__model__operations__operation__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1beta/files/{file}:download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download
+         * @description Give a film to a caller of Gemini's format: passed through, or where it lies.
+         */
+        get: operations["download_v1beta_files__file__download_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/usage/gateway-metrics": {
         parameters: {
             query?: never;
@@ -2957,6 +3282,42 @@ export interface components {
              * @description Seconds.
              */
             expires_in: number;
+        };
+        /**
+         * AccuracyView
+         * @description How wrong a model was on days of the past that it was not shown.
+         */
+        AccuracyView: {
+            /**
+             * Folds
+             * @description How many forecasts were made and compared.
+             */
+            folds: number;
+            /**
+             * Days
+             * @description How far each of them looked ahead.
+             */
+            days: number;
+            /**
+             * Mean Absolute Error
+             * @description Of a day, as decimal text.
+             */
+            mean_absolute_error: string;
+            /**
+             * Relative Error
+             * @description Σ of the days' absolute errors by Σ of what came; null: nothing came.
+             */
+            relative_error: number | null;
+            /**
+             * Total Relative Error
+             * @description The same of the sums; null likewise.
+             */
+            total_relative_error: number | null;
+            /**
+             * Coverage
+             * @description Share of the days that lay within the band.
+             */
+            coverage: number;
         };
         /**
          * Adjustment
@@ -3159,6 +3520,78 @@ export interface components {
             read_at: string | null;
         };
         /**
+         * Amounts
+         * @description What is expected, as decimal text.
+         */
+        Amounts: {
+            /** Expected */
+            expected: string;
+            /**
+             * Low
+             * @description Lower end of the band; null: there is none.
+             */
+            low: string | null;
+            /**
+             * High
+             * @description Upper end; null likewise.
+             */
+            high: string | null;
+        };
+        /**
+         * ArmResultView
+         * @description What the calls of an arm came to, whoever served them in the end.
+         */
+        ArmResultView: {
+            /** Name */
+            name: string;
+            /**
+             * Subjects
+             * @description Users or keys.
+             */
+            subjects: number;
+            /** Calls */
+            calls: number;
+            /** Completed */
+            completed: number;
+            /** Success Rate */
+            success_rate: number | null;
+            /**
+             * Cost Usd
+             * @description Of what is known.
+             */
+            cost_usd: string;
+            /**
+             * Unpriced
+             * @description Calls whose cost is not known.
+             */
+            unpriced: number;
+            cost_per_call_usd: components["schemas"]["MeasureView"];
+            /** @description Of all attempts of a call. */
+            latency_ms: components["schemas"]["MeasureView"];
+            /** @description Share of calls, 0 to 1. */
+            success: components["schemas"]["MeasureView"];
+        };
+        /**
+         * ArmView
+         * @description One candidate of the route, and its share of the users or keys.
+         */
+        ArmView: {
+            /**
+             * Name
+             * @description No comma, blank or =.
+             */
+            name: string;
+            /** Endpoint */
+            endpoint: string;
+            /** Model */
+            model: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
          * Attempt
          * @description One try of one endpoint.
          */
@@ -3336,6 +3769,33 @@ export interface components {
          * @enum {string}
          */
         Axis: "hour" | "day" | "week" | "month" | "provider" | "upstream" | "bucket" | "category" | "operation" | "model" | "route" | "project" | "user" | "key" | "status_class" | "usage_source" | "status" | "customer" | "tag";
+        /**
+         * BackfillOrder
+         * @description Which calls, by which rules.
+         */
+        BackfillOrder: {
+            /**
+             * Calls Max
+             * @description Look at about so many, then answer.
+             * @default 5000
+             */
+            calls_max?: number;
+            /**
+             * Rules
+             * @description A version that was in force once, or `builtin`; null: those in force.
+             */
+            rules?: string | null;
+            /**
+             * Since
+             * @description By the end of a call.
+             */
+            since?: string | null;
+            /**
+             * Until
+             * @description Not included; null: now.
+             */
+            until?: string | null;
+        };
         /**
          * BackfillPreview
          * @description What a backfill would come to; nothing is written.
@@ -4751,6 +5211,42 @@ export interface components {
             };
         };
         /**
+         * DayAhead
+         * @description One day.
+         */
+        DayAhead: {
+            /** Expected */
+            expected: string;
+            /**
+             * Low
+             * @description Lower end of the band; null: there is none.
+             */
+            low: string | null;
+            /**
+             * High
+             * @description Upper end; null likewise.
+             */
+            high: string | null;
+            /** Day */
+            day: string;
+        };
+        /**
+         * Decision
+         * @description Which arm is put first on the route.
+         */
+        Decision: {
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
+            /**
+             * Arm
+             * @description No comma, blank or =.
+             */
+            arm: string;
+        };
+        /**
          * DeductionOrder
          * @description An amount; or an operation, which takes what the credit rates say.
          */
@@ -4870,6 +5366,26 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * DifferenceView
+         * @description Against the first arm. The bounds hold at all looks together, with 95 % confidence.
+         */
+        DifferenceView: {
+            /** Value */
+            value: string;
+            /**
+             * Low
+             * @description Null: too few users or keys to say.
+             */
+            low: string | null;
+            /** High */
+            high: string | null;
+            /**
+             * Sure
+             * @description Whether it is not nothing.
+             */
+            sure: boolean;
+        };
+        /**
          * DisputePage
          * @description A page of disputes.
          */
@@ -4913,6 +5429,17 @@ export interface components {
             model: string;
             /** Calls */
             calls: number;
+        };
+        /**
+         * End
+         * @description Why it ends.
+         */
+        End: {
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
         };
         /**
          * Ending
@@ -5178,6 +5705,100 @@ export interface components {
             elsewhere_share: number | null;
         };
         /**
+         * ExperimentList
+         * @description The newest experiments.
+         */
+        ExperimentList: {
+            /** Experiments */
+            experiments: components["schemas"]["ExperimentView"][];
+        };
+        /**
+         * ExperimentOrder
+         * @description An experiment that is to begin.
+         */
+        ExperimentOrder: {
+            /**
+             * Name
+             * @description No comma, blank or =.
+             */
+            name: string;
+            /**
+             * Model
+             * @description The route: what applications ask for.
+             */
+            model: string;
+            /** @default text */
+            category?: components["schemas"]["ModelType"];
+            /**
+             * @description user or key: who always gets the same arm.
+             * @default user
+             */
+            subject?: components["schemas"]["SubjectKind"];
+            /**
+             * Arms
+             * @description The others are compared with the first.
+             */
+            arms: components["schemas"]["ArmView"][];
+            /**
+             * @description cost, latency or success: what a decision goes by.
+             * @default cost
+             */
+            objective?: components["schemas"]["tollbridge__routing__experiments__Objective"];
+            /**
+             * Failed Share Max
+             * @description The experiment stops where surely more of an arm's calls fail; null: never.
+             */
+            failed_share_max?: number | null;
+            /**
+             * Calls Min
+             * @description Calls of an arm below which it is not judged.
+             * @default 50
+             */
+            calls_min?: number;
+        };
+        /**
+         * ExperimentView
+         * @description An experiment. Its calls bear the tag `experiment:<name>=<arm>`.
+         */
+        ExperimentView: {
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /** Category */
+            category: string;
+            /** Subject */
+            subject: string;
+            /** Arms */
+            arms: components["schemas"]["ArmView"][];
+            /** Objective */
+            objective: string;
+            /** Failed Share Max */
+            failed_share_max: number | null;
+            /** Calls Min */
+            calls_min: number;
+            /** Running */
+            running: boolean;
+            /** Started At */
+            started_at: string;
+            /** Started By */
+            started_by: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Ended By
+             * @description stopped, guarded or applied.
+             */
+            ended_by: string | null;
+            /** End Reason */
+            end_reason: string | null;
+            /**
+             * Applied Arm
+             * @description The arm that was put first on the route.
+             */
+            applied_arm: string | null;
+        };
+        /**
          * ExpiringShown
          * @description What is gone soon, if nobody spends it.
          */
@@ -5291,6 +5912,35 @@ export interface components {
             flows: components["schemas"]["FlowView"][];
             /** Expected */
             expected: components["schemas"]["ExpectedView"][];
+        };
+        /**
+         * ForecastView
+         * @description What the days ahead bring. Amounts are decimal text: US dollars, or whole numbers.
+         */
+        ForecastView: {
+            learnt_from: components["schemas"]["Span"];
+            measure: components["schemas"]["Measure"];
+            /** Group By */
+            group_by: string | null;
+            /** Confidence */
+            confidence: number;
+            /**
+             * Series
+             * @description The largest so far first.
+             */
+            series: components["schemas"]["SeriesForecast"][];
+            /** Rest Count */
+            rest_count: number;
+            /**
+             * Unpriced
+             * @description Attempts of that time whose cost is not known: not in it.
+             */
+            unpriced: number;
+            /**
+             * Note
+             * @description Why only the baseline was asked; else null.
+             */
+            note: string | null;
         };
         /**
          * GenerateOrder
@@ -5578,6 +6228,34 @@ export interface components {
              * @default 900
              */
             expires_in_s?: number;
+        };
+        /**
+         * Horizon
+         * @description What comes from now to an end.
+         */
+        Horizon: {
+            /** Expected */
+            expected: string;
+            /**
+             * Low
+             * @description Lower end of the band; null: there is none.
+             */
+            low: string | null;
+            /**
+             * High
+             * @description Upper end; null likewise.
+             */
+            high: string | null;
+            /**
+             * Until
+             * @description Not included.
+             */
+            until: string;
+            /**
+             * Days
+             * @description With the one that runs.
+             */
+            days: number;
         };
         /**
          * Identity
@@ -5900,6 +6578,67 @@ export interface components {
             };
         };
         /**
+         * LimitOutlook
+         * @description One budget or wallet. Amounts are decimal text in the unit of its kind.
+         */
+        LimitOutlook: {
+            /**
+             * What
+             * @description budget or wallet.
+             */
+            what: string;
+            /** Name */
+            name: string;
+            /** Subject */
+            subject: string;
+            /**
+             * Kind
+             * @description money, credits, calls, tokens, videos, audio or images.
+             */
+            kind: string;
+            /**
+             * Limit
+             * @description Null of a wallet.
+             */
+            limit: string | null;
+            /**
+             * Used
+             * @description In the running period; null of a wallet.
+             */
+            used: string | null;
+            /**
+             * Left
+             * @description Of a wallet with its overdraft; below nothing after an overrun.
+             */
+            left: string;
+            /** Period */
+            period: string | null;
+            /**
+             * Period End
+             * @description Null: within a year it does not end.
+             */
+            period_end: string | null;
+            /**
+             * Days
+             * @description So many days ahead were looked at, with the one that runs.
+             */
+            days: number;
+            /**
+             * Reason
+             * @description Why nothing is said; else null.
+             */
+            reason: string | null;
+            /**
+             * Model
+             * @description seasonal_naive or theta; pace: as much each day as in the period so far.
+             */
+            model: string | null;
+            accuracy: components["schemas"]["AccuracyView"] | null;
+            /** @description What is used of it in these days. */
+            to_come: components["schemas"]["Amounts"] | null;
+            used_up: components["schemas"]["UsedUpView"] | null;
+        };
+        /**
          * LimitUse
          * @description How much of one limit is used in the running month.
          */
@@ -5969,6 +6708,25 @@ export interface components {
             decided: boolean;
             /** Note */
             note: string;
+        };
+        /**
+         * Measure
+         * @description What is forecast.
+         * @enum {string}
+         */
+        Measure: "cost" | "charge" | "calls" | "completed" | "total_tokens" | "input_tokens" | "output_tokens";
+        /**
+         * MeasureView
+         * @description One measure of an arm, and what it has more than the first arm.
+         */
+        MeasureView: {
+            /**
+             * Mean
+             * @description Decimal text; null without calls.
+             */
+            mean: string | null;
+            /** @description Null of the first arm. */
+            difference: components["schemas"]["DifferenceView"] | null;
         };
         /**
          * Methods
@@ -6476,6 +7234,28 @@ export interface components {
             }[];
         };
         /**
+         * MonthEnd
+         * @description What the running month comes to, with what it has come to so far.
+         */
+        MonthEnd: {
+            /** Expected */
+            expected: string;
+            /**
+             * Low
+             * @description Lower end of the band; null: there is none.
+             */
+            low: string | null;
+            /**
+             * High
+             * @description Upper end; null likewise.
+             */
+            high: string | null;
+            /** Month */
+            month: string;
+            /** So Far */
+            so_far: string;
+        };
+        /**
          * Move
          * @description From what to what calls were changed.
          */
@@ -6636,7 +7416,7 @@ export interface components {
          * @description What makes a provider the best.
          * @enum {string}
          */
-        Objective: "cost" | "success" | "latency";
+        "Objective-Output": "cost" | "success" | "latency";
         /**
          * OfferRate
          * @description What one unit costs by now.
@@ -6726,6 +7506,26 @@ export interface components {
          */
         Order: "priority" | "weighted" | "cheapest" | "fastest";
         /**
+         * OutlookPage
+         * @description A page of budgets or wallets, by name.
+         */
+        OutlookPage: {
+            /** Confidence */
+            confidence: number;
+            /** Outlooks */
+            outlooks: components["schemas"]["LimitOutlook"][];
+            /**
+             * Note
+             * @description Why only the baseline was asked; else null.
+             */
+            note: string | null;
+            /**
+             * Next Cursor
+             * @description Cursor of the next page; null at the end.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * OverviewView
          * @description A time at one look. Exact: from roll-ups.
          */
@@ -6760,6 +7560,36 @@ export interface components {
             total: number;
             /** Totalpage */
             totalPage: number;
+        };
+        /**
+         * Pass
+         * @description What makes calls as a key for a quarter of an hour.
+         */
+        Pass: {
+            /**
+             * Credential
+             * @description For the header Authorization: Bearer of the data plane.
+             */
+            credential: string;
+            /** Key */
+            key: string;
+            /** User */
+            user: string;
+            /** Project */
+            project: string;
+            /** Expires At */
+            expires_at: string;
+        };
+        /**
+         * PassOrder
+         * @description As which key.
+         */
+        PassOrder: {
+            /**
+             * Key
+             * @description A key's name.
+             */
+            key: string;
         };
         /**
          * PasswordOrder
@@ -7767,7 +8597,7 @@ export interface components {
             span: components["schemas"]["Span"];
             /** Category */
             category: string;
-            objective: components["schemas"]["Objective"];
+            objective: components["schemas"]["Objective-Output"];
             /** Recommended */
             recommended: string | null;
             /**
@@ -8010,6 +8840,27 @@ export interface components {
              * @description Of the model as it was last seen.
              */
             version: number;
+        };
+        /**
+         * ResultView
+         * @description What an experiment has found so far.
+         */
+        ResultView: {
+            experiment: components["schemas"]["ExperimentView"];
+            /** @description Whole quarter hours in which it ran. */
+            counted: components["schemas"]["Span"];
+            /** Arms */
+            arms: components["schemas"]["ArmResultView"][];
+            /**
+             * Best
+             * @description By the objective; null: nothing is sure.
+             */
+            best: string | null;
+            /**
+             * Reason
+             * @description Why there is no best; else null.
+             */
+            reason: string | null;
         };
         /**
          * Role
@@ -8301,6 +9152,49 @@ export interface components {
          */
         Scope: "call" | "read" | "intake" | "admin";
         /**
+         * SeriesForecast
+         * @description One series.
+         */
+        SeriesForecast: {
+            /**
+             * Group
+             * @description Null: there is none, or all are meant.
+             */
+            group: string | null;
+            /**
+             * Is Rest
+             * @description Whether these are all the others.
+             */
+            is_rest: boolean;
+            /**
+             * History Days
+             * @description Whole days since the first use.
+             */
+            history_days: number;
+            /**
+             * Reason
+             * @description Why nothing is forecast; else null.
+             */
+            reason: string | null;
+            /**
+             * Model
+             * @description seasonal_naive, or theta; null: nothing is forecast.
+             */
+            model: string | null;
+            /** @description On days it was not shown; null: there are too few to test it. */
+            accuracy: components["schemas"]["AccuracyView"] | null;
+            /** @description Of seasonal_naive, on the same. */
+            baseline_accuracy: components["schemas"]["AccuracyView"] | null;
+            month: components["schemas"]["MonthEnd"] | null;
+            /** Horizons */
+            horizons: components["schemas"]["Horizon"][];
+            /**
+             * Points
+             * @description Today is whole in it, not what is left of it.
+             */
+            points: components["schemas"]["DayAhead"][];
+        };
+        /**
          * SeriesPoint
          * @description One interval of one provider.
          */
@@ -8490,6 +9384,24 @@ export interface components {
          * @enum {string}
          */
         Status: "proposed" | "active" | "disputed" | "superseded" | "rejected" | "withdrawn";
+        /**
+         * StepOrder
+         * @description How far this request goes.
+         */
+        StepOrder: {
+            /**
+             * Calls Max
+             * @description Look at about so many, then answer.
+             * @default 5000
+             */
+            calls_max?: number;
+        };
+        /**
+         * SubjectKind
+         * @description Who always gets the same arm.
+         * @enum {string}
+         */
+        SubjectKind: "user" | "key";
         /**
          * SubscriptionEvent
          * @description One line of a subscription's history.
@@ -8985,6 +9897,29 @@ export interface components {
              * @description Whether groups were left out.
              */
             more: boolean;
+        };
+        /**
+         * UsedUpView
+         * @description When nothing is left; a null day: not within the days looked at.
+         */
+        UsedUpView: {
+            /** Already */
+            already: boolean;
+            /**
+             * Expected
+             * @description Day in the billing time zone.
+             */
+            expected: string | null;
+            /**
+             * Earliest
+             * @description If as much is used as the band says at most.
+             */
+            earliest: string | null;
+            /**
+             * Latest
+             * @description If as little.
+             */
+            latest: string | null;
         };
         /**
          * User
@@ -9552,6 +10487,12 @@ export interface components {
             source: string | null;
         };
         /**
+         * Objective
+         * @description What makes a provider the best.
+         * @enum {string}
+         */
+        tollbridge__insight__recommend__Objective: "cost" | "success" | "latency";
+        /**
          * Kind
          * @description What became of a subscription.
          * @enum {string}
@@ -9569,6 +10510,12 @@ export interface components {
          * @enum {string}
          */
         tollbridge__recording__intake_registry__Kind: "model" | "provider" | "user" | "key" | "route" | "cluster";
+        /**
+         * Objective
+         * @description What a decision goes by.
+         * @enum {string}
+         */
+        tollbridge__routing__experiments__Objective: "cost" | "latency" | "success";
     };
     responses: never;
     parameters: never;
@@ -10334,6 +11281,8 @@ export interface operations {
                 provider?: string | null;
                 /** @description By any of its names. */
                 actual_provider?: string | null;
+                /** @description Who ran the model behind it, by any of its names. */
+                upstream_provider?: string | null;
                 bucket?: components["schemas"]["Bucket"] | null;
                 category?: components["schemas"]["Category"] | null;
                 /** @description What the application, or what the provider was asked for. */
@@ -10351,6 +11300,10 @@ export interface operations {
                 /** @description A key's name or id. */
                 key?: string | null;
                 project?: string | null;
+                /** @description For whom the application made the call. */
+                customer?: string | null;
+                /** @description One of the tags that it bears. */
+                tag?: string | null;
                 usage_source?: components["schemas"]["UsageSource"] | null;
                 /** @description Whether it has no price by now. */
                 unpriced?: boolean | null;
@@ -10403,6 +11356,8 @@ export interface operations {
                 provider?: string | null;
                 /** @description By any of its names. */
                 actual_provider?: string | null;
+                /** @description Who ran the model behind it, by any of its names. */
+                upstream_provider?: string | null;
                 bucket?: components["schemas"]["Bucket"] | null;
                 category?: components["schemas"]["Category"] | null;
                 /** @description What the application, or what the provider was asked for. */
@@ -10420,6 +11375,10 @@ export interface operations {
                 /** @description A key's name or id. */
                 key?: string | null;
                 project?: string | null;
+                /** @description For whom the application made the call. */
+                customer?: string | null;
+                /** @description One of the tags that it bears. */
+                tag?: string | null;
                 usage_source?: components["schemas"]["UsageSource"] | null;
                 /** @description Whether it has no price by now. */
                 unpriced?: boolean | null;
@@ -10687,6 +11646,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    detach_api_v1_keys__key_id__detach_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    give_pass_api_v1_playground_pass_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PassOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pass"];
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -13528,6 +14551,39 @@ export interface operations {
             };
         };
     };
+    start_api_v1_attribution_backfill_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillRun"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     show_api_v1_attribution_backfill__run_id__get: {
         parameters: {
             query?: never;
@@ -13582,6 +14638,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallChangePage"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    go_on_api_v1_attribution_backfill__run_id__continue_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillRun"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    take_back_api_v1_attribution_backfill__run_id__revert_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillRun"];
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -13935,7 +15061,7 @@ export interface operations {
                 key?: string[];
                 usage_source?: components["schemas"]["UsageSource"][];
                 /** @description cost per success, success at least, or p95 latency. */
-                objective?: components["schemas"]["Objective"];
+                objective?: components["schemas"]["tollbridge__insight__recommend__Objective"];
                 /** @description Attempts below which nobody is judged. */
                 min_calls?: number;
                 /** @description Just this is not enough, unless it is 0 or 1. */
@@ -14066,6 +15192,298 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelUsageView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    show_forecast_api_v1_insight_forecast_get: {
+        parameters: {
+            query?: {
+                /** @description ISO 8601; moved down to a quarter hour. */
+                from?: string | null;
+                /** @description Not included; moved up to a quarter hour. */
+                to?: string | null;
+                /** @description A month, YYYY-MM, instead of `from` and `to`. */
+                billing_period?: string | null;
+                /** @description Actual provider; of attempts, the asked one. */
+                provider?: string[];
+                /** @description Who ran the model behind the provider. */
+                upstream?: string[];
+                bucket?: components["schemas"]["Bucket"][];
+                category?: components["schemas"]["Category"][];
+                operation?: components["schemas"]["Operation"][];
+                /** @description What the provider was asked for. */
+                model?: string[];
+                /** @description What the application asked for. */
+                route?: string[];
+                project?: string[];
+                user?: string[];
+                /** @description A key's name or id. */
+                key?: string[];
+                usage_source?: components["schemas"]["UsageSource"][];
+                /** @description A series for each; else one of all. */
+                group_by?: ("provider" | "upstream" | "bucket" | "category" | "operation" | "model" | "route" | "project" | "user" | "key" | "customer") | null;
+                measure?: components["schemas"]["Measure"];
+                /** @description So many series; the others as one. */
+                top?: number;
+                /** @description So many days ahead one by one. */
+                days?: number;
+                /** @description How much the band is to hold, such as 0.9. */
+                confidence?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    show_outlook_api_v1_insight_outlook_get: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                what?: "budget" | "wallet";
+                /** @description How much the band is to hold, such as 0.9. */
+                confidence?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlookPage"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_all_api_v1_experiments_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentList"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    start_api_v1_experiments_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    show_api_v1_experiments__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    show_results_api_v1_experiments__name__results_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResultView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    stop_api_v1_experiments__name__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["End"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    apply_api_v1_experiments__name__apply_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -14589,6 +16007,8 @@ export interface operations {
                 provider?: string | null;
                 /** @description By any of its names. */
                 actual_provider?: string | null;
+                /** @description Who ran the model behind it, by any of its names. */
+                upstream_provider?: string | null;
                 bucket?: components["schemas"]["Bucket"] | null;
                 category?: components["schemas"]["Category"] | null;
                 /** @description What the application, or what the provider was asked for. */
@@ -14606,6 +16026,10 @@ export interface operations {
                 /** @description A key's name or id. */
                 key?: string | null;
                 project?: string | null;
+                /** @description For whom the application made the call. */
+                customer?: string | null;
+                /** @description One of the tags that it bears. */
+                tag?: string | null;
                 usage_source?: components["schemas"]["UsageSource"] | null;
                 /** @description Whether it has no price by now. */
                 unpriced?: boolean | null;
@@ -15188,6 +16612,138 @@ export interface operations {
             header?: never;
             path: {
                 video: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    create_v1beta_models__model__predictLongRunning_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    retrieve_v1beta_models__model__operations__operation__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    cancel_v1beta_models__model__operations__operation__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                operation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    download_v1beta_files__file__download_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file: string;
             };
             cookie?: never;
         };

@@ -5,7 +5,7 @@ import { csrf, signInDone } from "./connection";
 import { ApiError } from "./errors";
 
 export type Session = Schemas["SessionShown"];
-export type Credentials = { username: string; password: string } | { link_token: string };
+type Credentials = { username: string; password: string } | { link_token: string };
 
 /** The session of the cookie; null where nobody is signed in. */
 export const sessionQuery = queryOptions({

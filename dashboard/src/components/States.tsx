@@ -81,7 +81,7 @@ interface EmptyProps {
 export function Empty({ says, children }: EmptyProps): ReactElement {
   return (
     <Stack align="center" gap="sm" py={48} px="md" ta="center">
-      <Text>{says}</Text>
+      <Text component="div">{says}</Text>
       {children}
     </Stack>
   );

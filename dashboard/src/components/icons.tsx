@@ -12,22 +12,19 @@ const PATHS = {
   play: "M8 5l11 7l-11 7z",
   pause: "M9 5v14M15 5v14",
   download: "M12 4v11M7 11l5 5l5-5M5 20h14",
-  refresh: "M20 11A8 8 0 1 0 18 17M20 5v6h-6",
   up: "M12 19V6M6 12l6-6l6 6",
   down: "M12 5v13M6 12l6 6l6-6",
   left: "M15 6l-6 6l6 6",
   right: "M9 6l6 6l-6 6",
   expand: "M6 9l6 6l6-6",
-  drag: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
   plus: "M12 5v14M5 12h14",
   trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
   star: "M12 4l2.4 5l5.6.7l-4.1 3.8l1.1 5.5L12 16.3L7 19l1.1-5.5L4 9.7L9.600 9z",
   alert: "M12 4L2.500 20h19zM12 10v4M12 17h.01",
-  external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
   user: "M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M4 21c1-8 15-8 16 0",
 } as const;
-export type IconName = keyof typeof PATHS;
+type IconName = keyof typeof PATHS;
 
 export function Icon({ name, size = 16 }: { name: IconName; size?: number }): ReactElement {
   return (
@@ -37,7 +34,7 @@ export function Icon({ name, size = 16 }: { name: IconName; size?: number }): Re
       viewBox="0 0 24 24"
       fill="none"
       stroke="currentColor"
-      strokeWidth={name === "drag" ? 3 : 2}
+      strokeWidth={2}
       strokeLinecap="round"
       strokeLinejoin="round"
       aria-hidden="true"

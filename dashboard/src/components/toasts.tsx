@@ -33,6 +33,15 @@ export function told(message: string, undo?: () => Promise<unknown> | undefined)
 }
 
 export function failed(error: unknown): void {
+  say("Nothing was changed", error);
+}
+
+/** The same in other words: `onError: failedAs("Not removed")`. */
+export function failedAs(title: string): (error: unknown) => void {
+  return (error) => say(title, error);
+}
+
+function say(title: string, error: unknown): void {
   const message = error instanceof Error ? error.message : "It did not work.";
-  notifications.show({ color: "red", title: "Nothing was changed", message });
+  notifications.show({ color: "red", title, message });
 }

@@ -94,14 +94,7 @@ export function Frame(): ReactElement {
             >
               <Icon name="menu" size={20} />
             </ActionIcon>
-            <Title
-              order={1}
-              size="h4"
-              style={{ whiteSpace: "nowrap" }}
-              flex={1}
-              miw={0}
-              lineClamp={1}
-            >
+            <Title order={1} fz={{ base: "md", xs: "lg" }} lh={1.2} flex={1} miw={0} lineClamp={2}>
               {title}
             </Title>
             <TopBar />

@@ -1,9 +1,21 @@
 /** Where can one go, and who is signed in? */
-import { ActionIcon, Button, Group, Menu, NavLink, ScrollArea, Stack, Text } from "@mantine/core";
+import {
+  ActionIcon,
+  Badge,
+  Button,
+  Group,
+  Menu,
+  NavLink,
+  ScrollArea,
+  Stack,
+  Text,
+} from "@mantine/core";
 import { Link, useLocation } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { type Session, useSignOut } from "@/api/session";
 import { Icon } from "@/components/icons";
+import { useUnread } from "@/lib/alerts";
+import { short } from "@/lib/format";
 import { PAGES, type Page } from "@/navigation";
 
 export function Navigation(props: { session: Session; onNavigate: () => void }): ReactElement {
@@ -33,6 +45,7 @@ export function Navigation(props: { session: Session; onNavigate: () => void }):
             <NavLink
               key={page.to}
               label={page.label}
+              rightSection={page.to === "/alerts" && <Unread />}
               active={pathname === page.to}
               aria-current={pathname === page.to ? "page" : undefined}
               onClick={onNavigate}
@@ -60,5 +73,16 @@ export function Navigation(props: { session: Session; onNavigate: () => void }):
         </Menu.Dropdown>
       </Menu>
     </Stack>
+  );
+}
+
+/** How many alerts nobody has read; nothing where there is none. */
+function Unread(): ReactElement | null {
+  const unread = useUnread().data?.unread ?? 0;
+  if (unread === 0) return null;
+  return (
+    <Badge size="sm" color="orange" aria-label={`${unread} unread`}>
+      {short(unread)}
+    </Badge>
   );
 }

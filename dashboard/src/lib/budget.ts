@@ -1,8 +1,10 @@
 /** What does a budget count, how is that written, and when is it used up? */
-import type { Schemas } from "@/api/client";
-import { count, credits, day, money } from "./format";
+import { useQuery } from "@tanstack/react-query";
+import { api, read, type Schemas } from "@/api/client";
+import { bookDay, count, credits, day, money } from "./format";
 
 export type Budget = Schemas["Budget"];
+type Outlook = Schemas["LimitOutlook"];
 
 export const KINDS = {
   money: "US dollars",
@@ -36,19 +38,59 @@ export function isUsedUp(budget: Budget): boolean {
   return Number(budget.spent) >= Number(budget.limit);
 }
 
-/** When it runs out if it goes on as since its period began: an estimate, and called one. */
-export function outlookOf(budget: Budget, nowMs: number = Date.now()): string {
+/** What is spent and held, in per cent of the limit, for lengths; together at most 100. */
+export function partsOf(budget: Budget): { share: number; spentPart: number; heldPart: number } {
+  const [limit, spent, held] = [Number(budget.limit), Number(budget.spent), Number(budget.held)];
+  const part = (amount: number): number =>
+    limit > 0 ? Math.min(100, Math.max(0, (amount / limit) * 100)) : 100;
+  const spentPart = part(spent);
+  return {
+    share: limit > 0 ? spent / limit : 1,
+    spentPart,
+    heldPart: held > 0 ? Math.min(part(held), 100 - spentPart) : 0,
+  };
+}
+
+const OUTLOOKS_ROWS = 200;
+const OUTLOOKS_MAX = 1000;
+const OUTLOOKS_MS = 10 * 60_000;
+
+/** What the API foretells of each budget, by its name. */
+export function useOutlooks() {
+  return useQuery({
+    queryKey: ["insight", "outlook", "budget"],
+    queryFn: async ({ signal }) => {
+      const found = new Map<string, Outlook>();
+      let cursor: string | undefined;
+      do {
+        const query = { what: "budget" as const, limit: OUTLOOKS_ROWS, cursor };
+        const page = await read(api.GET("/api/v1/insight/outlook", { params: { query }, signal }));
+        for (const one of page.outlooks) found.set(one.name, one);
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor && found.size < OUTLOOKS_MAX);
+      return found;
+    },
+    staleTime: OUTLOOKS_MS,
+    retry: false,
+  });
+}
+
+/** When it runs out, as the API foretells it: an estimate, and called one. */
+export function outlookOf(budget: Budget, found: Outlook | undefined): string {
   if (!budget.enabled) return "switched off: nothing is counted or refused";
-  const [limit, spent] = [Number(budget.limit), Number(budget.spent)];
   const resets = budget.resets_at ? `resets on ${day(budget.resets_at)}` : "never resets";
-  if (limit === 0) return "none is allowed";
-  if (spent >= limit) return `used up; ${resets}`;
-  const start = Date.parse(budget.period_start);
-  const passed = nowMs - start;
-  // The total of all time begins long before the first call: no pace follows from it.
-  if (spent <= 0 || passed <= 0 || !budget.resets_at) return resets;
-  const out = start + (passed * limit) / spent;
-  return out < Date.parse(budget.resets_at)
-    ? `≈ runs out on ${day(new Date(out).toISOString())}; ${resets}`
-    : `≈ lasts; ${resets}`;
+  if (Number(budget.limit) === 0) return "none is allowed";
+  if (isUsedUp(budget)) return `used up; ${resets}`;
+  const when = found?.used_up;
+  if (!when || when.already) return resets;
+  if (when.expected === null) return `≈ lasts; ${resets}`;
+  return `≈ runs out on ${bookDay(when.expected)}${between(when)}; ${resets}`;
+}
+
+/** The band around the day, where it is more than that day. */
+function between({ earliest, latest }: NonNullable<Outlook["used_up"]>): string {
+  if (earliest === null || earliest === latest) return "";
+  return latest === null
+    ? ` (from ${bookDay(earliest)}, if at all)`
+    : ` (${bookDay(earliest)} – ${bookDay(latest)})`;
 }

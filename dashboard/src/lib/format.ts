@@ -53,6 +53,12 @@ export function counted(value: number, one: string): string {
   return `${count(value)} ${one}${value === 1 ? "" : "s"}`;
 }
 
+/** How many a rate is for: `1M`, `1,000`; of a single one it is not said. */
+export function perMany(per: number): string {
+  if (per === 1) return "";
+  return per % 1_000_000 === 0 ? `${count(per / 1_000_000)}M` : count(per);
+}
+
 const STEPS: readonly [number, string][] = [
   [1e12, "T"],
   [1e9, "B"],
@@ -94,6 +100,17 @@ export function percent(share: number | null | undefined): string {
   return `${hundredths.toFixed(digits)}${NARROW}%`;
 }
 
+/** Whole numbers of per cent, in a sentence: `80 % and 100 %`. */
+export function wholePercents(percents: readonly number[]): string {
+  const list = new Intl.ListFormat("en-GB", { type: "conjunction" });
+  return list.format(percents.map((one) => `${count(one)}${NARROW}%`));
+}
+
+/** A difference of two shares, without its sign: `3.1 points`. */
+export function points(share: number): string {
+  return `${Math.abs(share * 100).toFixed(1)}${NARROW}points`;
+}
+
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat("en-GB", {
@@ -101,6 +118,42 @@ const longDay = new Intl.DateTimeFormat("en-GB", {
   month: "short",
   year: "numeric",
 });
+
+const utcDay = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  timeZone: "UTC",
+});
+const utcMonth = new Intl.DateTimeFormat("en-GB", {
+  month: "short",
+  year: "2-digit",
+  timeZone: "UTC",
+});
+const utcMonthName = new Intl.DateTimeFormat("en-GB", {
+  month: "long",
+  year: "numeric",
+  timeZone: "UTC",
+});
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** A day or month of the books, which are kept in UTC: `21 Nov`, `Nov 26`. */
+export function bookDay(iso: string): string {
+  return utcDay.format(new Date(iso));
+}
+export function bookMonth(iso: string): string {
+  return utcMonth.format(new Date(iso));
+}
+
+/** The same in a sentence: `November 2026`. */
+export function bookMonthName(iso: string): string {
+  return utcMonthName.format(new Date(iso));
+}
+
+/** An hour in the reader's zone, `14:00`; the first of a day bears the day. */
+export function hour(iso: string): string {
+  const at = new Date(iso);
+  return at.getHours() === 0 ? day(iso) : hours.format(at);
+}
 
 /** An instant in the reader's zone: `14:03:22` today, `21 Nov 14:03:22` before. */
 export function instant(iso: string | null | undefined, now: Date = new Date()): string {
@@ -136,14 +189,6 @@ export function ago(iso: string | number | Date, now: Date = new Date()): string
           ? `${Math.round(distance / 3600)} h`
           : `${Math.round(distance / 86_400)} days`;
   return seconds < 0 ? `in ${text}` : `${text} ago`;
-}
-
-/** `▲ 12 %`, `▼ 3.1 %`, `= 0 %`; unknown where there is nothing to compare with. */
-export function change(now: number, before: number): string {
-  if (before === 0) return now === 0 ? "no change" : "new";
-  const share = (now - before) / before;
-  if (Math.abs(share) < 0.0005) return "no change";
-  return `${share > 0 ? "▲" : "▼"} ${percent(Math.abs(share))}`;
 }
 
 /** `image_generation` as `image generation`. */

@@ -49,10 +49,10 @@ const PALETTE = [
   "#9333ea",
   "#15803d",
 ];
-export const UNKNOWN_PROVIDER = "unknown";
+const UNKNOWN_PROVIDER = "unknown";
 /** A fill for charts, defined once by the frame: colour is never the only sign of not knowing. */
-export const UNKNOWN_FILL = "url(#unknown-hatch)";
-export const UNKNOWN_COLOR = "#868e96";
+const UNKNOWN_FILL = "url(#unknown-hatch)";
+const UNKNOWN_COLOR = "#868e96";
 
 export function isUnknown(provider: string | null | undefined): boolean {
   return !provider || provider === UNKNOWN_PROVIDER;

@@ -16,14 +16,6 @@ export function choice<const Words extends readonly string[]>(
 /** `true` or `false`, kept as text so that an address reads as it was written. */
 export const flag = choice("true", "false");
 
-/** A whole number within bounds. */
-export function integer(least: number, most: number): Reader<number> {
-  return (value) => {
-    const number = Number(value);
-    return Number.isInteger(number) && number >= least && number <= most ? number : undefined;
-  };
-}
-
 type Described<T> = { [K in keyof T]?: T[K] extends Reader<infer V> ? V : never };
 
 /** What `validateSearch` of a route takes: what is not described or not valid is left out. */

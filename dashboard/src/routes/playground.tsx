@@ -10,6 +10,8 @@ export const playground = createRoute({
     category: choice("text", "image", "audio", "video"),
     /** The route or model; undefined: the default of the category. */
     model: text,
+    /** As which key calls are made; undefined: the first of one's own. */
+    key: text,
   }),
   component: lazyRouteComponent(() => import("@/features/playground/PlaygroundPage")),
 });

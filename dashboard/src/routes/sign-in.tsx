@@ -6,6 +6,6 @@ import { root } from "./root";
 export const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: searchOf({ token: text, next: text, error: text }),
+  validateSearch: searchOf({ next: text, error: text }),
   component: lazyRouteComponent(() => import("@/features/sign-in/SignInPage")),
 });

@@ -1,21 +1,16 @@
 /** What would the rules of today change of the past? Counted and sampled before anything is done. */
-import {
-  Button,
-  Code,
-  CopyButton,
-  Group,
-  NumberInput,
-  Stack,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Button, Group, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
-import { api, read } from "@/api/client";
-import { Icon } from "@/components/icons";
+import { api, read, type Schemas } from "@/api/client";
+import { Confirm } from "@/components/Confirm";
 import { Failure, Panel } from "@/components/States";
+import { count, counted } from "@/lib/format";
 import { BackfillRuns } from "./BackfillRuns";
+import { Command } from "./Command";
 import { Preview } from "./Preview";
+import { Working } from "./Working";
+import { start, useWork } from "./work";
 
 const CALLS_DEFAULT = 20_000;
 const CALLS_MAX = 100_000;
@@ -24,11 +19,14 @@ export function Backfill(): ReactElement {
   const [since, setSince] = useState("");
   const [until, setUntil] = useState("");
   const [callsMax, setCallsMax] = useState(CALLS_DEFAULT);
+  const [isAsking, setIsAsking] = useState(false);
+  const work = useWork();
+  const span = { since: startOf(since), until: startOf(until) };
   const preview = useMutation({
     mutationFn: () =>
       read(
         api.POST("/api/v1/attribution/backfill/preview", {
-          body: { since: startOf(since), until: startOf(until), calls_max: callsMax },
+          body: { ...span, calls_max: callsMax },
         }),
       ),
   });
@@ -81,40 +79,41 @@ export function Backfill(): ReactElement {
         {preview.data && <Preview found={preview.data} />}
       </Panel>
       <Panel title="Do it">
-        <Text size="sm" mb="xs">
-          Run this where Tollbridge runs. It goes on where it stopped if it is interrupted, and each
-          run can be taken back.
+        <Text size="sm" mb="sm">
+          It goes on while this page is open. What it has done stays done: a run that was
+          interrupted goes on where it stopped, and each run can be taken back.
+        </Text>
+        <Button variant="default" loading={work.isPending} onClick={() => setIsAsking(true)}>
+          Start for these calls
+        </Button>
+        <Working work={work} total={preview.data?.total} />
+        <Text size="sm" mt="md" mb="xs" c="dimmed">
+          Or, for millions of calls, where Tollbridge runs:
         </Text>
         <Command>{command}</Command>
       </Panel>
+      <Confirm
+        opened={isAsking}
+        title="Attribute these calls again?"
+        action="Start"
+        onClose={() => setIsAsking(false)}
+        onConfirm={async () => work.mutate(start(span))}
+      >
+        <Text size="sm">{whatComes(preview.data)}</Text>
+      </Confirm>
       <BackfillRuns />
     </Stack>
   );
 }
 
-function startOf(date: string): string | null {
-  return date ? `${date}T00:00:00Z` : null;
+/** What is known beforehand of what a run will do. */
+function whatComes(found: Schemas["BackfillPreview"] | undefined): string {
+  const undo = "No cost changes, and the run can be taken back.";
+  if (!found) return `How many calls change is not known without a preview. ${undo}`;
+  const part = found.complete ? "" : ` of the first ${count(found.calls)}`;
+  return `About ${counted(found.total, "call")} will be looked at; by the preview ${count(found.changed)}${part} change, ${count(found.reassigned)} to another provider. ${undo}`;
 }
 
-/** A command for a terminal, with a button that copies it. */
-export function Command({ children }: { children: string }): ReactElement {
-  return (
-    <Group gap="xs" wrap="nowrap" align="center">
-      <Code block flex={1} miw={0} style={{ overflowX: "auto" }}>
-        {children}
-      </Code>
-      <CopyButton value={children}>
-        {({ copied, copy }) => (
-          <Button
-            variant="default"
-            size="compact-sm"
-            leftSection={<Icon name={copied ? "check" : "copy"} size={14} />}
-            onClick={copy}
-          >
-            {copied ? "Copied" : "Copy"}
-          </Button>
-        )}
-      </CopyButton>
-    </Group>
-  );
+function startOf(date: string): string | null {
+  return date ? `${date}T00:00:00Z` : null;
 }

@@ -2,15 +2,16 @@
 import { Alert, Badge, Button, Group, Loader, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
+import { Confirm } from "@/components/Confirm";
 import { Instant, Provider } from "@/components/Figures";
 import { Empty, Panel, StateOf } from "@/components/States";
-import { count, day } from "@/lib/format";
-import { Command } from "./Backfill";
+import { count, counted, day } from "@/lib/format";
 import { Sure } from "./Sure";
+import { Working } from "./Working";
+import { goOn, RUNS, type Run, takeBack, useWork } from "./work";
 
-type Run = Schemas["BackfillRun"];
 const route = getRouteApi("/framed/attribution");
 const WATCH_MS = 2000;
 
@@ -18,7 +19,7 @@ export function BackfillRuns(): ReactElement {
   const { run: open } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery({
-    queryKey: ["attribution", "runs"],
+    queryKey: RUNS,
     queryFn: ({ signal }) => read(api.GET("/api/v1/attribution/backfill", { signal })),
     refetchInterval: ({ state }) =>
       state.data?.runs.some((run) => run.state === "running") ? WATCH_MS : false,
@@ -122,7 +123,8 @@ function RunRow({ run, reverted, isOpen, toggle }: RunRowProps): ReactElement {
       {isOpen && (
         <Table.Tr>
           <Table.Td colSpan={7}>
-            <OneRun run={run} canRevert={!reverted && !run.reverts_run_id && run.changed > 0} />
+            <Moves run={run} />
+            <Doing run={run} canRevert={!reverted && !run.reverts_run_id && run.changed > 0} />
           </Table.Td>
         </Table.Tr>
       )}
@@ -136,9 +138,9 @@ function spanOf(run: Run): string {
   return `${run.since ? day(run.since) : "the first"} – ${run.until ? day(run.until) : "now"}`;
 }
 
-function OneRun({ run, canRevert }: { run: Run; canRevert: boolean }): ReactElement {
+function Moves({ run }: { run: Run }): ReactElement {
   const query = useQuery({
-    queryKey: ["attribution", "runs", run.run_id, run.calls],
+    queryKey: [...RUNS, run.run_id, run.calls],
     queryFn: ({ signal }) =>
       read(
         api.GET("/api/v1/attribution/backfill/{run_id}", {
@@ -173,17 +175,42 @@ function OneRun({ run, canRevert }: { run: Run; canRevert: boolean }): ReactElem
               ))}
             </Table.Tbody>
           </Table>
-          {canRevert && (
-            <>
-              <Text size="sm" mt="sm" mb={4}>
-                Take this run back, where Tollbridge runs:
-              </Text>
-              <Command>{`tollbridge backfill --revert ${run.run_id}`}</Command>
-            </>
-          )}
         </>
       )}
     </StateOf>
+  );
+}
+
+/** Go on with a run that was interrupted, or take one back that has ended. */
+function Doing({ run, canRevert }: { run: Run; canRevert: boolean }): ReactElement {
+  const work = useWork();
+  const [isAsking, setIsAsking] = useState(false);
+  return (
+    <>
+      {run.state === "running" && !work.isPending && (
+        <Button mt="sm" size="compact-sm" onClick={() => work.mutate(goOn(run.run_id))}>
+          Go on with it
+        </Button>
+      )}
+      {run.state !== "running" && canRevert && !work.isPending && (
+        <Button mt="sm" size="compact-sm" variant="default" onClick={() => setIsAsking(true)}>
+          Take this run back
+        </Button>
+      )}
+      <Working work={work} total={run.state === "running" ? undefined : run.changed} />
+      <Confirm
+        opened={isAsking}
+        title="Take this run back?"
+        action="Take it back"
+        onClose={() => setIsAsking(false)}
+        onConfirm={async () => work.mutate(takeBack(run.run_id))}
+      >
+        <Text size="sm">
+          {counted(run.changed, "call")} will be as before, except where a later run has changed
+          them again. That is a run of its own, and can be taken back too.
+        </Text>
+      </Confirm>
+    </>
   );
 }
 

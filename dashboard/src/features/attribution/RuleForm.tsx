@@ -1,12 +1,12 @@
 /** A rule of your own: what it looks for, and whom it then names. */
-import { Alert, Button, Group, Modal, Select, Stack, TagsInput, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { Modal, Select, TagsInput, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
-
 import { ApiError } from "@/api/errors";
 import type { paths } from "@/api/schema";
+import { FormOf } from "@/components/FormOf";
+import { told } from "@/components/toasts";
 import { RANKS, type Rule } from "./Rules";
 
 type Body =
@@ -57,7 +57,7 @@ export function RuleForm({ rule, onClose }: RuleFormProps): ReactElement {
         : read(api.POST("/api/v1/attribution/rules", { body: order })),
     onSuccess: async (saved) => {
       await queries.invalidateQueries({ queryKey: ["attribution"] });
-      notifications.show({ message: `Rule ${saved.id} is in force.` });
+      told(`Rule ${saved.id} is in force.`);
       onClose();
     },
   });
@@ -71,76 +71,63 @@ export function RuleForm({ rule, onClose }: RuleFormProps): ReactElement {
       title={rule ? `Rule ${rule.id}` : "A rule of your own"}
       size="lg"
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
+      <FormOf
+        error={save.error}
+        errorTitle="Not saved"
+        isPending={save.isPending}
+        action={rule ? "Save" : "Add the rule"}
+        onSubmit={() => save.mutateAsync()}
+        onClose={onClose}
       >
-        <Stack gap="sm">
-          {save.error && (
-            <Alert color="red" role="alert" title="Not saved">
-              {save.error.message}
-            </Alert>
-          )}
-          <TextInput
-            label="Name of the rule"
-            required
-            disabled={rule !== null}
-            error={wrong === "id"}
-            value={order.id}
-            onChange={(event) => set({ id: event.currentTarget.value })}
+        <TextInput
+          label="Name of the rule"
+          required
+          disabled={rule !== null}
+          error={wrong === "id"}
+          value={order.id}
+          onChange={(event) => set({ id: event.currentTarget.value })}
+        />
+        <Select
+          label="It reads"
+          data={Object.keys(READS).map((value) => ({ value, label: RANKS[value] ?? value }))}
+          value={order.rank}
+          allowDeselect={false}
+          onChange={(value) => value && set({ ...NOTHING, rank: value as Order["rank"] })}
+        />
+        {lists.map((name) => (
+          <TagsInput
+            key={name}
+            label={LABELS[name][0]}
+            placeholder={order[name].length === 0 ? LABELS[name][1] : ""}
+            error={wrong === name}
+            value={order[name]}
+            onChange={(value) => set({ [name]: value })}
           />
-          <Select
-            label="It reads"
-            data={Object.keys(READS).map((value) => ({ value, label: RANKS[value] ?? value }))}
-            value={order.rank}
-            allowDeselect={false}
-            onChange={(value) => value && set({ ...NOTHING, rank: value as Order["rank"] })}
-          />
-          {lists.map((name) => (
-            <TagsInput
-              key={name}
-              label={LABELS[name][0]}
-              placeholder={order[name].length === 0 ? LABELS[name][1] : ""}
-              error={wrong === name}
-              value={order[name]}
-              onChange={(value) => set({ [name]: value })}
-            />
-          ))}
-          <TextInput
-            label="Then it was served by"
-            placeholder="wavespeed"
-            required
-            error={wrong === "provider"}
-            value={order.provider}
-            onChange={(event) => set({ provider: event.currentTarget.value.trim() })}
-          />
-          <Select
-            label="How sure that is"
-            placeholder="as sure as what it reads"
-            data={SURE}
-            clearable
-            clearButtonProps={{ "aria-label": "Clear" }}
-            value={order.confidence ?? null}
-            onChange={(value) => set({ confidence: SURE.find((one) => one === value) ?? null })}
-          />
-          <TextInput
-            label="Note"
-            placeholder="why this rule is right"
-            value={order.note}
-            onChange={(event) => set({ note: event.currentTarget.value })}
-          />
-          <Group justify="flex-end" mt="xs">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              {rule ? "Save" : "Add the rule"}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        ))}
+        <TextInput
+          label="Then it was served by"
+          placeholder="wavespeed"
+          required
+          error={wrong === "provider"}
+          value={order.provider}
+          onChange={(event) => set({ provider: event.currentTarget.value.trim() })}
+        />
+        <Select
+          label="How sure that is"
+          placeholder="as sure as what it reads"
+          data={SURE}
+          clearable
+          clearButtonProps={{ "aria-label": "Clear" }}
+          value={order.confidence ?? null}
+          onChange={(value) => set({ confidence: SURE.find((one) => one === value) ?? null })}
+        />
+        <TextInput
+          label="Note"
+          placeholder="why this rule is right"
+          value={order.note}
+          onChange={(event) => set({ note: event.currentTarget.value })}
+        />
+      </FormOf>
     </Modal>
   );
 }

@@ -1,13 +1,13 @@
 /** One rule: what it looks for, what it says, and whether it counts. */
 import { ActionIcon, Badge, Group, Switch, Table, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api, read } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Provider } from "@/components/Figures";
 import { Icon } from "@/components/icons";
+import { failed } from "@/components/toasts";
 import classes from "./Attribution.module.css";
 import { type Rule, readsOf } from "./Rules";
 import { Sure } from "./Sure";
@@ -75,10 +75,6 @@ function useChanged(): () => Promise<void> {
   return () => queries.invalidateQueries({ queryKey: ["attribution"] });
 }
 
-function fails(error: Error): void {
-  notifications.show({ color: "red", title: "Not changed", message: error.message });
-}
-
 function OnOff({ rule }: { rule: Rule }): ReactElement {
   const changed = useChanged();
   const isAdmin = useIsAdmin();
@@ -88,7 +84,7 @@ function OnOff({ rule }: { rule: Rule }): ReactElement {
         api.POST("/api/v1/attribution/rules/actions/switch", { body: { id: rule.id, enabled } }),
       ),
     onSuccess: changed,
-    onError: fails,
+    onError: failed,
   });
   return (
     <Switch
@@ -109,7 +105,7 @@ function OwnRule({ rule, own, edit }: RuleRowProps): ReactElement | null {
     mutationFn: (ids: string[]) =>
       read(api.POST("/api/v1/attribution/rules/actions/reorder", { body: { ids } })),
     onSuccess: changed,
-    onError: fails,
+    onError: failed,
   });
   const remove = useMutation({
     mutationFn: () =>
@@ -119,7 +115,7 @@ function OwnRule({ rule, own, edit }: RuleRowProps): ReactElement | null {
         }),
       ),
     onSuccess: changed,
-    onError: fails,
+    onError: failed,
   });
   const moved = (by: number): string[] => {
     const ids = own.filter((id) => id !== rule.id);

@@ -1,11 +1,12 @@
 /** Which rules are there, in the order in which they are tried? Yours can be changed. */
-import { Button, Group, Table, Text, TextInput } from "@mantine/core";
+import { Button, Group, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Fragment, type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Icon } from "@/components/icons";
+import { SearchField } from "@/components/SearchField";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { count } from "@/lib/format";
 import classes from "./Attribution.module.css";
@@ -31,7 +32,7 @@ export const RANKS: Readonly<Record<string, string>> = {
   nothing: "nothing",
 };
 
-export const rulesQuery = {
+const rulesQuery = {
   queryKey: ["attribution", "rules"],
   queryFn: ({ signal }: { signal: AbortSignal }) =>
     read(api.GET("/api/v1/attribution/rules", { signal })),
@@ -62,18 +63,19 @@ export function Rules(): ReactElement {
         Tried from the top; the first one that fits decides. A weaker kind of evidence never
         overrides a stronger one.
       </Text>
-      <TextInput
+      <SearchField
         mb="sm"
         maw={360}
-        aria-label="Find a rule"
+        name="Find a rule"
         placeholder="Find by rule, provider or word"
-        leftSection={<Icon name="search" size={14} />}
-        defaultValue={find ?? ""}
-        data-page-search
-        onChange={(event) => {
-          const text = event.currentTarget.value || undefined;
-          void navigate({ to: ".", replace: true, search: (old) => ({ ...old, find: text }) });
-        }}
+        value={find ?? ""}
+        onChange={(text) =>
+          void navigate({
+            to: ".",
+            replace: true,
+            search: (old) => ({ ...old, find: text || undefined }),
+          })
+        }
       />
       <StateOf query={query}>
         {({ rules }) => <RuleTable rules={narrowed(rules, find)} all={rules} edit={setEdited} />}

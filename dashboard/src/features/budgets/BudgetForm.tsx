@@ -1,28 +1,18 @@
 /** A budget: whom it binds, what it counts, how much of it, and what happens then. */
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  SegmentedControl,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Modal, SegmentedControl, Select, SimpleGrid, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { useIsAdmin } from "@/api/session";
+import { FormOf } from "@/components/FormOf";
 import { told } from "@/components/toasts";
 import { type Budget, KINDS, type Kind, PERIODS } from "@/lib/budget";
+import { SUBJECTS } from "@/lib/names";
 import { BudgetScope } from "./BudgetScope";
 import { type Draft, draftOf, limitField } from "./draft";
 
-const SUBJECTS = ["user", "key", "project", "customer", "organisation"];
-export const HARDNESS = [
+const HARDNESS = [
   { value: "hard", label: "Refuse what does not fit" },
   { value: "soft", label: "Only count" },
 ];
@@ -75,99 +65,86 @@ export function BudgetForm(props: { budget: Budget | null; onClose: () => void }
       size="lg"
       title={budget ? `Budget ${budget.name}` : "New budget"}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
+      <FormOf
+        error={save.error}
+        errorTitle="Not saved"
+        isPending={save.isPending}
+        action={budget ? "Save" : "Add the budget"}
+        onSubmit={() => save.mutateAsync()}
+        onClose={onClose}
       >
-        <Stack gap="sm">
-          {save.error && (
-            <Alert color="red" role="alert" title="Not saved">
-              {save.error.message}
-            </Alert>
-          )}
-          {!budget && (
-            <>
-              <TextInput
-                label="Name"
-                required
-                data-autofocus
-                error={wrong === "name"}
-                value={draft.name}
-                onChange={(event) => set({ name: event.currentTarget.value })}
-              />
-              <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-                <Select
-                  label="Whom it binds"
-                  data={isAdmin ? SUBJECTS : ["project"]}
-                  value={draft.subject}
-                  allowDeselect={false}
-                  onChange={(value) =>
-                    set({
-                      subject: value ?? "user",
-                      ...(value === "organisation" && { whose: "default" }),
-                    })
-                  }
-                />
-                <TextInput
-                  label="Its name"
-                  required
-                  error={wrong === "subject"}
-                  value={draft.whose}
-                  onChange={(event) => set({ whose: event.currentTarget.value })}
-                />
-              </SimpleGrid>
-            </>
-          )}
-          <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-            <Select
-              label="It counts"
-              data={Object.entries(KINDS).map(([value, label]) => ({ value, label }))}
-              value={draft.kind}
-              disabled={budget !== null}
-              allowDeselect={false}
-              onChange={(value) => set({ kind: (value ?? "money") as Kind })}
-            />
+        {!budget && (
+          <>
             <TextInput
-              label="At most"
+              label="Name"
               required
-              inputMode="decimal"
-              description={draft.amount.trim() === "0" ? "0 allows none" : undefined}
-              error={wrong?.startsWith("limit_") ?? false}
-              value={draft.amount}
-              onChange={(event) => set({ amount: event.currentTarget.value })}
+              data-autofocus
+              error={wrong === "name"}
+              value={draft.name}
+              onChange={(event) => set({ name: event.currentTarget.value })}
             />
-            <Select
-              label="In a"
-              data={PERIODS}
-              value={draft.period}
-              allowDeselect={false}
-              onChange={(value) => set({ period: value ?? "month" })}
-            />
-          </SimpleGrid>
-          <div>
-            <Text size="sm" fw={500} mb={4} id="hardness">
-              When it is used up
-            </Text>
-            <SegmentedControl
-              aria-labelledby="hardness"
-              data={HARDNESS}
-              value={draft.hard ? "hard" : "soft"}
-              onChange={(value) => set({ hard: value === "hard" })}
-            />
-          </div>
-          {!budget && <BudgetScope draft={draft} set={set} wrong={wrong} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              {budget ? "Save" : "Add the budget"}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+            <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+              <Select
+                label="Whom it binds"
+                data={isAdmin ? SUBJECTS : ["project"]}
+                value={draft.subject}
+                allowDeselect={false}
+                onChange={(value) =>
+                  set({
+                    subject: value ?? "user",
+                    ...(value === "organisation" && { whose: "default" }),
+                  })
+                }
+              />
+              <TextInput
+                label="Its name"
+                required
+                error={wrong === "subject"}
+                value={draft.whose}
+                onChange={(event) => set({ whose: event.currentTarget.value })}
+              />
+            </SimpleGrid>
+          </>
+        )}
+        <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
+          <Select
+            label="It counts"
+            data={Object.entries(KINDS).map(([value, label]) => ({ value, label }))}
+            value={draft.kind}
+            disabled={budget !== null}
+            allowDeselect={false}
+            onChange={(value) => set({ kind: (value ?? "money") as Kind })}
+          />
+          <TextInput
+            label="At most"
+            required
+            inputMode="decimal"
+            description={draft.amount.trim() === "0" ? "0 allows none" : undefined}
+            error={wrong?.startsWith("limit_") ?? false}
+            value={draft.amount}
+            onChange={(event) => set({ amount: event.currentTarget.value })}
+          />
+          <Select
+            label="In a"
+            data={PERIODS}
+            value={draft.period}
+            allowDeselect={false}
+            onChange={(value) => set({ period: value ?? "month" })}
+          />
+        </SimpleGrid>
+        <div>
+          <Text size="sm" fw={500} mb={4} id="hardness">
+            When it is used up
+          </Text>
+          <SegmentedControl
+            aria-labelledby="hardness"
+            data={HARDNESS}
+            value={draft.hard ? "hard" : "soft"}
+            onChange={(value) => set({ hard: value === "hard" })}
+          />
+        </div>
+        {!budget && <BudgetScope draft={draft} set={set} wrong={wrong} />}
+      </FormOf>
     </Modal>
   );
 }

@@ -1,15 +1,14 @@
 /** One budget: a bar of what is spent, held and left, and what will become of it. */
-import { ActionIcon, Anchor, Badge, Group, Switch, Text } from "@mantine/core";
+import { ActionIcon, Badge, Group, Switch } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { api, read } from "@/api/client";
+import { BudgetBar } from "@/components/BudgetBar";
 import { Hint } from "@/components/Figures";
 import { Icon } from "@/components/icons";
 import { Name } from "@/components/Name";
 import { failed, told } from "@/components/toasts";
-import { amountOf, type Budget, isUsedUp, outlookOf, scopeOf } from "@/lib/budget";
-import { money, percent } from "@/lib/format";
+import { type Budget, scopeOf } from "@/lib/budget";
 import classes from "./Budgets.module.css";
 
 interface BudgetRowProps {
@@ -44,7 +43,7 @@ export function BudgetRow({ budget, edit }: BudgetRowProps): ReactElement {
         <Name minor>{`${budget.subject} · per ${budget.period}`}</Name>
         {scope && <Name minor>{`only ${scope}`}</Name>}
       </div>
-      <Bar budget={budget} />
+      <BudgetBar budget={budget} />
       <Group gap={4} wrap="nowrap" justify="flex-end">
         {edit && (
           <ActionIcon
@@ -58,86 +57,6 @@ export function BudgetRow({ budget, edit }: BudgetRowProps): ReactElement {
         <OnOff budget={budget} may={edit !== null} />
       </Group>
     </div>
-  );
-}
-
-function Bar({ budget }: { budget: Budget }): ReactElement {
-  const [limit, spent, held] = [budget.limit, budget.spent, budget.held].map(Number) as [
-    number,
-    number,
-    number,
-  ];
-  const part = (amount: number): number =>
-    limit > 0 ? Math.min(100, Math.max(0, (amount / limit) * 100)) : 100;
-  const spentPart = part(spent);
-  const corrected = Number(budget.corrected_usd ?? 0);
-  return (
-    <div style={{ minWidth: 0 }}>
-      <div
-        className={classes.bar}
-        role="img"
-        aria-label={`${budget.name}: ${percent(limit > 0 ? spent / limit : 1)} spent`}
-      >
-        <span
-          className={isUsedUp(budget) ? classes.over : classes.spent}
-          style={{ width: `${spentPart}%` }}
-        />
-        <span
-          className={classes.held}
-          style={{ width: `${Math.min(part(held), 100 - spentPart)}%` }}
-        />
-      </div>
-      <div className={classes.figures}>
-        <Text size="sm" className="tabular">
-          <Spent budget={budget} /> of {amountOf(budget.kind, budget.limit)}
-          {limit > 0 && ` (${percent(spent / limit)})`}
-          {held > 0 && ` · ${amountOf(budget.kind, budget.held)} held`}
-        </Text>
-        <Text size="sm" fw={600} className="tabular">
-          {amountOf(budget.kind, budget.left)} left
-        </Text>
-      </div>
-      <Text size="xs" c={isUsedUp(budget) && budget.enabled ? "var(--bad)" : "dimmed"}>
-        {outlookOf(budget)}
-        {corrected !== 0 && ` · ${money(budget.corrected_usd)} of it by later corrections`}
-      </Text>
-    </div>
-  );
-}
-
-/** What is spent leads to the calls that did, where the logs can be narrowed to them. */
-function Spent({ budget }: { budget: Budget }): ReactElement {
-  const text = amountOf(budget.kind, budget.spent);
-  const [kind, ...rest] = budget.subject.split(":");
-  const whose = rest.join(":");
-  const only = {
-    user: kind === "user" ? whose : undefined,
-    key: kind === "key" ? whose : undefined,
-    project: kind === "project" ? whose : undefined,
-  };
-  if (kind === "customer") return <>{text}</>;
-  return (
-    <Anchor
-      size="sm"
-      underline="always"
-      renderRoot={(props) => (
-        <Link
-          {...props}
-          to="/logs"
-          search={{
-            ...only,
-            from: budget.resets_at ? budget.period_start : undefined,
-            to: budget.resets_at ?? undefined,
-            bucket: budget.bucket ?? undefined,
-            category: budget.category ?? undefined,
-            model: budget.model ?? undefined,
-            provider: budget.provider ?? undefined,
-          }}
-        />
-      )}
-    >
-      {text}
-    </Anchor>
   );
 }
 

@@ -1,13 +1,8 @@
 /** Which of the subject's calls count? All of them, where nothing is chosen. */
 import { Select, SimpleGrid, TextInput } from "@mantine/core";
 import type { ReactElement } from "react";
+import { BUCKETS, CALL_CATEGORIES } from "@/lib/names";
 import type { Draft } from "./draft";
-
-const BUCKETS = [
-  ...["gemini", "openai", "anthropic", "mistral", "wavespeed", "stability", "image_edit"],
-  ...["video", "audio", "tavily", "serper", "metaphor", "firecrawl", "exa"],
-];
-const CATEGORIES = ["text", "image", "video", "audio", "embedding", "rerank", "search"];
 
 interface BudgetScopeProps {
   draft: Draft;
@@ -31,7 +26,7 @@ export function BudgetScope({ draft, set, wrong }: BudgetScopeProps): ReactEleme
       <Select
         label="Only of the category"
         placeholder="any"
-        data={CATEGORIES}
+        data={CALL_CATEGORIES}
         clearable
         clearButtonProps={{ "aria-label": "Clear" }}
         value={draft.category || null}

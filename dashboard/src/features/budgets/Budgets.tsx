@@ -1,13 +1,17 @@
 /** Which budgets are there, what is spent, held and left of each, and when does it run out? */
-import { Button, Group, Text, TextInput } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
 import { useSession } from "@/api/session";
+import bar from "@/components/BudgetBar.module.css";
 import { Icon } from "@/components/icons";
-import { Empty, Panel, StateOf } from "@/components/States";
+import { More } from "@/components/More";
+import { SearchField } from "@/components/SearchField";
+import { Empty, Lines, Panel, StateOf } from "@/components/States";
 import { type Budget, isUsedUp } from "@/lib/budget";
+import { useWhole } from "@/lib/pages";
 import { BudgetForm } from "./BudgetForm";
 import { BudgetRow } from "./BudgetRow";
 import classes from "./Budgets.module.css";
@@ -29,6 +33,8 @@ export function Budgets(): ReactElement {
     // What is held changes with every call.
     refetchInterval: REFRESH_MS,
   });
+  // What is searched may stand on any page.
+  useWhole(query, find !== undefined);
   const add = (
     <Button
       size="compact-sm"
@@ -41,18 +47,19 @@ export function Budgets(): ReactElement {
   return (
     <Panel title="Budgets" aside={mayAdd && add}>
       <Group justify="space-between" mb="sm" gap="sm">
-        <TextInput
+        <SearchField
           w={280}
           maw="100%"
-          aria-label="Find a budget"
+          name="Find a budget"
           placeholder="Find by name or subject"
-          leftSection={<Icon name="search" size={14} />}
-          defaultValue={find ?? ""}
-          data-page-search
-          onChange={(event) => {
-            const text = event.currentTarget.value || undefined;
-            void navigate({ to: ".", replace: true, search: (old) => ({ ...old, find: text }) });
-          }}
+          value={find ?? ""}
+          onChange={(text) =>
+            void navigate({
+              to: ".",
+              replace: true,
+              search: (old) => ({ ...old, find: text || undefined }),
+            })
+          }
         />
         <Legend />
       </Group>
@@ -72,19 +79,11 @@ export function Budgets(): ReactElement {
               find,
             )}
             edit={mayAdd ? setEdited : null}
+            isWhole={!query.hasNextPage}
           />
         )}
       </StateOf>
-      {query.hasNextPage && (
-        <Button
-          mt="sm"
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <More query={query} />
       {edited && (
         <BudgetForm budget={edited === "new" ? null : edited} onClose={() => setEdited(null)} />
       )}
@@ -95,10 +94,14 @@ export function Budgets(): ReactElement {
 interface ListProps {
   budgets: Budget[];
   edit: ((budget: Budget) => void) | null;
+  /** Whether all pages are there: before, that nothing fits cannot be said. */
+  isWhole: boolean;
 }
 
-function List({ budgets, edit }: ListProps): ReactElement {
-  if (budgets.length === 0) return <Empty says="No budget fits this search." />;
+function List({ budgets, edit, isWhole }: ListProps): ReactElement {
+  if (budgets.length === 0) {
+    return isWhole ? <Empty says="No budget fits this search." /> : <Lines count={2} />;
+  }
   return (
     <ul className={classes.list} aria-label="Budgets">
       {budgets.map((budget) => (
@@ -114,9 +117,9 @@ function Legend(): ReactElement {
   return (
     <Group gap="md">
       {[
-        { mark: classes.spent, label: "spent" },
-        { mark: classes.held, label: "held for calls under way" },
-        { mark: classes.left, label: "left" },
+        { mark: bar.spent, label: "spent" },
+        { mark: bar.held, label: "held for calls under way" },
+        { mark: bar.left, label: "left" },
       ].map(({ mark, label }) => (
         <Group key={label} gap={6} wrap="nowrap">
           <span className={`${classes.mark} ${mark}`} aria-hidden="true" />

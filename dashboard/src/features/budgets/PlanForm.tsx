@@ -1,21 +1,12 @@
 /** What a plan says. A limit that is left empty is unlimited; 0 allows none. */
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  Select,
-  SimpleGrid,
-  Stack,
-  Switch,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Group, Modal, Select, SimpleGrid, Switch, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { ApiError } from "@/api/errors";
+import { FormOf } from "@/components/FormOf";
 import { told } from "@/components/toasts";
+import { countOf } from "@/lib/decimal";
 import { limitName } from "./Allowance";
 import { type Plan, plansQuery } from "./Plans";
 
@@ -90,81 +81,68 @@ export function PlanForm({
   );
   return (
     <Modal opened onClose={onClose} size="xl" title={plan ? `Plan ${plan.name}` : "New plan"}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
+      <FormOf
+        error={save.error}
+        errorTitle="Not saved"
+        isPending={save.isPending}
+        action="Save"
+        onSubmit={() => save.mutateAsync()}
+        onClose={onClose}
       >
-        <Stack gap="sm">
-          {save.error && (
-            <Alert color="red" role="alert" title="Not saved">
-              {save.error.message}
-            </Alert>
-          )}
-          <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-            {field("Name", "name", "name")}
-            <Select
-              label="Standing among the plans"
-              data={TIERS}
-              value={draft.tier}
-              allowDeselect={false}
-              onChange={(value) => set({ tier: TIERS.find((one) => one === value) ?? "basic" })}
+        <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+          {field("Name", "name", "name")}
+          <Select
+            label="Standing among the plans"
+            data={TIERS}
+            value={draft.tier}
+            allowDeselect={false}
+            onChange={(value) => set({ tier: TIERS.find((one) => one === value) ?? "basic" })}
+          />
+          {field("Price of a month, in US dollars", "monthly", "price_monthly_usd")}
+          {field("Price of a year, in US dollars", "yearly", "price_yearly_usd")}
+          {field("Credits a month", "credits", "credits_per_period")}
+          <TextInput
+            label="Description"
+            value={draft.description}
+            onChange={(event) => set({ description: event.currentTarget.value })}
+          />
+        </SimpleGrid>
+        {plan && (
+          <Group gap="lg">
+            <Switch
+              label="Can be had"
+              checked={draft.active}
+              onChange={(event) => set({ active: event.currentTarget.checked })}
             />
-            {field("Price of a month, in US dollars", "monthly", "price_monthly_usd")}
-            {field("Price of a year, in US dollars", "yearly", "price_yearly_usd")}
-            {field("Credits a month", "credits", "credits_per_period")}
-            <TextInput
-              label="Description"
-              value={draft.description}
-              onChange={(event) => set({ description: event.currentTarget.value })}
+            <Switch
+              label="For whoever has no subscription"
+              checked={draft.default}
+              onChange={(event) => set({ default: event.currentTarget.checked })}
             />
-          </SimpleGrid>
-          {plan && (
-            <Group gap="lg">
-              <Switch
-                label="Can be had"
-                checked={draft.active}
-                onChange={(event) => set({ active: event.currentTarget.checked })}
-              />
-              <Switch
-                label="For whoever has no subscription"
-                checked={draft.default}
-                onChange={(event) => set({ default: event.currentTarget.checked })}
-              />
-            </Group>
-          )}
-          <Text fw={600} size="sm" mt="xs">
-            Limits of a month
-            <Text span size="sm" c="dimmed" fw={400}>
-              {" — empty is unlimited, 0 allows none"}
-            </Text>
-          </Text>
-          <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
-            {names.map((name) => (
-              <TextInput
-                key={name}
-                label={limitName(name)}
-                placeholder="unlimited"
-                inputMode={name === MONEY_LIMIT ? "decimal" : "numeric"}
-                error={wrong === `limits.${name}` || wrong === name}
-                value={draft.limits[name] ?? ""}
-                onChange={(event) =>
-                  set({ limits: { ...draft.limits, [name]: event.currentTarget.value } })
-                }
-              />
-            ))}
-          </SimpleGrid>
-          <Group justify="flex-end" mt="xs">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              Save
-            </Button>
           </Group>
-        </Stack>
-      </form>
+        )}
+        <Text fw={600} size="sm" mt="xs">
+          Limits of a month
+          <Text span size="sm" c="dimmed" fw={400}>
+            {" — empty is unlimited, 0 allows none"}
+          </Text>
+        </Text>
+        <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
+          {names.map((name) => (
+            <TextInput
+              key={name}
+              label={limitName(name)}
+              placeholder="unlimited"
+              inputMode={name === MONEY_LIMIT ? "decimal" : "numeric"}
+              error={wrong === `limits.${name}` || wrong === name}
+              value={draft.limits[name] ?? ""}
+              onChange={(event) =>
+                set({ limits: { ...draft.limits, [name]: event.currentTarget.value } })
+              }
+            />
+          ))}
+        </SimpleGrid>
+      </FormOf>
     </Modal>
   );
 }
@@ -192,7 +170,7 @@ function limitsOf(typed: Record<string, string>, names: string[]) {
   for (const name of names) {
     const text = typed[name]?.trim() ?? "";
     if (text === "") limits[name] = null;
-    else limits[name] = name === MONEY_LIMIT || !/^\d+$/.test(text) ? text : Number(text);
+    else limits[name] = name === MONEY_LIMIT ? text : countOf(text);
   }
   return limits;
 }

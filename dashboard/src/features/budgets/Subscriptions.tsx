@@ -14,6 +14,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
+import { More } from "@/components/More";
 import { Name } from "@/components/Name";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
@@ -64,11 +65,7 @@ export function Subscriptions(): ReactElement {
           </Table.ScrollContainer>
         )}
       </StateOf>
-      {query.hasNextPage && (
-        <Button mt="sm" variant="default" onClick={() => void query.fetchNextPage()}>
-          More
-        </Button>
-      )}
+      <More query={query} />
       <SubscriptionDrawer />
     </Panel>
   );

@@ -1,5 +1,6 @@
 /** What was typed of a budget, and how is its limit said to the API? */
 import type { Budget, Kind } from "@/lib/budget";
+import { countOf } from "@/lib/decimal";
 
 export interface Draft {
   name: string;
@@ -32,10 +33,10 @@ export function draftOf(budget: Budget | null, isAdmin: boolean): Draft {
   };
 }
 
-/** The one field that names the limit. What is no number goes as it is, to be refused by name. */
+/** The one field that names the limit. */
 export function limitField(draft: Draft): Record<string, string | number> {
   const text = draft.amount.trim();
   if (draft.kind === "money") return { limit_usd: text };
   if (draft.kind === "credits") return { limit_credits: text };
-  return { [`limit_${draft.kind}`]: /^-?\d+$/.test(text) ? Number(text) : text };
+  return { [`limit_${draft.kind}`]: countOf(text) };
 }

@@ -1,9 +1,10 @@
 /** What was a wallet given, what is left of each, and until when? */
 import { Badge, Group, Progress, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { Hint } from "@/components/Figures";
+import { More } from "@/components/More";
 import { Empty, StateOf } from "@/components/States";
 import { ago, day, utc } from "@/lib/format";
 import { amountText, type Wallet } from "./amount";
@@ -11,15 +12,17 @@ import { amountText, type Wallet } from "./amount";
 type Grant = Schemas["GrantShown"];
 
 export function Grants({ wallet }: { wallet: Wallet }): ReactElement {
-  const query = useQuery({
+  const query = useInfiniteQuery({
     queryKey: ["wallets", wallet.name, "grants"],
-    queryFn: ({ signal }) =>
+    initialPageParam: null as string | null,
+    queryFn: ({ signal, pageParam }) =>
       read(
         api.GET("/api/v1/wallets/{name}/grants", {
-          params: { path: { name: wallet.name } },
+          params: { path: { name: wallet.name }, query: { cursor: pageParam } },
           signal,
         }),
       ),
+    getNextPageParam: (page) => page.next_cursor,
   });
   return (
     <section>
@@ -28,17 +31,20 @@ export function Grants({ wallet }: { wallet: Wallet }): ReactElement {
       </Text>
       <StateOf
         query={query}
-        isEmpty={(page) => page.grants.length === 0}
+        isEmpty={({ pages }) => pages.every((page) => page.grants.length === 0)}
         empty={<Empty says="Nothing was put into it yet." />}
       >
-        {(page) => (
+        {({ pages }) => (
           <Stack gap="sm">
-            {page.grants.map((grant) => (
-              <OneGrant key={grant.number} grant={grant} wallet={wallet} />
-            ))}
+            {pages
+              .flatMap((page) => page.grants)
+              .map((grant) => (
+                <OneGrant key={grant.number} grant={grant} wallet={wallet} />
+              ))}
           </Stack>
         )}
       </StateOf>
+      <More query={query} />
     </section>
   );
 }

@@ -1,10 +1,11 @@
 /** Put something into a wallet, or correct it. Sent twice, it is done once. */
-import { Alert, Button, Group, Modal, Select, Stack, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { Modal, Select, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { ApiError } from "@/api/errors";
+import { FormOf } from "@/components/FormOf";
+import { told } from "@/components/toasts";
 import { amountText, type Wallet } from "./amount";
 
 export type Move = "grant" | "purchase" | "adjustment";
@@ -67,9 +68,7 @@ export function MoveForm({ wallet, move, onClose }: MoveFormProps): ReactElement
     },
     onSuccess: async (done) => {
       await queries.invalidateQueries({ queryKey: ["wallets"] });
-      notifications.show({
-        message: `${wallet.name} now holds ${amountText(done.balance_after, wallet.unit)}.`,
-      });
+      told(`${wallet.name} now holds ${amountText(done.balance_after, wallet.unit)}.`);
       onClose();
     },
     // What was refused was not done; what is sent after a change is another request.
@@ -81,73 +80,60 @@ export function MoveForm({ wallet, move, onClose }: MoveFormProps): ReactElement
   const unit = wallet.unit === "usd" ? "US dollars" : "credits";
   return (
     <Modal opened onClose={onClose} title={`${TITLES[move]}: ${wallet.name}`}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          send.mutate();
-        }}
+      <FormOf
+        error={send.error}
+        errorTitle="Not done"
+        isPending={send.isPending}
+        action={TITLES[move]}
+        onSubmit={() => send.mutateAsync()}
+        onClose={onClose}
       >
-        <Stack gap="sm">
-          {send.error && (
-            <Alert color="red" role="alert" title="Not done">
-              {send.error.message}
-            </Alert>
-          )}
+        <TextInput
+          label={`Amount in ${unit}`}
+          description={move === "adjustment" ? "With a minus for what goes." : undefined}
+          required
+          data-autofocus
+          inputMode="decimal"
+          error={wrong === "amount"}
+          value={amount}
+          onChange={(event) => setAmount(event.currentTarget.value)}
+        />
+        {move === "grant" && (
+          <Select
+            label="Kind"
+            data={KINDS}
+            value={kind}
+            allowDeselect={false}
+            onChange={(value) => setKind(value === "plan" ? "plan" : "promotional")}
+          />
+        )}
+        {move === "purchase" && (
           <TextInput
-            label={`Amount in ${unit}`}
-            description={move === "adjustment" ? "With a minus for what goes." : undefined}
-            required
-            data-autofocus
+            label="What was paid, in US dollars"
+            placeholder="optional"
             inputMode="decimal"
-            error={wrong === "amount"}
-            value={amount}
-            onChange={(event) => setAmount(event.currentTarget.value)}
+            error={wrong === "price_usd"}
+            value={price}
+            onChange={(event) => setPrice(event.currentTarget.value)}
           />
-          {move === "grant" && (
-            <Select
-              label="Kind"
-              data={KINDS}
-              value={kind}
-              allowDeselect={false}
-              onChange={(value) => setKind(value === "plan" ? "plan" : "promotional")}
-            />
-          )}
-          {move === "purchase" && (
-            <TextInput
-              label="What was paid, in US dollars"
-              placeholder="optional"
-              inputMode="decimal"
-              error={wrong === "price_usd"}
-              value={price}
-              onChange={(event) => setPrice(event.currentTarget.value)}
-            />
-          )}
-          {move !== "adjustment" && (
-            <TextInput
-              type="date"
-              label="Expires on"
-              description="Without a day it never does."
-              value={expires}
-              onChange={(event) => setExpires(event.currentTarget.value)}
-            />
-          )}
+        )}
+        {move !== "adjustment" && (
           <TextInput
-            label="Note"
-            placeholder={move === "adjustment" ? "why" : "optional"}
-            required={move === "adjustment"}
-            value={note}
-            onChange={(event) => setNote(event.currentTarget.value)}
+            type="date"
+            label="Expires on"
+            description="Without a day it never does."
+            value={expires}
+            onChange={(event) => setExpires(event.currentTarget.value)}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={send.isPending}>
-              {TITLES[move]}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        )}
+        <TextInput
+          label="Note"
+          placeholder={move === "adjustment" ? "why" : "optional"}
+          required={move === "adjustment"}
+          value={note}
+          onChange={(event) => setNote(event.currentTarget.value)}
+        />
+      </FormOf>
     </Modal>
   );
 }

@@ -1,17 +1,10 @@
 /** What an operation takes from now on: by tokens, by image or by call. */
-import {
-  Alert,
-  Autocomplete,
-  Button,
-  Group,
-  Modal,
-  SegmentedControl,
-  Stack,
-  TextInput,
-} from "@mantine/core";
+import { Autocomplete, Modal, SegmentedControl, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
+import { FormOf } from "@/components/FormOf";
+import { countOf } from "@/lib/decimal";
 import type { Rate } from "./Rates";
 
 type Way = "tokens" | "image" | "call";
@@ -46,7 +39,7 @@ export function RateForm({
           body: {
             operation: operation.trim(),
             model: model.trim(),
-            tokens_per_credit: way === "tokens" ? Number(amount) : null,
+            tokens_per_credit: way === "tokens" ? (countOf(amount) as number) : null,
             min_credits: way === "tokens" ? least.trim() : "0",
             credits_per_image: way === "image" ? amount.trim() : null,
             credits_per_call: way === "call" ? amount.trim() : null,
@@ -61,75 +54,62 @@ export function RateForm({
   });
   return (
     <Modal opened onClose={onClose} title={rate ? "Change a rate" : "Add a rate"}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
+      <FormOf
+        error={save.error}
+        errorTitle="Not saved"
+        isPending={save.isPending}
+        action="Save"
+        onSubmit={() => save.mutateAsync()}
+        onClose={onClose}
       >
-        <Stack gap="sm">
-          {save.error && (
-            <Alert color="red" role="alert" title="Not saved">
-              {save.error.message}
-            </Alert>
-          )}
-          <Autocomplete
-            label="Operation"
-            data={OPERATIONS}
-            required
-            disabled={rate !== null}
-            value={operation}
-            onChange={setOperation}
-          />
+        <Autocomplete
+          label="Operation"
+          data={OPERATIONS}
+          required
+          disabled={rate !== null}
+          value={operation}
+          onChange={setOperation}
+        />
+        <TextInput
+          label="Model"
+          placeholder="every model without its own rate"
+          disabled={rate !== null}
+          value={model}
+          onChange={(event) => setModel(event.currentTarget.value)}
+        />
+        <SegmentedControl
+          aria-label="Counted by"
+          data={[
+            { value: "tokens", label: "By tokens" },
+            { value: "image", label: "By image" },
+            { value: "call", label: "By call" },
+          ]}
+          value={way}
+          onChange={(value) => setWay(value as Way)}
+        />
+        <TextInput
+          label={LABELS[way]}
+          required
+          inputMode="decimal"
+          value={amount}
+          onChange={(event) => setAmount(event.currentTarget.value)}
+        />
+        {way === "tokens" && (
           <TextInput
-            label="Model"
-            placeholder="every model without its own rate"
-            disabled={rate !== null}
-            value={model}
-            onChange={(event) => setModel(event.currentTarget.value)}
-          />
-          <SegmentedControl
-            aria-label="Counted by"
-            data={[
-              { value: "tokens", label: "By tokens" },
-              { value: "image", label: "By image" },
-              { value: "call", label: "By call" },
-            ]}
-            value={way}
-            onChange={(value) => setWay(value as Way)}
-          />
-          <TextInput
-            label={LABELS[way]}
-            required
+            label="At least, in credits"
             inputMode="decimal"
-            value={amount}
-            onChange={(event) => setAmount(event.currentTarget.value)}
+            value={least}
+            onChange={(event) => setLeast(event.currentTarget.value)}
           />
-          {way === "tokens" && (
-            <TextInput
-              label="At least, in credits"
-              inputMode="decimal"
-              value={least}
-              onChange={(event) => setLeast(event.currentTarget.value)}
-            />
-          )}
-          <TextInput
-            label="Price of a credit, in US dollars"
-            placeholder="optional"
-            inputMode="decimal"
-            value={price}
-            onChange={(event) => setPrice(event.currentTarget.value)}
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        )}
+        <TextInput
+          label="Price of a credit, in US dollars"
+          placeholder="optional"
+          inputMode="decimal"
+          value={price}
+          onChange={(event) => setPrice(event.currentTarget.value)}
+        />
+      </FormOf>
     </Modal>
   );
 }

@@ -1,28 +1,30 @@
 /** What does an operation take in credits? */
 import { ActionIcon, Button, Group, Table, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
-import { notifications } from "@mantine/notifications";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Money } from "@/components/Figures";
 import { Icon } from "@/components/icons";
+import { More } from "@/components/More";
 import { Name } from "@/components/Name";
 import { Empty, Panel, StateOf } from "@/components/States";
+import { failedAs } from "@/components/toasts";
 import { count, credits, words } from "@/lib/format";
 import { RateForm } from "./RateForm";
 
 export type Rate = Schemas["RatePage"]["rates"][number];
-const RATES_MAX = 200;
 
 export function Rates(): ReactElement {
   const isAdmin = useIsAdmin();
   const [edited, setEdited] = useState<Rate | "new" | null>(null);
-  const query = useQuery({
+  const query = useInfiniteQuery({
     queryKey: ["credit-rates"],
-    queryFn: ({ signal }) =>
-      read(api.GET("/api/v1/credit-rates", { params: { query: { limit: RATES_MAX } }, signal })),
+    initialPageParam: null as string | null,
+    queryFn: ({ signal, pageParam }) =>
+      read(api.GET("/api/v1/credit-rates", { params: { query: { cursor: pageParam } }, signal })),
+    getNextPageParam: (page) => page.next_cursor,
   });
   const add = (
     <Button
@@ -37,15 +39,16 @@ export function Rates(): ReactElement {
     <Panel title="Credit rates" aside={isAdmin && add}>
       <StateOf
         query={query}
-        isEmpty={(page) => page.rates.length === 0}
+        isEmpty={({ pages }) => pages.every((page) => page.rates.length === 0)}
         empty={
           <Empty says="No rate is set: what a call takes in credits is not known.">
             {isAdmin && add}
           </Empty>
         }
       >
-        {(page) => <RateTable rates={page.rates} edit={setEdited} />}
+        {({ pages }) => <RateTable rates={pages.flatMap((page) => page.rates)} edit={setEdited} />}
       </StateOf>
+      <More query={query} />
       {edited && (
         <RateForm rate={edited === "new" ? null : edited} onClose={() => setEdited(null)} />
       )}
@@ -108,8 +111,7 @@ function Change({ rate, edit }: { rate: Rate; edit: (rate: Rate) => void }): Rea
     mutationFn: () =>
       read(api.DELETE("/api/v1/credit-rates", { params: { query: { operation, model } } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["credit-rates"] }),
-    onError: (error) =>
-      notifications.show({ color: "red", title: "Not removed", message: error.message }),
+    onError: failedAs("Not removed"),
   });
   if (!isAdmin) return null;
   const name = model ? `${words(operation)} of ${model}` : words(operation);

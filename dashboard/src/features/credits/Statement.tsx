@@ -1,10 +1,11 @@
 /** What has changed a balance, line by line, with what was left after each? */
-import { Anchor, Badge, Button, Group, Select, Table, Text } from "@mantine/core";
+import { Anchor, Badge, Group, Select, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { Instant } from "@/components/Figures";
+import { More } from "@/components/More";
 import { Name } from "@/components/Name";
 import { Empty, StateOf } from "@/components/States";
 import { count, words } from "@/lib/format";
@@ -83,16 +84,7 @@ export function Statement({ wallet }: { wallet: Wallet }): ReactElement {
           </Table.ScrollContainer>
         )}
       </StateOf>
-      {query.hasNextPage && (
-        <Button
-          mt="sm"
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          Older lines
-        </Button>
-      )}
+      <More query={query} label="Older lines" />
     </section>
   );
 }

@@ -1,6 +1,5 @@
 /** One wallet: what is left, of which grants, and every line of its statement. */
 import { Alert, Button, Drawer, Group, SimpleGrid, Stack, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
@@ -8,6 +7,8 @@ import { api, read } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Stat } from "@/components/Figures";
 import { Lines, StateOf } from "@/components/States";
+import { failed } from "@/components/toasts";
+import { sum } from "@/lib/decimal";
 import { Amount, amountText, type Wallet } from "./amount";
 import { Grants } from "./Grants";
 import { type Move, MoveForm } from "./MoveForm";
@@ -68,8 +69,7 @@ function Head({ wallet }: { wallet: Wallet }): ReactElement {
         }),
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["wallets"] }),
-    onError: (error) =>
-      notifications.show({ color: "red", title: "Not changed", message: error.message }),
+    onError: failed,
   });
   return (
     <div>
@@ -92,7 +92,7 @@ function Head({ wallet }: { wallet: Wallet }): ReactElement {
           label="Set aside"
           note={`${amountText(wallet.leased, wallet.unit)} of it with workers`}
         >
-          <Amount amount={String(Number(wallet.held) + Number(wallet.leased))} unit={wallet.unit} />
+          <Amount amount={sum(wallet.held, wallet.leased)} unit={wallet.unit} />
         </Stat>
       </SimpleGrid>
       {isAdmin && (

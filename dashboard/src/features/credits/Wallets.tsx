@@ -6,8 +6,10 @@ import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Icon } from "@/components/icons";
+import { More } from "@/components/More";
 import { Name } from "@/components/Name";
 import { Empty, Panel, StateOf } from "@/components/States";
+import { sum } from "@/lib/decimal";
 import { ago } from "@/lib/format";
 import { Amount, amountText, type Wallet } from "./amount";
 import { WalletDrawer } from "./WalletDrawer";
@@ -47,16 +49,7 @@ export function Wallets(): ReactElement {
       >
         {({ pages }) => <WalletTable wallets={pages.flatMap((page) => page.wallets)} />}
       </StateOf>
-      {query.hasNextPage && (
-        <Button
-          mt="sm"
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <More query={query} />
       {adding && <WalletForm onClose={() => setAdding(false)} />}
       <WalletDrawer />
     </Panel>
@@ -91,7 +84,7 @@ function WalletRow({ wallet }: { wallet: Wallet }): ReactElement {
   const open = (): void =>
     void navigate({ to: ".", search: (old) => ({ ...old, wallet: wallet.name, kind: undefined }) });
   const next = wallet.expiring[0];
-  const held = Number(wallet.held) + Number(wallet.leased);
+  const aside = sum(wallet.held, wallet.leased);
   return (
     <Table.Tr style={{ cursor: "pointer" }} onClick={open}>
       <Table.Td maw={280}>
@@ -120,7 +113,7 @@ function WalletRow({ wallet }: { wallet: Wallet }): ReactElement {
         <Amount amount={wallet.balance} unit={wallet.unit} />
       </Table.Td>
       <Table.Td ta="right">
-        {held > 0 ? <Amount amount={String(held)} unit={wallet.unit} /> : "none"}
+        {aside === "0" ? "none" : <Amount amount={aside} unit={wallet.unit} />}
       </Table.Td>
       <Table.Td>
         {next ? (

@@ -4,9 +4,10 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { useIsAdmin } from "@/api/session";
 import { failed, told } from "@/components/toasts";
+import { ENDPOINTS, useEndpoints } from "@/lib/endpoints";
+import type { Category } from "@/lib/names";
 import { providerName } from "@/lib/providers";
 import { type Change, firstOf, place } from "./apply";
-import { type Category, ENDPOINTS, useEndpoints } from "./query";
 
 interface AskFirstProps {
   provider: string;

@@ -3,13 +3,14 @@ import { List, Table, Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import type { Schemas } from "@/api/client";
 import { Money, Provider } from "@/components/Figures";
+import { Saving } from "@/components/Saving";
 import { Empty, Panel, StateOf } from "@/components/States";
-import { count } from "@/lib/format";
+import { count, counted } from "@/lib/format";
+import type { Category } from "@/lib/names";
 import { providerFill, providerName } from "@/lib/providers";
 import { useRange } from "@/lib/range";
 import classes from "./Insight.module.css";
-import { type Category, useCounterfactual } from "./query";
-import { Saving } from "./Saving";
+import { useCounterfactual } from "./query";
 
 type One = Schemas["CounterfactualView"];
 
@@ -22,7 +23,7 @@ export function Elsewhere({ category }: { category: Category }): ReactElement {
       aside={
         query.data && (
           <Text size="sm" c="dimmed">
-            {count(query.data.calls)} calls for {category}, {label}
+            {counted(query.data.calls, "call")} for {category}, {label}
           </Text>
         )
       }
@@ -42,7 +43,8 @@ export function Elsewhere({ category }: { category: Category }): ReactElement {
             <Unpriced candidates={found.candidates.filter((one) => !isPriced(one))} />
             {found.calls_without_usage > 0 && (
               <Text size="xs" c="dimmed" mt="xs">
-                {count(found.calls_without_usage)} calls are left out: what they used is not known.
+                Left out: {counted(found.calls_without_usage, "call")} of which nobody knows what
+                was used.
               </Text>
             )}
           </>

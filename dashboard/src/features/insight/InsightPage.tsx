@@ -3,8 +3,9 @@ import { Group, SegmentedControl, Skeleton, Stack, Tabs } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, type ReactElement, Suspense } from "react";
 import { Empty, Panel, StateOf } from "@/components/States";
+import { useFlows } from "@/lib/insight";
+import { CATEGORIES, type Category } from "@/lib/names";
 import { Elsewhere } from "./Elsewhere";
-import { CATEGORIES, type Category, useFlows } from "./query";
 import { Savings } from "./Savings";
 
 const Flow = lazy(() => import("@/components/ProviderFlow"));

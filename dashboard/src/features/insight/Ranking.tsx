@@ -2,13 +2,14 @@
 import { Alert, Badge, Table, Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import { Hint, Latency, Money, Provider } from "@/components/Figures";
+import { Saving } from "@/components/Saving";
 import { Panel } from "@/components/States";
 import { count, percent } from "@/lib/format";
+import type { Category } from "@/lib/names";
 import { providerName } from "@/lib/providers";
 import { AskFirst } from "./AskFirst";
 import classes from "./Insight.module.css";
-import type { Category, Ranked, Recommendations } from "./query";
-import { Saving } from "./Saving";
+import type { Ranked, Recommendations } from "./query";
 
 interface RankingProps {
   found: Recommendations;

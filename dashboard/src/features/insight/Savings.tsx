@@ -3,12 +3,14 @@ import { Anchor, Badge, Group, Stack, Text } from "@mantine/core";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { Provider } from "@/components/Figures";
+import { Saving } from "@/components/Saving";
 import { Panel, StateOf } from "@/components/States";
-import { money } from "@/lib/format";
+import { sentence, useRecommendations } from "@/lib/insight";
+import type { Category } from "@/lib/names";
 import { useRange } from "@/lib/range";
 import { AskFirst } from "./AskFirst";
 import classes from "./Insight.module.css";
-import { type Advice, type Category, useRecommendations } from "./query";
+import type { Advice } from "./query";
 import { Ranking } from "./Ranking";
 
 const route = getRouteApi("/framed/insight");
@@ -72,11 +74,11 @@ function OneAdvice({ one, category }: { one: Advice; category: Category }): Reac
   return (
     <div className={classes.one}>
       <div>
-        <Text fz={20} fw={600} className="tabular">
-          {one.saving_usd === null ? "—" : money(one.saving_usd)}
+        <Text fz={20} fw={600} component="div">
+          <Saving usd={one.saving_usd} notes={[]} estimated />
         </Text>
         <Text size="xs" c="dimmed">
-          {one.saving_usd === null ? "saving not known" : "saved at most"}
+          {one.saving_usd === null ? "saving not known" : "in this time, at most"}
         </Text>
       </div>
       <div>
@@ -137,10 +139,4 @@ function Calls({ one, category }: { one: Advice; category: Category }): ReactEle
       The calls
     </Anchor>
   );
-}
-
-/** With a capital letter and a full stop; what follows the point of an amount is cut at cents. */
-export function sentence(text: string): string {
-  const short = text.replace(/\$\d+(\.\d+)?/g, (amount) => money(amount.slice(1)));
-  return `${short.charAt(0).toUpperCase()}${short.slice(1)}${/[.!?]$/.test(short) ? "" : "."}`;
 }

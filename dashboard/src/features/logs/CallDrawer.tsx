@@ -10,6 +10,7 @@ import { Latency, Money, ProviderDot } from "@/components/Figures";
 import { Icon } from "@/components/icons";
 import { Outcome } from "@/components/Outcome";
 import { Empty, Lines, StateOf } from "@/components/States";
+import { isEstimated } from "@/lib/estimate";
 import { providerName } from "@/lib/providers";
 import { CallContent } from "./CallContent";
 import type { CallInFull } from "./call";
@@ -68,7 +69,6 @@ function OneCall({ callId }: { callId: string }): ReactElement {
 
 function InOneLine({ call }: { call: CallInFull }): ReactElement {
   const name = call.actual_provider_display || providerName(call.actual_provider_name);
-  const isEstimated = call.flags.includes("estimated") || call.usage_source === "estimated";
   const category = REPEATABLE.find((one) => one === call.category);
   return (
     <>
@@ -84,7 +84,11 @@ function InOneLine({ call }: { call: CallInFull }): ReactElement {
         </Text>
         <Dot />
         <Text component="span" size="sm" fw={600}>
-          <Money usd={call.cost_now_usd} reason={call.unpriced_reason} estimated={isEstimated} />
+          <Money
+            usd={call.cost_now_usd}
+            reason={call.unpriced_reason}
+            estimated={isEstimated(call)}
+          />
         </Text>
         <Dot />
         <Text component="span" size="sm">

@@ -4,6 +4,7 @@ import { memo, type ReactElement } from "react";
 import { Instant, Latency, Money, Provider, Tokens } from "@/components/Figures";
 import { Name } from "@/components/Name";
 import { Outcome } from "@/components/Outcome";
+import { isEstimated } from "@/lib/estimate";
 import { count } from "@/lib/format";
 import classes from "./Logs.module.css";
 import type { Call } from "./query";
@@ -19,7 +20,7 @@ interface CallRowProps {
 }
 
 /** The model that was asked for, and below it the one that ran where that is another. */
-export function modelBelow(call: Pick<Call, "label" | "requested_model" | "served_model">) {
+function modelBelow(call: Pick<Call, "label" | "requested_model" | "served_model">) {
   const ran = call.served_model ?? call.requested_model;
   return ran && ran !== call.label ? `→ ${ran}` : null;
 }
@@ -29,7 +30,7 @@ export const CallRow = memo(function CallRow(props: CallRowProps): ReactElement 
   const openId = useSearch({ from: "/framed/logs", select: (search) => search.call });
   const below = modelBelow(call);
   const who = [call.key_name, ...call.tags].filter(Boolean).join(" · ");
-  const isEstimated = call.usage_source === "estimated" || call.flags.includes("estimated");
+  const estimated = isEstimated(call);
   return (
     <div
       role="row"
@@ -65,10 +66,10 @@ export const CallRow = memo(function CallRow(props: CallRowProps): ReactElement 
         <Name minor>{who}</Name>
       </div>
       <div role="gridcell" className={`${classes.number} ${classes.inTokens}`}>
-        <Tokens value={call.total_tokens} estimated={isEstimated} />
+        <Tokens value={call.total_tokens} estimated={estimated} />
       </div>
       <div role="gridcell" className={`${classes.number} ${classes.inCost}`}>
-        <Money usd={call.cost_now_usd} reason={call.unpriced_reason} estimated={isEstimated} />
+        <Money usd={call.cost_now_usd} reason={call.unpriced_reason} estimated={estimated} />
       </div>
       <div role="gridcell" className={`${classes.cell} ${classes.inStatus}`}>
         <Outcome status={call.status} httpStatus={call.http_status} ending={call.ending} detail />

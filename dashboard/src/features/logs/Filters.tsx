@@ -3,7 +3,9 @@ import { Autocomplete, Button, CloseButton, Menu, Select } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useState } from "react";
 import { Icon } from "@/components/icons";
+import { SearchField } from "@/components/SearchField";
 import { words } from "@/lib/format";
+import { BUCKETS, CALL_CATEGORIES } from "@/lib/names";
 import { providerName } from "@/lib/providers";
 import classes from "./Logs.module.css";
 import { FILTERS, type Filter, useNames } from "./query";
@@ -22,17 +24,17 @@ const yesNo = (yes: string, no: string): Choice[] => [
 ];
 
 /** What is offered besides the four that always stand there. */
-const MORE: Partial<Record<Filter, { label: string; choices: Choice[] }>> = {
+const MORE: Partial<Record<Filter, { label: string; choices: Choice[] | "typed" }>> = {
+  customer: { label: "Customer", choices: "typed" },
+  tag: { label: "Tag", choices: "typed" },
+  upstream: { label: "Upstream provider", choices: "typed" },
   category: {
     label: "Category",
-    choices: plain("text", "image", "video", "audio", "embedding", "rerank", "search"),
+    choices: plain(...CALL_CATEGORIES),
   },
   bucket: {
     label: "Bucket",
-    choices: plain(
-      ...["gemini", "openai", "anthropic", "mistral", "wavespeed", "stability", "video"],
-      ...["image_edit", "audio", "tavily", "serper", "metaphor", "firecrawl", "exa"],
-    ).map(({ value }) => ({ value, label: value })),
+    choices: BUCKETS.map((value) => ({ value, label: value })),
   },
   ending: {
     label: "Ending",
@@ -97,7 +99,20 @@ export function Filters(): ReactElement {
       ])}
       {select("key", "Key", named(keys))}
       {select("user", "User", named(users))}
-      {shown.map((name) => select(name, MORE[name]?.label ?? name, MORE[name]?.choices ?? []))}
+      {shown.map((name) => {
+        const { label = name, choices = [] } = MORE[name] ?? {};
+        if (choices !== "typed") return select(name, label, choices);
+        return (
+          <SearchField
+            key={name}
+            name={label}
+            placeholder={label}
+            value={search[name] ?? ""}
+            onChange={(typed) => set(name, typed || null)}
+            isPageSearch={false}
+          />
+        );
+      })}
       {hidden.length > 0 && (
         <Menu>
           <Menu.Target>

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { api, read } from "@/api/client";
 import { Hint, Instant, Money } from "@/components/Figures";
+import { isEstimated } from "@/lib/estimate";
 import { count, day, rate, words } from "@/lib/format";
 import { type Attempt, type CallInFull, type Component, perText, unitName } from "./call";
 import classes from "./Logs.module.css";
@@ -34,7 +35,7 @@ export function RateStage({ call }: { call: CallInFull }): ReactElement {
           {origin}
           {call.cost_origin !== "computed" && call.computed_usd !== null && (
             <>
-              ; our prices give <Money usd={call.computed_usd} />
+              ; our prices give <Money usd={call.computed_usd} estimated={isEstimated(call)} />
             </>
           )}
         </Text>
@@ -44,18 +45,24 @@ export function RateStage({ call }: { call: CallInFull }): ReactElement {
 }
 
 function Bill({ attempt, isOnly }: { attempt: Attempt; isOnly: boolean }): ReactElement {
-  const isEstimated = attempt.usage_source === "estimated" || attempt.flags.includes("estimated");
+  const estimated = isEstimated(attempt);
   return (
     <table className={classes.lines}>
       {!isOnly && <caption style={{ textAlign: "left" }}>attempt {attempt.number}</caption>}
       <tbody>
         {attempt.components.map((component) => (
-          <Line key={`${component.unit}-${component.price_version_id}`} component={component} />
+          <Line
+            key={`${component.unit}-${component.price_version_id}`}
+            component={component}
+            estimated={estimated}
+          />
         ))}
         {Number(attempt.rounding_usd ?? 0) !== 0 && (
           <tr>
             <td>rounding</td>
-            <td>{attempt.rounding_usd}</td>
+            <td>
+              <Money usd={attempt.rounding_usd} />
+            </td>
           </tr>
         )}
         <tr>
@@ -73,7 +80,7 @@ function Bill({ attempt, isOnly }: { attempt: Attempt; isOnly: boolean }): React
               <Money
                 usd={attempt.cost_usd}
                 reason={attempt.unpriced_reason}
-                estimated={isEstimated}
+                estimated={estimated}
               />
             </b>
           </td>
@@ -99,7 +106,8 @@ const OWN_UNITS: Readonly<Record<string, string>> = {
   reported_difference: "what the provider says it charged, beyond our prices",
 };
 
-function Line({ component }: { component: Component }): ReactElement {
+function Line(props: { component: Component; estimated: boolean }): ReactElement {
+  const { component, estimated } = props;
   const own = OWN_UNITS[component.unit];
   return (
     <tr>
@@ -113,7 +121,7 @@ function Line({ component }: { component: Component }): ReactElement {
         )}
       </td>
       <td>
-        <Money usd={component.amount_usd} />
+        <Money usd={component.amount_usd} estimated={estimated} />
       </td>
     </tr>
   );

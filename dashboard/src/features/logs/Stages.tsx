@@ -2,8 +2,10 @@
 import { Text } from "@mantine/core";
 import type { ReactElement, ReactNode } from "react";
 import { Instant, Money } from "@/components/Figures";
+import { isEstimated } from "@/lib/estimate";
 import { count, words } from "@/lib/format";
 import { AttributeStage } from "./AttributeStage";
+import { AuthenticateStage } from "./AuthenticateStage";
 import { type CallInFull, unitName } from "./call";
 import classes from "./Logs.module.css";
 import { PlanStage, RelayStage } from "./PlanStage";
@@ -13,22 +15,7 @@ export function Stages({ call }: { call: CallInFull }): ReactElement {
   return (
     <section aria-label="Stages of the call">
       <Stage name="authenticate">
-        key <b>{call.key_name || "none"}</b> · user <b>{call.user || "none"}</b> · project{" "}
-        <b>{call.project || "none"}</b>
-        {call.customer && (
-          <>
-            {" "}
-            · customer{" "}
-            <b>
-              <bdi>{call.customer}</bdi>
-            </b>
-          </>
-        )}
-        {call.tags.length > 0 && ` · ${call.tags.join(", ")}`}
-        <Text size="xs" c="dimmed">
-          {call.method} {call.path} · {words(call.operation)}
-          {call.stream ? ", streamed" : ""} · <Instant iso={call.received_at} />
-        </Text>
+        <AuthenticateStage call={call} />
       </Stage>
       <Stage name="plan">
         <PlanStage call={call} />
@@ -118,7 +105,7 @@ function Settled({ call }: { call: CallInFull }): ReactElement {
         "Nothing charged: the cost is not known"
       ) : (
         <>
-          charged <Money usd={call.charge_now_usd} />
+          charged <Money usd={call.charge_now_usd} estimated={isEstimated(call)} />
         </>
       )}
       {held && " · hold released"}

@@ -18,7 +18,8 @@ export function Totals({ query, counted }: TotalsProps): ReactElement {
     const ended = completed + failed;
     return (
       <Text size="sm" component="div" aria-live="polite" className="tabular">
-        <b>{count(calls)}</b> calls · <Money usd={total.cost_usd} />
+        <b>{count(calls)}</b> {calls === 1 ? "call" : "calls"} ·{" "}
+        <Money usd={total.cost_usd} estimated={estimated > 0} />
         {ended > 0 && ` · ${percent(completed / ended)} ok`}
         {unpriced > 0 && (
           <>

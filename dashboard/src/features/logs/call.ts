@@ -1,5 +1,6 @@
 /** What is one call made of, in short names? */
 import type { Schemas } from "@/api/client";
+import { perMany } from "@/lib/format";
 
 export type CallInFull = Schemas["CallInFull"];
 export type Attempt = Schemas["Attempt"];
@@ -28,7 +29,5 @@ export function unitName(unit: string, quantity = 2): string {
 /** What a rate is for: `1M input tokens`, `image`. */
 export function perText(component: Component): string {
   const { per, unit } = component;
-  if (per === 1) return unitName(unit, 1);
-  const many = per % 1_000_000 === 0 ? `${per / 1_000_000}M` : per.toLocaleString("en-US");
-  return `${many} ${unitName(unit)}`;
+  return per === 1 ? unitName(unit, 1) : `${perMany(per)} ${unitName(unit)}`;
 }

@@ -33,7 +33,9 @@ export function CompareView(props: { names: string[]; onClose: () => void }): Re
               <Table aria-label="Comparison" withColumnBorders>
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th />
+                    <Table.Th>
+                      <span className="visually-hidden">Property</span>
+                    </Table.Th>
                     {found.models.map((name) => (
                       <Table.Th key={name} style={{ overflowWrap: "anywhere", minWidth: 120 }}>
                         <bdi>{name}</bdi>

@@ -1,32 +1,26 @@
 /** Which prices are proposed against one that holds? Accept, reject, or keep what holds. */
 import { Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { Confirm } from "@/components/Confirm";
+import { More } from "@/components/More";
 import { Empty, StateOf } from "@/components/States";
 import { told } from "@/components/toasts";
 import { day, rate } from "@/lib/format";
 import { ProviderBadge } from "./Marks";
 import classes from "./Models.module.css";
 import { perText, subjectOf } from "./prices";
-import { type Price, refresh } from "./queries";
+import { type Price, refresh, useDisputes } from "./queries";
 
 type Dispute = Schemas["Disputed"];
-const ROWS = 200;
-
-export const disputesQuery = {
-  queryKey: ["prices", "disputes"],
-  queryFn: ({ signal }: { signal: AbortSignal }) =>
-    read(api.GET("/api/v1/prices/disputes", { params: { query: { limit: ROWS } }, signal })),
-};
 
 export function Disputes({ canEdit }: { canEdit: boolean }): ReactElement {
-  const disputes = useQuery(disputesQuery);
+  const disputes = useDisputes();
   return (
     <StateOf
       query={disputes}
-      isEmpty={(found) => found.disputes.length === 0}
+      isEmpty={({ pages }) => pages.every((page) => page.disputes.length === 0)}
       empty={
         <Empty says="No list contradicts a price that holds.">
           <Text size="sm" c="dimmed">
@@ -36,11 +30,16 @@ export function Disputes({ canEdit }: { canEdit: boolean }): ReactElement {
         </Empty>
       }
     >
-      {(found) => (
-        <Stack gap="sm">
-          {found.disputes.map((one) => (
-            <Card key={one.proposed.price_version_id} dispute={one} canEdit={canEdit} />
-          ))}
+      {({ pages }) => (
+        <Stack gap="sm" align="stretch">
+          {pages
+            .flatMap((page) => page.disputes)
+            .map((one) => (
+              <Card key={one.proposed.price_version_id} dispute={one} canEdit={canEdit} />
+            ))}
+          <div>
+            <More query={disputes} />
+          </div>
         </Stack>
       )}
     </StateOf>

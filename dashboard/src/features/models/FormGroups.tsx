@@ -12,10 +12,10 @@ import {
   TextInput,
 } from "@mantine/core";
 import type { ReactElement } from "react";
+import { CATEGORIES } from "@/lib/names";
 import type { Draft } from "./draft";
-import { TYPES } from "./queries";
 
-export interface GroupProps {
+interface GroupProps {
   draft: Draft;
   set: (changed: Partial<Draft>) => void;
   faults: Partial<Record<keyof Draft, string>>;
@@ -76,7 +76,7 @@ export function Identity(props: GroupProps): ReactElement {
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
         <Select
           label="Type"
-          data={[...TYPES]}
+          data={[...CATEGORIES]}
           value={draft.model_type}
           allowDeselect={false}
           onChange={(value) => set({ model_type: value ?? "text" })}

@@ -1,13 +1,13 @@
 /** By what can the catalogue be narrowed? All of it stands in the address. */
-import { Button, CloseButton, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Button, Select } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useEffect, useState } from "react";
-import { Icon } from "@/components/icons";
+import type { ReactElement } from "react";
+import { SearchField } from "@/components/SearchField";
 import { words } from "@/lib/format";
+import { CATEGORIES } from "@/lib/names";
 import { providerName } from "@/lib/providers";
 import classes from "./Models.module.css";
-import { CAPABILITIES, TYPES } from "./queries";
+import { CAPABILITIES } from "./queries";
 
 const route = getRouteApi("/framed/models");
 const NAMES = ["type", "provider", "active", "default", "capability"] as const;
@@ -38,11 +38,17 @@ export function ModelFilters({ providers }: { providers: readonly string[] }): R
   const isFiltered = search.q !== undefined || NAMES.some((name) => search[name] !== undefined);
   return (
     <div className={`${classes.bar} ${classes.filters}`}>
-      <SearchField value={search.q ?? ""} onChange={(q) => set({ q: q || undefined })} />
+      <SearchField
+        className={classes.search}
+        name="Search models"
+        placeholder="Search name or description"
+        value={search.q ?? ""}
+        onChange={(q) => set({ q: q || undefined })}
+      />
       {select(
         "type",
         "Type",
-        TYPES.map((value) => ({ value, label: value })),
+        CATEGORIES.map((value) => ({ value, label: value })),
       )}
       {select(
         "provider",
@@ -73,46 +79,5 @@ export function ModelFilters({ providers }: { providers: readonly string[] }): R
         </Button>
       )}
     </div>
-  );
-}
-
-const WAIT_MS = 250;
-
-function SearchField(props: { value: string; onChange: (text: string) => void }): ReactElement {
-  const [typed, setTyped] = useState(props.value);
-  const tell = useDebouncedCallback((text: string) => props.onChange(text.trim()), WAIT_MS);
-  useEffect(
-    () => setTyped((now) => (now.trim() === props.value ? now : props.value)),
-    [props.value],
-  );
-  return (
-    <TextInput
-      className={classes.search}
-      aria-label="Search models"
-      placeholder="Search name or description"
-      data-page-search
-      leftSection={<Icon name="search" />}
-      value={typed}
-      maxLength={200}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        tell(event.currentTarget.value);
-      }}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") event.currentTarget.blur();
-      }}
-      rightSection={
-        typed === "" ? null : (
-          <CloseButton
-            size="sm"
-            aria-label="Clear the search"
-            onClick={() => {
-              setTyped("");
-              props.onChange("");
-            }}
-          />
-        )
-      }
-    />
   );
 }

@@ -131,7 +131,7 @@ function Form({ model, onClose, onDone }: ModelFormProps): ReactElement {
 }
 
 /** Bring back the state before the last change. */
-export function useUndo(): (after: Model) => Promise<void> {
+function useUndo(): (after: Model) => Promise<void> {
   const restore = useRestore();
   return async (after) => {
     try {

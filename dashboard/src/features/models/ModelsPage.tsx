@@ -1,23 +1,22 @@
 /** What may be used, at what price? */
 import { Badge, Button, Group, Menu, Tabs } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useEffect, useMemo, useState } from "react";
+import { type ReactElement, useMemo, useState } from "react";
 import { useIsAdmin } from "@/api/session";
 import { Icon } from "@/components/icons";
 import { Empty, Lines, StateOf } from "@/components/States";
 import { count } from "@/lib/format";
+import { useWhole } from "@/lib/pages";
 import { BulkBar } from "./BulkBar";
 import { CompareView } from "./CompareView";
 import { split } from "./compare";
-import { Disputes, disputesQuery } from "./Disputes";
+import { Disputes } from "./Disputes";
 import { ModelDrawer } from "./ModelDrawer";
 import { ModelFilters } from "./ModelFilters";
 import { ModelForm } from "./ModelForm";
-import classes from "./Models.module.css";
 import { ModelTable } from "./ModelTable";
-import { type Model, useFilter, useModel, useModels } from "./queries";
-import { Unpriced, unpricedQuery } from "./Unpriced";
+import { type Model, useDisputes, useFilter, useModel, useModels, useUnpriced } from "./queries";
+import { Unpriced } from "./Unpriced";
 
 const route = getRouteApi("/framed/models");
 
@@ -25,8 +24,10 @@ export default function ModelsPage(): ReactElement {
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/models" });
   const isAdmin = useIsAdmin();
-  const unpriced = useQuery(unpricedQuery).data?.unpriced.length ?? 0;
-  const disputes = useQuery(disputesQuery).data?.disputes.length ?? 0;
+  const gaps = useUnpriced();
+  const unpriced = gaps.data?.pages.flatMap((page) => page.unpriced).length ?? 0;
+  const contested = useDisputes();
+  const disputes = contested.data?.pages.flatMap((page) => page.disputes).length ?? 0;
   const edited = useModel(search.edit === "true" ? search.model : undefined).data;
   const compared = useMemo(() => split(search.compare), [search.compare]);
   const closeForm = (): void =>
@@ -47,10 +48,16 @@ export default function ModelsPage(): ReactElement {
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="catalogue">Catalogue</Tabs.Tab>
-          <Tabs.Tab value="unpriced" rightSection={<Waiting number={unpriced} />}>
+          <Tabs.Tab
+            value="unpriced"
+            rightSection={<Waiting number={unpriced} hasMore={gaps.hasNextPage} />}
+          >
             Unpriced
           </Tabs.Tab>
-          <Tabs.Tab value="disputes" rightSection={<Waiting number={disputes} />}>
+          <Tabs.Tab
+            value="disputes"
+            rightSection={<Waiting number={disputes} hasMore={contested.hasNextPage} />}
+          >
             Disputes
           </Tabs.Tab>
         </Tabs.List>
@@ -82,11 +89,12 @@ export default function ModelsPage(): ReactElement {
   );
 }
 
-function Waiting({ number }: { number: number }): ReactElement | null {
-  if (number === 0) return null;
+function Waiting(props: { number: number; hasMore: boolean }): ReactElement | null {
+  if (props.number === 0) return null;
   return (
-    <Badge size="sm" color="orange" className={classes.badge}>
-      {count(number)}
+    <Badge size="sm" color="orange">
+      {count(props.number)}
+      {props.hasMore && "+"}
     </Badge>
   );
 }
@@ -102,11 +110,8 @@ function Catalogue({ canEdit }: { canEdit: boolean }): ReactElement {
   );
   const selected = models.filter((one) => names.has(one.model_name));
   const providers = [...new Set(models.map((one) => one.provider))].sort();
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
   // A sorted list is only right with all of it.
-  useEffect(() => {
-    if (search.sort && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [search.sort, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  useWhole(query, search.sort !== undefined);
   return (
     <>
       <Group justify="space-between" align="flex-start" gap="sm" wrap="wrap-reverse">
@@ -137,8 +142,8 @@ function Catalogue({ canEdit }: { canEdit: boolean }): ReactElement {
             models={models}
             selected={selected}
             onSelect={(rows: Model[]) => setNames(new Set(rows.map((one) => one.model_name)))}
-            hasMore={hasNextPage}
-            onMore={() => void fetchNextPage()}
+            hasMore={query.hasNextPage}
+            onMore={() => void query.fetchNextPage()}
             isOld={query.isPlaceholderData}
           />
         )}

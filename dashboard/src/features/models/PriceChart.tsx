@@ -11,7 +11,7 @@ import {
   XAxis,
   YAxis,
 } from "recharts";
-import { day, rate } from "@/lib/format";
+import { day, money, rate } from "@/lib/format";
 import { counts, inForce } from "./prices";
 import type { Price } from "./queries";
 
@@ -19,7 +19,12 @@ const COLORS = ["#0891b2", "#d97706", "#7c3aed", "#be185d", "#15803d", "#64748b"
 const DAY_MS = 86_400_000;
 const HEIGHT_PX = 200;
 
-type Point = { at: number } & Record<string, number | null>;
+interface Point {
+  at: number;
+  /** By subject, for lengths alone; what is read is the text of `rates`. */
+  heights: Record<string, number>;
+  rates: Record<string, string>;
+}
 
 /** One point per date at which any of the prices changes, and the two ends. */
 function points(subjects: ReadonlyMap<string, Price[]>, now: number): Point[] {
@@ -31,10 +36,12 @@ function points(subjects: ReadonlyMap<string, Price[]>, now: number): Point[] {
   const last = Math.max(now + 7 * DAY_MS, ...dates.map((at) => at + 7 * DAY_MS));
   const stops = [...new Set([first, ...dates, now, last])].sort((a, b) => a - b);
   return stops.map((at) => {
-    const point: Point = { at };
+    const point: Point = { at, heights: {}, rates: {} };
     for (const [subject, versions] of subjects) {
       const price = inForce(versions, at)?.rate_usd;
-      point[subject] = price === null || price === undefined ? null : Number(price);
+      if (price === null || price === undefined) continue;
+      point.heights[subject] = Number(price);
+      point.rates[subject] = price;
     }
     return point;
   });
@@ -63,12 +70,15 @@ export function PriceChart({ subjects }: { subjects: ReadonlyMap<string, Price[]
           <YAxis
             tick={ink}
             stroke={line}
-            width={64}
+            width={72}
             domain={[0, "auto"]}
-            tickFormatter={(usd: number) => rate(plain(usd))}
+            tickFormatter={(usd: number) => money(usd)}
           />
           <Tooltip
-            formatter={(usd, subject) => [rate(plain(Number(usd))), String(subject)]}
+            formatter={(_height, subject, { payload }) => {
+              const { rates } = payload as Point;
+              return [rate(rates[String(subject)]), String(subject)];
+            }}
             labelFormatter={(at) => `from ${day(new Date(Number(at)).toISOString())}`}
             contentStyle={{
               background: "var(--panel)",
@@ -86,7 +96,8 @@ export function PriceChart({ subjects }: { subjects: ReadonlyMap<string, Price[]
           {[...subjects.keys()].map((subject, place) => (
             <Line
               key={subject}
-              dataKey={subject}
+              name={subject}
+              dataKey={(point: Point) => point.heights[subject] ?? null}
               type="stepAfter"
               stroke={COLORS[place % COLORS.length]}
               strokeWidth={2}
@@ -99,11 +110,6 @@ export function PriceChart({ subjects }: { subjects: ReadonlyMap<string, Price[]
       </ResponsiveContainer>
     </figure>
   );
-}
-
-/** A number as decimal text without an exponent. */
-function plain(value: number): string {
-  return value.toFixed(9).replace(/0+$/, "").replace(/\.$/, ".0");
 }
 
 /** The colour of a subject's line, for the table beside it. */

@@ -65,7 +65,11 @@ function InForce(props: {
             <Table.Th>In force</Table.Th>
             <Table.Th className={classes.number}>Price (USD)</Table.Th>
             <Table.Th>Since</Table.Th>
-            {props.onChange && <Table.Th aria-label="Change" />}
+            {props.onChange && (
+              <Table.Th>
+                <span className="visually-hidden">Change</span>
+              </Table.Th>
+            )}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -1,45 +1,40 @@
 /** What was called and has no price? One button gives it one, another rates the calls again. */
 import { Button, Group, Table, Text } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { Instant } from "@/components/Figures";
+import { More } from "@/components/More";
 import { Empty, StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
-import { count, money } from "@/lib/format";
+import { count, counted, money } from "@/lib/format";
 import { ProviderBadge, TypeBadge } from "./Marks";
 import classes from "./Models.module.css";
 import { PriceForm, type Wanted } from "./PriceForm";
-import { refresh } from "./queries";
+import { refresh, useUnpriced } from "./queries";
 
 type Gap = Schemas["Unpriced"];
-const ROWS = 200;
-
-export const unpricedQuery = {
-  queryKey: ["prices", "unpriced"],
-  queryFn: ({ signal }: { signal: AbortSignal }) =>
-    read(api.GET("/api/v1/prices/unpriced", { params: { query: { limit: ROWS } }, signal })),
-};
+type Gaps = ReturnType<typeof useUnpriced>;
 
 export function Unpriced({ canEdit }: { canEdit: boolean }): ReactElement {
-  const gaps = useQuery(unpricedQuery);
+  const gaps = useUnpriced();
   const [wanted, setWanted] = useState<Wanted | null>(null);
   return (
     <>
       <StateOf
         query={gaps}
-        isEmpty={(found) => found.unpriced.length === 0}
+        isEmpty={({ pages }) => pages.every((page) => page.unpriced.length === 0)}
         empty={<Empty says="Everything that was called has a price." />}
       >
-        {(found) => (
+        {({ pages }) => (
           <>
             <Group justify="space-between" mb="sm">
               <Text size="sm" c="dimmed">
                 What these calls cost is not known, and no total counts them as zero. A price holds
                 for new calls; “Rate again” finds what the old ones cost.
               </Text>
-              {canEdit && <RateAgain since={since(found.unpriced)} />}
+              {canEdit && <RateAgain since={() => firstSeen(gaps)} />}
             </Group>
             <div className={`panel ${classes.wide}`} style={{ padding: 0 }}>
               <Table aria-label="Without a price">
@@ -50,23 +45,30 @@ export function Unpriced({ canEdit }: { canEdit: boolean }): ReactElement {
                     <Table.Th>Type</Table.Th>
                     <Table.Th className={classes.number}>Calls</Table.Th>
                     <Table.Th className={classes.number}>Last</Table.Th>
-                    {canEdit && <Table.Th aria-label="Add a price" />}
+                    {canEdit && (
+                      <Table.Th>
+                        <span className="visually-hidden">Add a price</span>
+                      </Table.Th>
+                    )}
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {found.unpriced.map((gap) => (
-                    <Row
-                      key={`${gap.provider} ${gap.model} ${gap.category}`}
-                      gap={gap}
-                      onPrice={canEdit ? setWanted : undefined}
-                    />
-                  ))}
+                  {pages
+                    .flatMap((page) => page.unpriced)
+                    .map((gap) => (
+                      <Row
+                        key={`${gap.provider} ${gap.model} ${gap.category}`}
+                        gap={gap}
+                        onPrice={canEdit ? setWanted : undefined}
+                      />
+                    ))}
                 </Table.Tbody>
               </Table>
             </div>
           </>
         )}
       </StateOf>
+      <More query={gaps} />
       <PriceForm wanted={wanted} onClose={() => setWanted(null)} />
     </>
   );
@@ -111,25 +113,29 @@ function Row(props: { gap: Gap; onPrice: ((wanted: Wanted) => void) | undefined 
   );
 }
 
-/** Since when there are calls without a price. */
-function since(gaps: readonly Gap[]): string {
-  return gaps.map((gap) => gap.first_seen).sort()[0] ?? new Date().toISOString();
+/** Since when there are calls without a price; the earliest may stand on any page. */
+async function firstSeen(gaps: Gaps): Promise<string> {
+  let found: Pick<Gaps, "data" | "hasNextPage" | "fetchNextPage" | "error"> = gaps;
+  while (found.hasNextPage) {
+    found = await found.fetchNextPage();
+    if (found.error) throw found.error;
+  }
+  const all = found.data?.pages.flatMap((page) => page.unpriced) ?? [];
+  return all.map((gap) => gap.first_seen).sort()[0] ?? new Date().toISOString();
 }
 
 /** First a dry run, which says what would come of it; then the run. */
-function RateAgain({ since: from }: { since: string }): ReactElement {
+function RateAgain({ since }: { since: () => Promise<string> }): ReactElement {
   const queries = useQueryClient();
   const run = useMutation({
-    mutationFn: (dryRun: boolean) =>
-      read(
-        api.POST("/api/v1/prices/rerate", {
-          body: { from, dry_run: dryRun, reason: "a price was stated" } as Schemas["RerateOrder"],
-        }),
-      ),
+    mutationFn: async (dryRun: boolean) => {
+      const order = { from: await since(), dry_run: dryRun, reason: "a price was stated" };
+      return read(api.POST("/api/v1/prices/rerate", { body: order as Schemas["RerateOrder"] }));
+    },
     onError: failed,
     onSuccess: (rated) => {
       if (rated.dry_run) return;
-      told(`${count(rated.calls_priced)} calls have a cost now.`);
+      told(`${counted(rated.calls_priced, "call")} with a cost now.`);
       void refresh(queries);
     },
   });
@@ -138,7 +144,7 @@ function RateAgain({ since: from }: { since: string }): ReactElement {
     return (
       <Group gap="xs">
         <Text size="sm">
-          {count(found.calls)} calls seen: {count(found.calls_priced)} would get a cost, in all{" "}
+          {counted(found.calls, "call")} seen: {count(found.calls_priced)} would get a cost, in all{" "}
           {money(found.difference_usd)}.
         </Text>
         <Button

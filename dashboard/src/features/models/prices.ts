@@ -1,7 +1,7 @@
 /** Which prices has a model, which of them hold, and how is one stated? */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
-import { count, words } from "@/lib/format";
+import { perMany, words } from "@/lib/format";
 import { type Price, refresh } from "./queries";
 
 const VERSIONS_MAX = 500;
@@ -32,10 +32,9 @@ export function subjectOf(price: Pick<Price, "unit" | "conditions">): string {
   return [words(price.unit), ...conditions].join(", ");
 }
 
-/** `per 1M input`, `per image`, `per 1,000 video ms`. */
+/** `per 1M`, `per 1,000`, `each`. */
 export function perText(price: Pick<Price, "per">): string {
-  if (price.per === 1_000_000) return "per 1M";
-  return price.per === 1 ? "each" : `per ${count(price.per)}`;
+  return price.per === 1 ? "each" : `per ${perMany(price.per)}`;
 }
 
 /** Whether it ever counts: proposals and what was rejected do not. */

@@ -13,12 +13,10 @@ import { api, read, type Schemas } from "@/api/client";
 import type { Changed, Ordered } from "./draft";
 
 export type Model = Schemas["Model"];
-export type ModelType = Schemas["ModelType"];
 export type Price = Schemas["Price"];
 export type Change = Schemas["tollbridge__api__control__model_views__Change"];
 type Pages = InfiniteData<Schemas["ModelPage"]>;
 
-export const TYPES = ["text", "image", "video", "audio", "embedding", "rerank"] as const;
 export const CAPABILITIES = ["json_mode", "vision", "function_calling"] as const;
 const PAGE_ROWS = 200;
 const LIST = ["models", "list"];
@@ -194,6 +192,32 @@ export function useRestore() {
 }
 
 const CHANGES_ROWS = 100;
+
+/** What was called and has no price; the first page is what the tab's badge counts. */
+export function useUnpriced() {
+  return useInfiniteQuery({
+    queryKey: ["prices", "unpriced"],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE_ROWS, cursor: pageParam };
+      return read(api.GET("/api/v1/prices/unpriced", { params: { query }, signal }));
+    },
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
+
+/** What is proposed against a price that holds. */
+export function useDisputes() {
+  return useInfiniteQuery({
+    queryKey: ["prices", "disputes"],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: PAGE_ROWS, cursor: pageParam };
+      return read(api.GET("/api/v1/prices/disputes", { params: { query }, signal }));
+    },
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
 
 export async function readChanges(name: string, limit = CHANGES_ROWS): Promise<Change[]> {
   const query = { name, limit };

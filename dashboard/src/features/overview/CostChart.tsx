@@ -1,8 +1,9 @@
-/** When was it spent, and with whom? Stacked by actual provider; the time before as a thin line. */
+/** When was it spent, and with whom? Stacked by actual provider; with the time before, and ahead. */
 import { Text } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import {
+  Area,
   Bar,
   CartesianGrid,
   ComposedChart,
@@ -12,20 +13,22 @@ import {
   XAxis,
   YAxis,
 } from "recharts";
-import { Money, ProviderDot } from "@/components/Figures";
-import { counted, money } from "@/lib/format";
-import { providerFill, providerName } from "@/lib/providers";
+import { money, percent } from "@/lib/format";
+import { providerFill } from "@/lib/providers";
 import { useRange } from "@/lib/range";
-import classes from "./Overview.module.css";
+import { Spoken, Tip } from "./CostWords";
 import { type Column, columnName, type Grain, OTHERS } from "./series";
 
 interface CostChartProps {
   columns: readonly Column[];
   grain: Grain;
   height: number;
+  /** What share of days the band is to hold; undefined: nothing is foretold. */
+  confidence: number | undefined;
 }
 
-export default function CostChart({ columns, grain, height }: CostChartProps): ReactElement {
+export default function CostChart(props: CostChartProps): ReactElement {
+  const { columns, grain, height, confidence } = props;
   const navigate = useNavigate();
   const { previous } = useRange();
   const sums = new Map<string, number>();
@@ -92,6 +95,27 @@ export default function CostChart({ columns, grain, height }: CostChartProps): R
                 onClick={(item) => open(provider, item.payload as Column | undefined)}
               />
             ))}
+            <Area
+              dataKey={bandOf}
+              stroke="none"
+              fill="var(--mantine-color-anchor)"
+              fillOpacity={0.16}
+              pointerEvents="none"
+              isAnimationActive={false}
+              activeDot={false}
+              type="linear"
+            />
+            <Line
+              dataKey={expectedOf}
+              stroke="var(--mantine-color-anchor)"
+              strokeWidth={2}
+              strokeDasharray="2 3"
+              dot={false}
+              activeDot={false}
+              pointerEvents="none"
+              isAnimationActive={false}
+              type="linear"
+            />
             <Line
               dataKey="before"
               stroke="var(--mantine-color-dimmed)"
@@ -107,73 +131,23 @@ export default function CostChart({ columns, grain, height }: CostChartProps): R
         </ResponsiveContainer>
       </div>
       <Text size="xs" c="dimmed">
-        - - - {previous.label}. A click on a bar opens its calls.
+        - - - {previous.label}.{" "}
+        {confidence !== undefined &&
+          `· · · expected, in a pale band that is to hold ${percent(confidence)} of the days. `}
+        A click on a bar opens its calls.
       </Text>
       <Spoken columns={columns} grain={grain} providers={providers} />
     </>
   );
 }
 
-/** The same as a table, for those who do not see the picture. */
-function Spoken(props: {
-  columns: readonly Column[];
-  grain: Grain;
-  providers: readonly string[];
-}): ReactElement {
-  return (
-    <div className="visually-hidden">
-      <table>
-        <caption>Cost by provider over time</caption>
-        <thead>
-          <tr>
-            <th scope="col">{props.grain}</th>
-            {props.providers.map((provider) => (
-              <th key={provider} scope="col">
-                {providerName(provider)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {props.columns.slice(0, 100).map((column) => (
-            <tr key={column.at}>
-              <th scope="row">{columnName(column.at, props.grain)}</th>
-              {props.providers.map((provider) => (
-                <td key={provider}>{money(column.cost[provider] ?? "0")}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+// For heights alone; what is read is the text.
+function expectedOf({ ahead }: Column): number | null {
+  return ahead ? Number(ahead.expected) : null;
 }
 
-function Tip(props: { column: Column; grain: Grain; before: string }): ReactElement {
-  const { column, grain, before } = props;
-  const lines = Object.entries(column.cost).sort(
-    ([one], [other]) => (column.heights[other] ?? 0) - (column.heights[one] ?? 0),
-  );
-  return (
-    <div className={classes.tip}>
-      <Text size="xs" fw={600}>
-        {columnName(column.at, grain)} · {counted(column.calls, "call")}
-      </Text>
-      {lines.map(([provider, usd]) => (
-        <div key={provider} className={classes.tipLine}>
-          <ProviderDot provider={provider} />
-          <span>{provider === OTHERS ? "Others" : providerName(provider)}</span>
-          <span>
-            <Money usd={usd} />
-          </span>
-        </div>
-      ))}
-      {column.before !== null && (
-        <div className={classes.tipLine}>
-          <span>- - {before}</span>
-          <span>{money(column.before)}</span>
-        </div>
-      )}
-    </div>
-  );
+function bandOf({ ahead }: Column): [number, number] | null {
+  return ahead && ahead.low !== null && ahead.high !== null
+    ? [Number(ahead.low), Number(ahead.high)]
+    : null;
 }

@@ -15,7 +15,7 @@ interface LegendProps {
 export function Legend({ providers, chosen, onChoose }: LegendProps): ReactElement {
   return (
     <Group gap={4} mb="sm" role="group" aria-label="Providers shown">
-      {providers.map(({ name, cost_usd }) => {
+      {providers.map(({ name, cost_usd, estimated }) => {
         const provider = name ?? "unknown";
         const isOn = chosen === provider;
         return (
@@ -28,7 +28,7 @@ export function Legend({ providers, chosen, onChoose }: LegendProps): ReactEleme
           >
             <ProviderDot provider={provider} /> {providerName(provider)}{" "}
             <span className={classes.legendCost}>
-              <Money usd={cost_usd} />
+              <Money usd={cost_usd} estimated={estimated > 0} />
             </span>
           </UnstyledButton>
         );

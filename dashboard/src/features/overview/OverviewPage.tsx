@@ -3,13 +3,15 @@ import { Box, SimpleGrid, Skeleton, Stack } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, type ReactElement, Suspense } from "react";
 import { Empty, Panel, StateOf } from "@/components/States";
+import { useRange } from "@/lib/range";
 import { Alerts } from "./Alerts";
 import { Budgets } from "./Budgets";
 import { FirstCall } from "./FirstCall";
 import { Legend } from "./Legend";
-import { useCostsBefore, useOverview } from "./query";
+import { Outlook } from "./Outlook";
+import { useCostsBefore, useForecast, useOverview } from "./query";
 import { Spend } from "./Spend";
-import { columnsOf, type Grain } from "./series";
+import { columnsOf, daysAhead, type Grain, withForecast } from "./series";
 import { Tops } from "./Tops";
 
 const CostChart = lazy(() => import("./CostChart"));
@@ -18,11 +20,17 @@ const CHART_PX = 280;
 
 export default function OverviewPage(): ReactElement {
   const { provider } = route.useSearch();
+  const { to } = useRange();
   const navigate = useNavigate({ from: "/" });
   const all = useOverview(undefined);
   const shown = useOverview(provider);
   const grain = shown.data?.grain as Grain | undefined;
   const before = useCostsBefore(shown.data?.previous_span, grain, provider);
+  const columns = shown.data ? columnsOf(shown.data, before) : [];
+  // Days alone are foretold, and only from today on.
+  const isOpen = grain === "day" && to === undefined;
+  const forecast = useForecast(provider, isOpen ? daysAhead(columns.length) : 0);
+  const [ahead] = (isOpen && forecast.data?.series) || [];
   const choose = (chosen: string | undefined): void =>
     void navigate({ search: (search) => ({ ...search, provider: chosen }), replace: true });
   return (
@@ -47,12 +55,14 @@ export default function OverviewPage(): ReactElement {
                 <Empty says="Nothing was called in this time." />
               ) : (
                 <CostChart
-                  columns={columnsOf(overview, before)}
+                  columns={withForecast(columns, ahead?.points ?? [])}
                   grain={overview.grain as Grain}
                   height={CHART_PX}
+                  confidence={ahead?.points.length ? forecast.data?.confidence : undefined}
                 />
               )}
             </Suspense>
+            {ahead && <Outlook series={ahead} unpriced={forecast.data?.unpriced ?? 0} />}
           </Panel>
           <Tops overview={overview} />
           <Budgets />

@@ -2,7 +2,7 @@
 import { Box, SimpleGrid, Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import { Hint, Money, Stat, Tokens } from "@/components/Figures";
-import { count, day, percent } from "@/lib/format";
+import { count, day, percent, points } from "@/lib/format";
 import { useRange } from "@/lib/range";
 import type { OverviewView } from "./series";
 
@@ -21,12 +21,16 @@ export function Spend({ overview }: { overview: OverviewView }): ReactElement {
             <Difference
               share={change.cost}
               isMoreGood={false}
-              before={<Money usd={previous.cost_usd} />}
+              before={<Money usd={previous.cost_usd} estimated={previous.estimated > 0} />}
               overview={overview}
             />
           }
         >
-          <Money usd={total.cost_usd} reason="no call of this time has a price" />
+          <Money
+            usd={total.cost_usd}
+            reason="no call of this time has a price"
+            estimated={total.estimated > 0}
+          />
         </Stat>
       </Box>
       <Box className="panel">
@@ -45,12 +49,12 @@ export function Spend({ overview }: { overview: OverviewView }): ReactElement {
           note={
             <Difference
               share={change.tokens}
-              before={<Tokens value={previous.total_tokens} />}
+              before={<Tokens value={previous.total_tokens} estimated={previous.estimated > 0} />}
               overview={overview}
             />
           }
         >
-          <Tokens value={total.total_tokens} />
+          <Tokens value={total.total_tokens} estimated={total.estimated > 0} />
         </Stat>
       </Box>
       <Box className="panel">
@@ -94,7 +98,7 @@ function Difference(props: DifferenceProps): ReactElement {
   const isGood = isMoreGood === undefined || isSame ? undefined : share > 0 === isMoreGood;
   const color = isGood === undefined ? undefined : isGood ? "var(--good)" : "var(--bad)";
   const size = isPoints
-    ? `${Math.abs(share * 100).toFixed(1)} points`
+    ? points(share)
     : percent(Math.abs(share)).replace(/\.\d/, (digit) => (Math.abs(share) < 0.1 ? digit : ""));
   return (
     <Hint

@@ -49,7 +49,11 @@ function Top(props: { kind: Kind; list: Schemas["TopList"]; total: string | null
       name: <bdi title={shown}>{shown}</bdi>,
       figure: (
         <>
-          <Money usd={one.cost_usd} reason="none of these calls has a price" />
+          <Money
+            usd={one.cost_usd}
+            reason="none of these calls has a price"
+            estimated={one.estimated > 0}
+          />
           <Text component="span" size="xs" c="dimmed">
             {" "}
             {counted(one.calls, "call")}

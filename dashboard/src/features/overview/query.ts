@@ -50,6 +50,25 @@ export function useCostsBefore(
   return costsBefore(data.groups, grain, span.from, span.to);
 }
 
+/** What the days ahead will cost; asked where the columns are days, and the last one is today. */
+export function useForecast(provider: string | undefined, days: number) {
+  const project = useProject();
+  const query = {
+    days,
+    project: project ? [project] : [],
+    provider: provider ? [provider] : [],
+  };
+  return useQuery({
+    queryKey: ["insight", "forecast", query],
+    queryFn: ({ signal }) =>
+      read(api.GET("/api/v1/insight/forecast", { params: { query }, signal })),
+    enabled: days > 0,
+    placeholderData: keepPreviousData,
+    staleTime: 10 * 60_000,
+    retry: false,
+  });
+}
+
 export function useBudgets() {
   return useQuery({
     queryKey: ["budgets", "first"],

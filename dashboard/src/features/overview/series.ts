@@ -1,6 +1,6 @@
 /** From the points that the API gives to the columns of a chart: no gaps, one column per interval. */
 import type { Schemas } from "@/api/client";
-import { day } from "@/lib/format";
+import { bookDay, bookMonth, hour } from "@/lib/format";
 
 export type OverviewView = Schemas["OverviewView"];
 export type Grain = "hour" | "day" | "week" | "month";
@@ -14,6 +14,17 @@ export interface Column {
   cost: Record<string, string | null>;
   calls: number;
   before: number | null;
+  /** What is expected of it; of days ahead nothing else is known. */
+  ahead?: Ahead;
+}
+
+/** Dollars as text; a band has both ends or none. */
+export interface Ahead {
+  expected: string;
+  low: string | null;
+  high: string | null;
+  /** Whether it has not begun yet. */
+  isToCome: boolean;
 }
 
 export const OTHERS = "others";
@@ -73,6 +84,35 @@ export function columnsOf(overview: OverviewView, before: readonly (string | nul
   return [...columns.values()];
 }
 
+const AHEAD_MIN = 3;
+
+/** How many days ahead are shown of so many: a fourth of them, so that what was stays large. */
+export function daysAhead(columns: number): number {
+  return Math.max(AHEAD_MIN, Math.ceil(columns / 4));
+}
+
+/** The columns, and behind them those of the days that are foretold; today is both. */
+export function withForecast(
+  columns: readonly Column[],
+  points: readonly Schemas["DayAhead"][],
+): Column[] {
+  const last = columns[columns.length - 1];
+  if (!last) return [];
+  const found = [...columns];
+  for (const { day, expected, low, high } of points) {
+    const at = startOf(day);
+    const ahead = { expected, low, high, isToCome: at.toISOString() > last.at };
+    if (ahead.isToCome) {
+      const end = next(at, "day").toISOString();
+      const empty = { heights: {}, cost: {}, calls: 0, before: null };
+      found.push({ at: at.toISOString(), end, ...empty, ahead });
+    } else if (at.toISOString() === last.at) {
+      found[columns.length - 1] = { ...last, ahead };
+    }
+  }
+  return found;
+}
+
 /** The cost of the time before, one per column, in the order of time. */
 export function costsBefore(
   groups: readonly { group: Record<string, string | null>; cost_usd: string | null }[],
@@ -86,7 +126,9 @@ export function costsBefore(
   const costs: (string | null)[] = [];
   let at = first(from, grain);
   while (at < new Date(to) && costs.length < COLUMNS_MAX) {
-    costs.push(found.get(at.toISOString()) ?? "0");
+    const start = at.toISOString();
+    // An interval without calls cost nothing; of one with calls it may be that nobody knows.
+    costs.push(found.has(start) ? (found.get(start) ?? null) : "0");
     at = next(at, grain);
   }
   return costs;
@@ -94,13 +136,6 @@ export function costsBefore(
 
 /** How an interval is called on the axis. */
 export function columnName(at: string, grain: Grain): string {
-  const start = new Date(at);
-  if (grain === "hour") {
-    const hour = `${String(start.getHours()).padStart(2, "0")}:00`;
-    return start.getHours() === 0 ? day(at) : hour;
-  }
-  if (grain === "month") {
-    return start.toLocaleDateString("en-GB", { month: "short", year: "2-digit", timeZone: "UTC" });
-  }
-  return start.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  if (grain === "hour") return hour(at);
+  return grain === "month" ? bookMonth(at) : bookDay(at);
 }

@@ -6,6 +6,7 @@ import type { ReactElement, ReactNode } from "react";
 import { api, read } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { Latency, Money, Provider, Tokens } from "@/components/Figures";
+import { isEstimated } from "@/lib/estimate";
 import { count } from "@/lib/format";
 import classes from "./Playground.module.css";
 import type { Try } from "./tries";
@@ -120,18 +121,14 @@ function Facts({ one }: { one: Try }): ReactElement | null {
         </Fact>
         <Fact title="Attempts">{count(call?.attempts ?? one.attempts)}</Fact>
         <Fact title="Tokens">
-          {isDone ? (
-            <Tokens value={call.total_tokens} estimated={call.usage_source === "estimated"} />
-          ) : (
-            "…"
-          )}
+          {isDone ? <Tokens value={call.total_tokens} estimated={isEstimated(call)} /> : "…"}
         </Fact>
         <Fact title="Cost">
           {isDone ? (
             <Money
               usd={call.cost_now_usd}
               reason={call.unpriced_reason}
-              estimated={call.usage_source === "estimated"}
+              estimated={isEstimated(call)}
             />
           ) : (
             "…"

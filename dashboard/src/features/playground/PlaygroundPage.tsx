@@ -1,35 +1,58 @@
 /** What does a route answer, who serves it, and what does it cost? */
 import { Group, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useRef, useState } from "react";
+import { useSession } from "@/api/session";
 import { Name } from "@/components/Name";
 import { Empty, Panel } from "@/components/States";
 import { instant } from "@/lib/format";
 import { Answer } from "./Answer";
 import { Composer } from "./Composer";
 import { KeyChoice } from "./KeyChoice";
-import { useKey } from "./key";
+import { type Credential, passFor, useCallKeys, useTypedKey } from "./key";
 import classes from "./Playground.module.css";
 import { type Asked, cancelJob, Refused, send } from "./send";
 import { addTry, changeTry, type Try, useTries } from "./tries";
 
+const route = getRouteApi("/framed/playground");
+
+/** The key of the address, or the first of one's own: nobody else's is taken unasked. */
+function useChosenKey(): string | undefined {
+  const { key } = route.useSearch();
+  const user = useSession()?.user;
+  const able = useCallKeys().data ?? [];
+  if (key !== undefined) return able.find((one) => one.name === key)?.name;
+  return able.find((one) => one.user === user)?.name;
+}
+
+/** What calls are made with; null: no key was chosen. */
+function useCredential(): Credential | null {
+  const typed = useTypedKey();
+  const chosen = useChosenKey();
+  if (typed !== null) return async () => typed;
+  return chosen === undefined ? null : passFor(chosen);
+}
+
 export default function PlaygroundPage(): ReactElement {
   const tries = useTries();
-  const held = useKey();
+  const credential = useCredential();
   const queries = useQueryClient();
+  const navigate = route.useNavigate();
+  const chosen = useChosenKey();
   const [shownId, setShownId] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
   const shown = tries.find((one) => one.id === shownId) ?? tries[0];
   const running = tries.find((one) => one.state === "running");
 
   const run = async (asked: Asked): Promise<void> => {
-    if (!held) return;
+    if (!credential) return;
     const control = new AbortController();
     stop.current = control;
     const { id } = addTry(asked);
     setShownId(id);
     try {
-      await send(held.text, asked, (changed) => changeTry(id, changed), control.signal);
+      await send(credential, asked, (changed) => changeTry(id, changed), control.signal);
       changeTry(id, { state: "done" });
     } catch (error) {
       if (control.signal.aborted) {
@@ -44,18 +67,23 @@ export default function PlaygroundPage(): ReactElement {
     void queries.invalidateQueries({ queryKey: ["insight"] });
   };
   const halt = (): void => {
-    if (held && running?.job) void cancelJob(held.text, running.job).catch(() => undefined);
+    if (credential && running?.job) void cancelJob(credential, running.job).catch(() => undefined);
     stop.current?.abort();
   };
   return (
     <div className={classes.page}>
       <div className={classes.column}>
         <Panel title="Key">
-          <KeyChoice />
+          <KeyChoice
+            value={chosen}
+            onChange={(key) =>
+              void navigate({ to: ".", replace: true, search: (before) => ({ ...before, key }) })
+            }
+          />
         </Panel>
         <Panel title="Ask">
           <Composer
-            canSend={held !== null}
+            canSend={credential !== null}
             isRunning={running !== undefined}
             onSend={(asked) => void run(asked)}
             onStop={halt}

@@ -1,7 +1,8 @@
 /** Which names can be asked for, and what do they cost? Routes, the catalogue, endpoints' own. */
 import { useQuery } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
-import { count, rate, words } from "@/lib/format";
+import { isOn, serves } from "@/lib/endpoints";
+import { perMany, rate, words } from "@/lib/format";
 import type { Kind } from "./tries";
 
 export interface Choice {
@@ -69,7 +70,7 @@ function groups(
   for (const one of catalogue) taken.add(one.value);
   const own: Choice[] = [];
   for (const one of endpoints) {
-    if (!one.enabled || !one.has_key || one.disabled_categories.includes(kind)) continue;
+    if (!one.has_key || !isOn(one, kind) || !serves(one, kind)) continue;
     const names = [...(one.models[kind] ?? []), one.default_models[kind]];
     for (const name of names) {
       if (!name || taken.has(name)) continue;
@@ -98,8 +99,8 @@ export function useRates(choice: Choice | undefined) {
       const { prices } = await read(api.GET("/api/v1/prices", { params: { query }, signal }));
       return prices
         .map((one) => {
-          const per = one.per === 1 ? "" : one.per === 1_000_000 ? "1M " : `${count(one.per)} `;
-          return `${rate(one.rate_usd)} per ${per}${words(one.unit)}`;
+          const per = `${perMany(one.per)} ${words(one.unit)}`.trim();
+          return `${rate(one.rate_usd)} per ${per}`;
         })
         .join(", ");
     },

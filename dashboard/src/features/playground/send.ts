@@ -1,9 +1,10 @@
 /**
- * How is a call made as an application makes it? With a key, to the data plane, without the session.
+ * How is a call made as an application makes it? By a key’s credential, to the data plane.
  *
  * Not by the client of the control plane: a 401 here is about the key, and a text comes in pieces.
  */
 import { type ApiError, errorOf, ServerGoneError } from "@/api/errors";
+import type { Credential } from "./key";
 import type { Kind, Try } from "./tries";
 
 export interface Asked {
@@ -13,7 +14,7 @@ export interface Asked {
   prompt: string;
   options: Record<string, string | number>;
 }
-export type Told = (changed: Partial<Try> | ((one: Try) => Partial<Try>)) => void;
+type Told = (changed: Partial<Try> | ((one: Try) => Partial<Try>)) => void;
 
 interface Generated {
   result: Record<string, string> | null;
@@ -31,9 +32,10 @@ interface Video {
 
 const POLL_MS = 1000;
 
-async function ask(key: string, path: string, init: RequestInit): Promise<Response> {
+async function ask(key: Credential, path: string, init: RequestInit): Promise<Response> {
   let response: Response;
-  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const authorization = `Bearer ${await key()}`;
+  const headers = { authorization, "content-type": "application/json" };
   try {
     response = await fetch(path, { ...init, headers, credentials: "omit" });
   } catch (error) {
@@ -73,7 +75,7 @@ function headersOf(response: Response): Partial<Try> {
 }
 
 export async function send(
-  key: string,
+  key: Credential,
   asked: Asked,
   told: Told,
   signal: AbortSignal,
@@ -84,7 +86,12 @@ export async function send(
 }
 
 /** Text comes token by token. */
-async function sendText(key: string, asked: Asked, told: Told, signal: AbortSignal): Promise<void> {
+async function sendText(
+  key: Credential,
+  asked: Asked,
+  told: Told,
+  signal: AbortSignal,
+): Promise<void> {
   const started = performance.now();
   const body = JSON.stringify({
     model: asked.model || "text",
@@ -139,7 +146,12 @@ function orderOf(asked: Asked, mode: "sync" | "job"): string {
 }
 
 /** Pictures and speech are waited for. */
-async function sendMade(key: string, asked: Asked, told: Told, signal: AbortSignal): Promise<void> {
+async function sendMade(
+  key: Credential,
+  asked: Asked,
+  told: Told,
+  signal: AbortSignal,
+): Promise<void> {
   const started = performance.now();
   const body = orderOf(asked, "sync");
   const response = await ask(key, "/api/v1/generate", { method: "POST", body, signal });
@@ -158,7 +170,7 @@ async function sendMade(key: string, asked: Asked, told: Told, signal: AbortSign
 
 /** A film is a job: its progress is asked for until it is there. */
 async function sendVideo(
-  key: string,
+  key: Credential,
   asked: Asked,
   told: Told,
   signal: AbortSignal,
@@ -182,7 +194,7 @@ async function sendVideo(
 }
 
 /** End a film at its provider too. */
-export async function cancelJob(key: string, job: string): Promise<void> {
+export async function cancelJob(key: Credential, job: string): Promise<void> {
   await ask(key, `/api/v1/jobs/${encodeURIComponent(job)}`, { method: "DELETE" });
 }
 

@@ -1,16 +1,17 @@
 /** One endpoint: its place, its switch, its breaker, its keys, its last errors. */
 import { ActionIcon, Badge, Button, Group, Switch, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { Link } from "@tanstack/react-router";
 import type { HTMLAttributes, ReactElement } from "react";
 import { Hint, Instant, ProviderDot } from "@/components/Figures";
 import { Icon } from "@/components/icons";
 import { Name } from "@/components/Name";
-import { duration, words } from "@/lib/format";
+import { failedAs } from "@/components/toasts";
+import { type Endpoint, isOn, priorityOf } from "@/lib/endpoints";
+import { counted, duration, words } from "@/lib/format";
+import type { Category } from "@/lib/names";
 import { providerName } from "@/lib/providers";
-import { isOn, priorityOf } from "./order";
 import classes from "./Providers.module.css";
-import { type Category, type Endpoint, useDetach } from "./query";
+import { useDetach } from "./query";
 
 interface EndpointRowProps {
   endpoint: Endpoint;
@@ -96,7 +97,7 @@ function State({ endpoint, on }: { endpoint: Endpoint; on: boolean }): ReactElem
           <Hint
             label={open.map((one) => (
               <div key={one.worker}>
-                {one.worker}: {words(one.state)} after {one.failures} failures (
+                {one.worker}: {words(one.state)} after {counted(one.failures, "failure")} (
                 {words(one.error_class)}), tried again in {duration(one.reopens_in_s * 1000)}
               </div>
             ))}
@@ -110,7 +111,7 @@ function State({ endpoint, on }: { endpoint: Endpoint; on: boolean }): ReactElem
         )}
         {endpoint.keys.length > 1 && (
           <Text size="xs" c="dimmed">
-            {endpoint.keys.length} keys
+            {counted(endpoint.keys.length, "key")}
           </Text>
         )}
         {resting.map((key) => (
@@ -139,12 +140,7 @@ function Detach({ name }: { name: string }): ReactElement {
         size="compact-xs"
         variant="default"
         loading={detach.isPending}
-        onClick={() =>
-          detach.mutate(name, {
-            onError: (error) =>
-              notifications.show({ color: "red", title: "Not detached", message: error.message }),
-          })
-        }
+        onClick={() => detach.mutate(name, { onError: failedAs("Not detached") })}
       >
         Detach from file
       </Button>

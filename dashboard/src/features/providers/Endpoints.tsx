@@ -3,17 +3,13 @@ import { Button, Text } from "@mantine/core";
 import { type DragEvent, type ReactElement, useState } from "react";
 import { useIsAdmin } from "@/api/session";
 import { failed, told } from "@/components/toasts";
-import { words } from "@/lib/format";
+import { type Endpoint, isOn, serves } from "@/lib/endpoints";
+import { counted, words } from "@/lib/format";
+import type { Category } from "@/lib/names";
 import { EndpointRow } from "./EndpointRow";
-import { changesFor, inOrder, isOn, moved, serves, undoOf } from "./order";
+import { changesFor, inOrder, moved, undoOf } from "./order";
 import classes from "./Providers.module.css";
-import {
-  type AbsentEndpoint,
-  type Category,
-  type Endpoint,
-  type EndpointChange,
-  useChangeEndpoints,
-} from "./query";
+import { type AbsentEndpoint, type EndpointChange, useChangeEndpoints } from "./query";
 
 interface EndpointsProps {
   endpoints: readonly Endpoint[];
@@ -28,7 +24,7 @@ export function Endpoints({ endpoints, absent, category }: EndpointsProps): Reac
   const [showsAll, setShowsAll] = useState(false);
   const [dragged, setDragged] = useState<string | null>(null);
   const [over, setOver] = useState<string | null>(null);
-  const meant = endpoints.filter((one) => serves(one, category) && !one.withdrawn_at);
+  const meant = endpoints.filter((one) => serves(one, category));
   const ready = inOrder(
     meant.filter((one) => one.has_key),
     category,
@@ -112,7 +108,8 @@ export function Endpoints({ endpoints, absent, category }: EndpointsProps): Reac
             aria-expanded={showsAll}
             onClick={() => setShowsAll(!showsAll)}
           >
-            {showsAll ? "Hide" : "Show"} {others.length + absent.length} endpoints without a key
+            {showsAll ? "Hide" : "Show"} {counted(others.length + absent.length, "endpoint")}{" "}
+            without a key
           </Button>
           {showsAll && (
             <ul className={classes.list}>

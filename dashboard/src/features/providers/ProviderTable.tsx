@@ -5,9 +5,11 @@ import { DataTable, type DataTableColumn } from "mantine-datatable";
 import "mantine-datatable/styles.layer.css";
 import type { ReactElement } from "react";
 import { Hint, Money, Provider } from "@/components/Figures";
+import { thousandfold } from "@/lib/decimal";
+import type { Endpoint } from "@/lib/endpoints";
 import { count, duration, percent, words } from "@/lib/format";
 import { providerName } from "@/lib/providers";
-import type { Endpoint, ProviderView } from "./query";
+import type { ProviderView } from "./query";
 import { Success } from "./Success";
 
 interface ProviderTableProps {
@@ -129,7 +131,11 @@ const COLUMNS: DataTableColumn<Row>[] = [
     title: "USD per 1k calls",
     ...right,
     render: (row) => (
-      <Money usd={thousandfold(row.average_cost_usd)} reason="some of them have no price" />
+      <Money
+        usd={row.average_cost_usd === null ? null : thousandfold(row.average_cost_usd)}
+        reason="some of them have no price"
+        estimated={row.estimated > 0}
+      />
     ),
   },
   {
@@ -139,12 +145,3 @@ const COLUMNS: DataTableColumn<Row>[] = [
     render: (row) => <Text size="sm">{row.state}</Text>,
   },
 ];
-
-/** Decimal text times a thousand, by moving the point: exact. */
-function thousandfold(usd: string | null): string | null {
-  if (usd === null) return null;
-  const [whole = "0", fraction = ""] = usd.split(".");
-  const padded = fraction.padEnd(3, "0");
-  const rest = padded.slice(3);
-  return `${whole}${padded.slice(0, 3)}${rest ? `.${rest}` : ""}`;
-}

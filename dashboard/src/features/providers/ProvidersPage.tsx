@@ -3,10 +3,13 @@ import { SegmentedControl, SimpleGrid, Skeleton, Stack } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, type ReactElement, Suspense } from "react";
 import { Empty, Lines, Panel, StateOf } from "@/components/States";
+import { useEndpoints } from "@/lib/endpoints";
+import { useFlows } from "@/lib/insight";
+import { CATEGORIES, type Category } from "@/lib/names";
 import { CostComparison } from "./CostComparison";
 import { Endpoints } from "./Endpoints";
 import { ProviderTable } from "./ProviderTable";
-import { CATEGORIES, type Category, useEndpoints, useFlows, useProviders } from "./query";
+import { BREAKERS_MS, useProviders } from "./query";
 import { Recommended } from "./Recommended";
 
 const Flow = lazy(() => import("@/components/ProviderFlow"));
@@ -16,7 +19,7 @@ export default function ProvidersPage(): ReactElement {
   const { category } = route.useSearch();
   const navigate = useNavigate({ from: "/providers" });
   const providers = useProviders(category);
-  const endpoints = useEndpoints();
+  const endpoints = useEndpoints(BREAKERS_MS);
   const flows = useFlows(category);
   const choose = (value: string): void =>
     void navigate({

@@ -1,14 +1,16 @@
 /** Whom should calls of a category go to, and why? */
 import { List, Text } from "@mantine/core";
 import type { ReactElement } from "react";
-import { Money, ProviderDot } from "@/components/Figures";
+import { ProviderDot } from "@/components/Figures";
+import { Saving } from "@/components/Saving";
 import { Lines, Panel, StateOf } from "@/components/States";
 import { words } from "@/lib/format";
+import { sentence, useRecommendations } from "@/lib/insight";
+import type { Category } from "@/lib/names";
 import { providerName } from "@/lib/providers";
-import { type Category, useRecommended } from "./query";
 
 export function Recommended({ category }: { category: Category }): ReactElement {
-  const found = useRecommended(category);
+  const found = useRecommendations(category);
   return (
     <Panel title={`Recommended for ${words(category)}`}>
       <StateOf query={found} loading={<Lines count={2} />}>
@@ -35,11 +37,11 @@ export function Recommended({ category }: { category: Category }): ReactElement 
               <List size="sm" mt="xs">
                 {advice.map((one) => (
                   <List.Item key={`${one.kind}-${one.provider}-${one.model}`}>
-                    {one.text}
-                    {one.saving_usd && (
+                    {sentence(one.text)}
+                    {one.saving_usd !== null && (
                       <>
                         {" "}
-                        (≈ <Money usd={one.saving_usd} /> less in this time)
+                        <Saving usd={one.saving_usd} notes={one.notes} estimated /> in this time.
                       </>
                     )}
                   </List.Item>

@@ -1,21 +1,7 @@
 /** In which order are endpoints tried, and which numbers must change for another order? */
-import type { Category, Endpoint, EndpointChange } from "./query";
-
-/** Lower is tried first; a category may have a number of its own. */
-export function priorityOf(endpoint: Endpoint, category: Category | undefined): number {
-  const own = category ? endpoint.category_priority[category] : undefined;
-  return own ?? endpoint.priority;
-}
-
-export function isOn(endpoint: Endpoint, category: Category | undefined): boolean {
-  return endpoint.enabled && !(category && endpoint.disabled_categories.includes(category));
-}
-
-/** Whether an endpoint has anything for a category: a default model, or models without a route. */
-export function serves(endpoint: Endpoint, category: Category | undefined): boolean {
-  if (!category) return true;
-  return category in endpoint.default_models || (endpoint.models[category]?.length ?? 0) > 0;
-}
+import { type Endpoint, isOn, priorityOf } from "@/lib/endpoints";
+import type { Category } from "@/lib/names";
+import type { EndpointChange } from "./query";
 
 export function inOrder(
   endpoints: readonly Endpoint[],

@@ -1,25 +1,15 @@
 /** What is asked about providers, and what is changed of their endpoints? */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
-import { useProject, useRange } from "@/lib/range";
+import { ENDPOINTS, type Endpoint } from "@/lib/endpoints";
+import { useSlice } from "@/lib/insight";
+import type { Category } from "@/lib/names";
 
-export type Endpoint = Schemas["EndpointView"];
 export type AbsentEndpoint = Schemas["AbsentEndpoint"];
 export type EndpointChange = Schemas["EndpointChange"];
-export const CATEGORIES = ["text", "image", "video", "audio", "embedding", "rerank"] as const;
-export type Category = (typeof CATEGORIES)[number];
-
-const ENDPOINTS = ["endpoints"];
 
 export function useProviders(category: Category | undefined) {
-  const { from, to } = useRange();
-  const project = useProject();
-  const query = {
-    from,
-    to,
-    category: category ? [category] : [],
-    project: project ? [project] : [],
-  };
+  const query = useSlice(category);
   return useQuery({
     queryKey: ["insight", "providers", query],
     queryFn: ({ signal }) =>
@@ -34,42 +24,8 @@ export type ProviderView = NonNullable<
   ReturnType<typeof useProviders>["data"]
 >["providers"][number];
 
-export function useFlows(category: Category | undefined) {
-  const { from, to } = useRange();
-  const project = useProject();
-  const query = {
-    from,
-    to,
-    category: category ? [category] : [],
-    project: project ? [project] : [],
-  };
-  return useQuery({
-    queryKey: ["insight", "flows", query],
-    queryFn: ({ signal }) => read(api.GET("/api/v1/insight/flows", { params: { query }, signal })),
-    placeholderData: keepPreviousData,
-  });
-}
-
-export function useRecommended(category: Category) {
-  const { from, to } = useRange();
-  const project = useProject();
-  const query = { from, to, category: [category], project: project ? [project] : [] };
-  return useQuery({
-    queryKey: ["insight", "recommendations", query],
-    queryFn: ({ signal }) =>
-      read(api.GET("/api/v1/insight/recommendations", { params: { query }, signal })),
-    placeholderData: keepPreviousData,
-  });
-}
-
-export function useEndpoints() {
-  return useQuery({
-    queryKey: ENDPOINTS,
-    queryFn: ({ signal }) => read(api.GET("/api/v1/endpoints", { signal })),
-    // Breakers open and close by themselves.
-    refetchInterval: 5000,
-  });
-}
+/** Breakers open and close by themselves. */
+export const BREAKERS_MS = 5000;
 
 /** Changes of several endpoints, shown at once; they are taken back where the server refuses. */
 export function useChangeEndpoints() {

@@ -1,9 +1,10 @@
 /** Who changed what, when, and from what to what? */
-import { Button, Table, Text, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Table, Text } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useState } from "react";
+import type { ReactElement } from "react";
 import { Instant } from "@/components/Figures";
+import { More } from "@/components/More";
+import { SearchField } from "@/components/SearchField";
 import { Empty, StateOf } from "@/components/States";
 import { UNKNOWN } from "@/lib/format";
 import { useRange } from "@/lib/range";
@@ -20,7 +21,7 @@ const FIELDS = [
 export function Audit(): ReactElement {
   const { actor, action, subject } = route.useSearch();
   const { from, to, label } = useRange();
-  const entries = useAudit({ actor, action, subject, from, to }, true);
+  const entries = useAudit({ actor, action, subject, from, to });
   const all = entries.data?.pages.flatMap((page) => page.changes) ?? [];
   return (
     <>
@@ -52,49 +53,30 @@ export function Audit(): ReactElement {
                 ))}
               </Table.Tbody>
             </Table>
-            {entries.hasNextPage && (
-              <Button
-                variant="subtle"
-                m="xs"
-                loading={entries.isFetchingNextPage}
-                onClick={() => void entries.fetchNextPage()}
-              >
-                Older
-              </Button>
-            )}
           </div>
         )}
       </StateOf>
+      <More query={entries} label="Older" />
     </>
   );
 }
-
-const WAIT_MS = 300;
 
 function Filter(props: (typeof FIELDS)[number]): ReactElement {
   const { name, label, placeholder } = props;
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/settings" });
-  const [typed, setTyped] = useState(search[name] ?? "");
-  const tell = useDebouncedCallback(
-    (text: string) =>
-      void navigate({
-        search: (before) => ({ ...before, [name]: text.trim() || undefined }),
-        replace: true,
-      }),
-    WAIT_MS,
-  );
   return (
-    <TextInput
+    <SearchField
       label={label}
       placeholder={placeholder}
-      value={typed}
-      maxLength={200}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        tell(event.currentTarget.value);
-      }}
-      data-page-search={name === "actor" ? true : undefined}
+      value={search[name] ?? ""}
+      onChange={(text) =>
+        void navigate({
+          search: (before) => ({ ...before, [name]: text || undefined }),
+          replace: true,
+        })
+      }
+      isPageSearch={name === "actor"}
     />
   );
 }

@@ -8,10 +8,11 @@ import { Confirm } from "@/components/Confirm";
 import { ProviderDot } from "@/components/Figures";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { told } from "@/components/toasts";
+import { type Endpoint, useEndpoints } from "@/lib/endpoints";
 import { count } from "@/lib/format";
 import { providerName } from "@/lib/providers";
 import { EndpointKeyForm } from "./EndpointKeyForm";
-import { type Endpoint, useDeleteEndpointKey, useEndpoints } from "./queries";
+import { useDeleteEndpointKey } from "./queries";
 import classes from "./Settings.module.css";
 
 export function Endpoints(): ReactElement {

@@ -13,9 +13,10 @@ import {
   Text,
   TextInput,
 } from "@mantine/core";
-import { type FormEvent, type ReactElement, useState } from "react";
+import { type ReactElement, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { useSession } from "@/api/session";
+import { FormOf } from "@/components/FormOf";
 import { Secret } from "@/components/Secret";
 import { useProject } from "@/lib/range";
 import { useMintKey } from "./queries";
@@ -97,98 +98,85 @@ function Form(props: {
   const [atOnce, setAtOnce] = useState<number | string>("");
   const [keeps, setKeeps] = useState(false);
   const isReady = name.trim() !== "" && scopes.length > 0;
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
-    if (!isReady) return;
+  const submit = async (): Promise<void> => {
     const days = Number(lifetime);
-    try {
-      const minted = await mint.mutateAsync({
-        name: name.trim(),
-        ...(user.trim() && { user: user.trim() }),
-        project: where.trim() || "default",
-        scopes: scopes as Schemas["Scope"][],
-        ...(days > 0 && { expires_at: new Date(Date.now() + days * DAY_MS).toISOString() }),
-        ...(perMinute !== "" && { calls_per_minute: Number(perMinute) }),
-        ...(atOnce !== "" && { concurrent_calls: Number(atOnce) }),
-        keep_content: keeps,
-      });
-      props.onMinted(minted);
-    } catch {
-      // Shown below.
-    }
+    const minted = await mint.mutateAsync({
+      name: name.trim(),
+      ...(user.trim() && { user: user.trim() }),
+      project: where.trim() || "default",
+      scopes: scopes as Schemas["Scope"][],
+      ...(days > 0 && { expires_at: new Date(Date.now() + days * DAY_MS).toISOString() }),
+      ...(perMinute !== "" && { calls_per_minute: Number(perMinute) }),
+      ...(atOnce !== "" && { concurrent_calls: Number(atOnce) }),
+      keep_content: keeps,
+    });
+    props.onMinted(minted);
   };
   return (
-    <form onSubmit={(event) => void submit(event)}>
-      <Stack gap="sm">
+    <FormOf
+      error={mint.error}
+      errorTitle="No key was made"
+      isPending={mint.isPending}
+      isReady={isReady}
+      action="Create the key"
+      onClose={props.onClose}
+      onSubmit={submit}
+    >
+      <TextInput
+        label="Name"
+        description="What or who uses it"
+        required
+        maxLength={128}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        data-autofocus
+      />
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
         <TextInput
-          label="Name"
-          description="What or who uses it"
-          required
-          maxLength={128}
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-          data-autofocus
+          label="User"
+          value={user}
+          onChange={(event) => setUser(event.currentTarget.value)}
         />
-        <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-          <TextInput
-            label="User"
-            value={user}
-            onChange={(event) => setUser(event.currentTarget.value)}
-          />
-          <TextInput
-            label="Project"
-            value={where}
-            onChange={(event) => setWhere(event.currentTarget.value)}
-          />
-          <MultiSelect label="May" data={SCOPES} value={scopes} onChange={setScopes} required />
-          <Select
-            label="Ends"
-            data={LIFETIMES}
-            value={lifetime}
-            allowDeselect={false}
-            onChange={(value) => setLifetime(value ?? "0")}
-          />
-          <NumberInput
-            label="Calls a minute, at most"
-            placeholder="no limit"
-            min={1}
-            max={1_000_000}
-            allowDecimal={false}
-            value={perMinute}
-            onChange={setPerMinute}
-          />
-          <NumberInput
-            label="Calls at once, at most"
-            placeholder="no limit"
-            min={1}
-            max={100_000}
-            allowDecimal={false}
-            value={atOnce}
-            onChange={setAtOnce}
-          />
-        </SimpleGrid>
-        <Checkbox
-          label="Keep prompts and answers of its calls for a time"
-          checked={keeps}
-          onChange={(event) => setKeeps(event.currentTarget.checked)}
+        <TextInput
+          label="Project"
+          value={where}
+          onChange={(event) => setWhere(event.currentTarget.value)}
         />
-        <Text size="xs" c="dimmed">
-          Budgets are set for keys, users and projects under Budgets & plans.
-        </Text>
-        {mint.error && (
-          <Alert color="red" role="alert" title="No key was made">
-            {mint.error.message}
-          </Alert>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={props.onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={!isReady} loading={mint.isPending}>
-            Create the key
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+        <MultiSelect label="May" data={SCOPES} value={scopes} onChange={setScopes} required />
+        <Select
+          label="Ends"
+          data={LIFETIMES}
+          value={lifetime}
+          allowDeselect={false}
+          onChange={(value) => setLifetime(value ?? "0")}
+        />
+        <NumberInput
+          label="Calls a minute, at most"
+          placeholder="no limit"
+          min={1}
+          max={1_000_000}
+          allowDecimal={false}
+          value={perMinute}
+          onChange={setPerMinute}
+        />
+        <NumberInput
+          label="Calls at once, at most"
+          placeholder="no limit"
+          min={1}
+          max={100_000}
+          allowDecimal={false}
+          value={atOnce}
+          onChange={setAtOnce}
+        />
+      </SimpleGrid>
+      <Checkbox
+        label="Keep prompts and answers of its calls for a time"
+        checked={keeps}
+        onChange={(event) => setKeeps(event.currentTarget.checked)}
+      />
+      <Text size="xs" c="dimmed">
+        Budgets are set for keys, users and projects under Budgets & plans.
+      </Text>
+    </FormOf>
   );
 }

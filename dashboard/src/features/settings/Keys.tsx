@@ -1,14 +1,17 @@
 /** Which keys are there, whose are they, and when were they used? */
-import { Badge, Button, Checkbox, Table, Text, TextInput } from "@mantine/core";
+import { Badge, Button, Checkbox, Table, Text } from "@mantine/core";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { useIsAdmin } from "@/api/session";
 import { Confirm } from "@/components/Confirm";
 import { Instant } from "@/components/Figures";
 import { Icon } from "@/components/icons";
-import { Empty, StateOf } from "@/components/States";
+import { More } from "@/components/More";
+import { SearchField } from "@/components/SearchField";
+import { Empty, Lines, StateOf } from "@/components/States";
 import { told } from "@/components/toasts";
-import { ago, count } from "@/lib/format";
+import { ago, count, UNKNOWN } from "@/lib/format";
+import { useWhole } from "@/lib/pages";
 import { KeyForm } from "./KeyForm";
 import { type Key, useKeys, useLastUse, useRevokeKey } from "./queries";
 import classes from "./Settings.module.css";
@@ -24,6 +27,12 @@ function stateOf(key: Key): { word: string; color: string } {
   return { word: "valid", color: "green" };
 }
 
+function noneText(q: string, hidden: number, hasMore: boolean): string {
+  if (q) return "No key is called so.";
+  if (hidden === 0) return "There is no key yet.";
+  return hasMore ? "All keys that are loaded have ended." : "All keys have ended.";
+}
+
 export function Keys(): ReactElement {
   const { q = "", revoked } = route.useSearch();
   const navigate = useNavigate({ from: "/settings" });
@@ -32,6 +41,8 @@ export function Keys(): ReactElement {
   const revoke = useRevokeKey();
   const [isAdding, setIsAdding] = useState(false);
   const [ending, setEnding] = useState<Key | null>(null);
+  // What is searched may stand on any page.
+  useWhole(keys, q !== "");
   const all = keys.data?.pages.flatMap((page) => page.keys) ?? [];
   const found = all.filter(
     (key) =>
@@ -49,24 +60,21 @@ export function Keys(): ReactElement {
   return (
     <>
       <div className={classes.bar}>
-        <TextInput
+        <SearchField
           className={classes.grow}
-          aria-label="Search keys"
+          name="Search keys"
           placeholder="Search name, user or project"
-          data-page-search
-          leftSection={<Icon name="search" />}
           value={q}
-          onChange={(event) => {
-            const text = event.currentTarget.value;
+          onChange={(text) =>
             void navigate({
               search: (before) => ({ ...before, q: text || undefined }),
               replace: true,
-            });
-          }}
+            })
+          }
         />
         {hidden > 0 && (
           <Checkbox
-            label={`Also ${count(hidden)} that ended`}
+            label={`Also ${count(hidden)}${keys.hasNextPage ? "+" : ""} that ended`}
             mb={8}
             checked={revoked === "true"}
             onChange={(event) => {
@@ -84,7 +92,11 @@ export function Keys(): ReactElement {
         query={keys}
         isEmpty={() => found.length === 0}
         empty={
-          <Empty says={q ? "No key is called so." : "There is no key yet."}>{!q && add}</Empty>
+          q && keys.hasNextPage ? (
+            <Lines count={2} />
+          ) : (
+            <Empty says={noneText(q, hidden, keys.hasNextPage)}>{!q && add}</Empty>
+          )
         }
       >
         {() => (
@@ -95,7 +107,11 @@ export function Keys(): ReactElement {
                   {HEADS.map((head) => (
                     <Table.Th key={head}>{head}</Table.Th>
                   ))}
-                  {isAdmin && <Table.Th aria-label="Revoke" />}
+                  {isAdmin && (
+                    <Table.Th>
+                      <span className="visually-hidden">Revoke</span>
+                    </Table.Th>
+                  )}
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -104,14 +120,10 @@ export function Keys(): ReactElement {
                 ))}
               </Table.Tbody>
             </Table>
-            {keys.hasNextPage && (
-              <Button variant="subtle" m="xs" onClick={() => void keys.fetchNextPage()}>
-                More
-              </Button>
-            )}
           </div>
         )}
       </StateOf>
+      <More query={keys} />
       <KeyForm opened={isAdding} onClose={() => setIsAdding(false)} />
       <Confirm
         opened={ending !== null}
@@ -214,7 +226,7 @@ function LastUse({ name }: { name: string }): ReactElement {
   if (isError || !data) {
     return (
       <Text size="sm" c="dimmed">
-        {isError ? "—" : "never"}
+        {isError ? UNKNOWN : "never"}
       </Text>
     );
   }

@@ -1,17 +1,7 @@
 /** How is a user added, given projects, or another password? */
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  PasswordInput,
-  Select,
-  Stack,
-  TagsInput,
-  Text,
-  TextInput,
-} from "@mantine/core";
-import { type FormEvent, type ReactElement, type ReactNode, useState } from "react";
+import { Modal, PasswordInput, Select, TagsInput, Text, TextInput } from "@mantine/core";
+import { type ReactElement, useState } from "react";
+import { FormOf } from "@/components/FormOf";
 import { told } from "@/components/toasts";
 import {
   ROLES,
@@ -28,48 +18,6 @@ const SAYS: Readonly<Record<Role, string>> = {
   manager: "sees and changes what belongs to their projects, sees their own",
   member: "sees their own",
 };
-
-/** Fields with a button each way and a place for what went wrong. */
-function FormOf(props: {
-  error: Error | null;
-  isPending: boolean;
-  isReady: boolean;
-  action: string;
-  onSubmit: () => Promise<void>;
-  onClose: () => void;
-  children: ReactNode;
-}): ReactElement {
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
-    if (!props.isReady) return;
-    try {
-      await props.onSubmit();
-      props.onClose();
-    } catch {
-      // Shown below; what was typed stays.
-    }
-  };
-  return (
-    <form onSubmit={(event) => void submit(event)}>
-      <Stack gap="sm">
-        {props.children}
-        {props.error && (
-          <Alert color="red" role="alert">
-            {props.error.message}
-          </Alert>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={props.onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={!props.isReady} loading={props.isPending}>
-            {props.action}
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  );
-}
 
 export function UserForm({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
@@ -101,6 +49,7 @@ function NewUser({ onClose }: { onClose: () => void }): ReactElement {
           ...(password && { password }),
         });
         told(`${name.trim()} may sign in.`);
+        onClose();
       }}
     >
       <TextInput
@@ -153,6 +102,7 @@ function Projects({ user, onClose }: { user: User; onClose: () => void }): React
       onSubmit={async () => {
         await change.mutateAsync({ name: user.name, projects });
         told(`The projects of ${user.name} were changed.`);
+        onClose();
       }}
     >
       <Text size="sm">Those that a manager manages.</Text>
@@ -183,6 +133,7 @@ function Password({ user, onClose }: { user: User; onClose: () => void }): React
       onSubmit={async () => {
         await change.mutateAsync({ name: user.name, password });
         told(`${user.name} has another password, and is signed out everywhere.`);
+        onClose();
       }}
     >
       <Text size="sm">It signs {user.name} out everywhere.</Text>

@@ -5,6 +5,7 @@ import { useSession } from "@/api/session";
 import { Confirm } from "@/components/Confirm";
 import { Instant } from "@/components/Figures";
 import { Icon } from "@/components/icons";
+import { More } from "@/components/More";
 import { Secret } from "@/components/Secret";
 import { StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
@@ -15,7 +16,7 @@ import { PasswordForm, ProjectsForm, UserForm } from "./UserForms";
 type Doing = "projects" | "password" | "disable";
 
 export function Users(): ReactElement {
-  const users = useUsers(true);
+  const users = useUsers();
   const change = useChangeUser();
   const makeLink = useMakeLink();
   const [isAdding, setIsAdding] = useState(false);
@@ -66,7 +67,9 @@ export function Users(): ReactElement {
                   <Table.Th>Projects</Table.Th>
                   <Table.Th>Signs in by</Table.Th>
                   <Table.Th>Since</Table.Th>
-                  <Table.Th aria-label="More" />
+                  <Table.Th>
+                    <span className="visually-hidden">More</span>
+                  </Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -82,14 +85,10 @@ export function Users(): ReactElement {
                 ))}
               </Table.Tbody>
             </Table>
-            {users.hasNextPage && (
-              <Button variant="subtle" m="xs" onClick={() => void users.fetchNextPage()}>
-                More
-              </Button>
-            )}
           </div>
         )}
       </StateOf>
+      <More query={users} />
       <UserForm opened={isAdding} onClose={() => setIsAdding(false)} />
       <ProjectsForm user={doing?.what === "projects" ? doing.user : null} onClose={done} />
       <PasswordForm user={doing?.what === "password" ? doing.user : null} onClose={done} />

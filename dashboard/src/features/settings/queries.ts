@@ -1,20 +1,19 @@
 /** Which keys and users are there, what was changed, and how is it changed? */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
+import { ENDPOINTS } from "@/lib/endpoints";
 
 export type Key = Schemas["Key"];
 export type User = Schemas["User"];
 export type Role = Schemas["Role"];
-export type Endpoint = Schemas["EndpointView"];
 export type AuditEntry = Schemas["tollbridge__api__control__audit__Change"];
-export type KeyOrder = Schemas["tollbridge__api__control__keys__KeyOrder"];
+type KeyOrder = Schemas["tollbridge__api__control__keys__KeyOrder"];
 export const ROLES = ["member", "manager", "admin"] as const satisfies readonly Role[];
 
 const ROWS = 200;
 const AUDIT_ROWS = 50;
 const KEYS = ["keys"];
 const USERS = ["users"];
-const ENDPOINTS = ["endpoints"];
 
 export function useKeys() {
   return useInfiniteQuery({
@@ -67,10 +66,9 @@ export const useRevokeKey = () =>
     read(api.DELETE("/api/v1/keys/{key_id}", { params: { path: { key_id } } })),
   );
 
-export function useUsers(enabled: boolean) {
+export function useUsers() {
   return useInfiniteQuery({
     queryKey: USERS,
-    enabled,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       read(
@@ -105,13 +103,6 @@ export const useMakeLink = () =>
     read(api.POST("/api/v1/users/{name}/link", { params: { path: { name } } })),
   );
 
-export function useEndpoints() {
-  return useQuery({
-    queryKey: ENDPOINTS,
-    queryFn: ({ signal }) => read(api.GET("/api/v1/endpoints", { signal })),
-  });
-}
-
 export const useAddEndpointKey = () =>
   useChange(ENDPOINTS, (wanted: { endpoint: string; name: string; api_key: string }) =>
     read(
@@ -127,7 +118,7 @@ export const useDeleteEndpointKey = () =>
     read(api.DELETE("/api/v1/endpoints/{name}/keys/{key}", { params: { path: { name, key } } })),
   );
 
-export interface AuditFilter {
+interface AuditFilter {
   actor?: string;
   action?: string;
   subject?: string;
@@ -135,10 +126,9 @@ export interface AuditFilter {
   to?: string;
 }
 
-export function useAudit(filter: AuditFilter, enabled: boolean) {
+export function useAudit(filter: AuditFilter) {
   return useInfiniteQuery({
     queryKey: ["audit", filter],
-    enabled,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       read(

@@ -1,7 +1,7 @@
 /** Who are you? The one-time link needs no more than to be opened. */
 import { Alert, Box, Paper, Title } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useRef } from "react";
 import { sessionQuery, useSignIn } from "@/api/session";
 import { SignInForm } from "@/components/SignInForm";
@@ -14,8 +14,14 @@ function safe(next: string | undefined): string {
   return next?.startsWith("/") && !next.startsWith("//") && !next.includes("\\") ? next : "/";
 }
 
+/** The token of a link. In the fragment, which the browser sends to nobody. */
+function tokenOf(hash: string): string | null {
+  return new URLSearchParams(hash).get("token");
+}
+
 export default function SignInPage(): ReactElement {
-  const { token, next, error } = route.useSearch();
+  const { next, error } = route.useSearch();
+  const token = useLocation({ select: ({ hash }) => tokenOf(hash) });
   const navigate = useNavigate();
   const session = useQuery(sessionQuery);
   const signIn = useSignIn();
@@ -24,15 +30,17 @@ export default function SignInPage(): ReactElement {
     mutationFn: (linkToken: string) => signIn({ link_token: linkToken }),
     onSuccess: go,
   });
-  const tried = useRef(false);
+  const { mutate } = byLink;
+  const tried = useRef<string>(null);
   useEffect(() => {
     // A link works once: it is not tried twice.
-    if (!token || tried.current) return;
-    tried.current = true;
-    byLink.mutate(token);
-  });
-  const waits = token !== undefined && (byLink.isIdle || byLink.isPending);
-  const isIn = !!session.data && !token;
+    if (!token || tried.current === token) return;
+    tried.current = token;
+    void navigate({ to: "/sign-in", search: { next }, replace: true }); // without the fragment
+    mutate(token);
+  }, [token, next, navigate, mutate]);
+  const waits = !!token || byLink.isPending;
+  const isIn = !!session.data && !token && byLink.isIdle;
   useEffect(() => {
     if (isIn) void navigate({ href: safe(next), replace: true });
   }, [isIn, navigate, next]);
