@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from tollbridge.core.amounts import UNIT_NAMES, amount_text
-from tollbridge.core.clock import to_text
+from tollbridge.core.clock import to_datetime
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.limits import LimitKind
 
@@ -101,11 +101,11 @@ def words_of(standing: Standing, threshold: int) -> tuple[str, str]:
     )
     unit = UNIT_NAMES.get(standing.kind, standing.kind.value)
     end = standing.period_end_us
-    until = "" if end is None else f" It begins anew at {to_text(end)}."
+    until = "" if end is None else f" It begins anew at {_instant(end)}."
     match standing.source:
         case Source.GRANT:
             title = f"Wallet {standing.name}: {used} {unit} expire"
-            expiry = "" if end is None else f" at {to_text(end)}"
+            expiry = "" if end is None else f" at {_instant(end)}"
             return title, f"{used} of {limit} {unit} are left of a grant that expires{expiry}."
         case Source.WALLET:
             title = f"Wallet {standing.name}: {threshold} % used"
@@ -115,6 +115,10 @@ def words_of(standing: Standing, threshold: int) -> tuple[str, str]:
             what = "Budget" if standing.source is Source.BUDGET else "Plan limit"
             title = f"{what} {standing.name}: {threshold} % used"
             return title, f"{used} of {limit} {unit} are used, for {standing.subject}.{until}"
+
+
+def _instant(at_us: int) -> str:
+    return f"{to_datetime(at_us):%Y-%m-%d %H:%M} UTC"
 
 
 def check_thresholds(thresholds: Sequence[int]) -> tuple[int, ...]:
