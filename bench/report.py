@@ -32,16 +32,17 @@ class LaneText:
     ratio_bound: float | None = None
 
 
+_OF_CALLS = (
+    Column("cpu_us", "CPU µs per call", 1),
+    Column("calls_per_s", "calls/s", 0),
+    Column("p50_ms", "p50 ms", 2),
+    Column("p99_ms", "p99 ms", 2),
+)
 LANES = {
     "unstreamed": LaneText(
         "Calls, not streamed",
         "2 KB bodies, {connections} connections, as fast as they are answered.",
-        (
-            Column("cpu_us", "CPU µs per call", 1),
-            Column("calls_per_s", "calls/s", 0),
-            Column("p50_ms", "p50 ms", 2),
-            Column("p99_ms", "p99 ms", 2),
-        ),
+        _OF_CALLS,
         "cpu_us",
         0.5,
     ),
@@ -49,12 +50,7 @@ LANES = {
         "Calls under three limits",
         "The same load; Tollbridge without limits, with a hard limit of money, and with one each "
         "of money, tokens and calls.",
-        (
-            Column("cpu_us", "CPU µs per call", 1),
-            Column("calls_per_s", "calls/s", 0),
-            Column("p50_ms", "p50 ms", 2),
-            Column("p99_ms", "p99 ms", 2),
-        ),
+        _OF_CALLS,
         "cpu_us",
         0.5,
     ),

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage
 from tests.browser.test_pages import findings, settled
@@ -36,17 +36,22 @@ async def test_a_name_is_tested_and_the_answer_says_on_which_words(open_page: Op
     await expect(page).to_have_url(re.compile("bucket=video"))
 
 
-async def test_a_rule_is_added_previewed_and_removed(open_page: OpenPage) -> None:
-    """What it would change of the past is counted and sampled before anything is written."""
-    page = await open_page("/attribution?tab=rules")
+async def add_rule(page: Page, name: str) -> None:
+    """Say that what has no other rule was served by somebody."""
     await page.get_by_role("button", name="Add a rule").click()
     form = page.get_by_role("dialog")
-    await form.get_by_label("Name of the rule").fill("our-own")
+    await form.get_by_label("Name of the rule").fill(name)
     words = form.get_by_label("Words of the name")
     await words.fill("nobody")
     await words.press("Enter")
     await form.get_by_label("Then it was served by").fill("replicate")
     await form.get_by_role("button", name="Add the rule").click()
+
+
+async def test_a_rule_is_added_previewed_and_removed(open_page: OpenPage) -> None:
+    """What it would change of the past is counted and sampled before anything is written."""
+    page = await open_page("/attribution?tab=rules")
+    await add_rule(page, "our-own")
     await expect(page.get_by_text("Rule our-own is in force.")).to_be_visible()
 
     await page.get_by_role("tab", name="Backfill").click()
@@ -64,14 +69,7 @@ async def test_a_rule_is_added_previewed_and_removed(open_page: OpenPage) -> Non
 
 async def test_a_backfill_is_run_from_the_page_and_taken_back(open_page: OpenPage) -> None:
     page = await open_page("/attribution?tab=rules")
-    await page.get_by_role("button", name="Add a rule").click()
-    form = page.get_by_role("dialog")
-    await form.get_by_label("Name of the rule").fill("for-a-while")
-    words = form.get_by_label("Words of the name")
-    await words.fill("nobody")
-    await words.press("Enter")
-    await form.get_by_label("Then it was served by").fill("replicate")
-    await form.get_by_role("button", name="Add the rule").click()
+    await add_rule(page, "for-a-while")
     await page.get_by_role("tab", name="Backfill").click()
     await page.get_by_role("button", name="Preview").click()
     await expect(page.get_by_role("table", name="What would change")).to_be_visible()
