@@ -1,14 +1,17 @@
 """Keys, users, endpoints and the audit log, as an admin and as a member meets them."""
 
+import asyncio
 import re
+from contextlib import suppress
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Error as PlaywrightError
 
 from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.test_pages import findings, settled
-from tests.browser.world import World
+from tests.browser.world import PASSWORD, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -90,6 +93,36 @@ async def test_a_sign_in_link_signs_in_a_member_who_sees_no_users(
         await expect(theirs.get_by_role("button", name="New key")).to_have_count(0)
     finally:
         await context.close()
+
+
+async def test_that_nobody_was_signed_in_is_not_believed_after_a_sign_in(
+    open_page: OpenPage, world: World
+) -> None:
+    page = await open_page("/", is_in=False)
+    await expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    asked, signed_in = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        if route.request.method != "GET" or asked.is_set():
+            await route.fallback()
+            return
+        answer = await route.fetch()  # "nobody", and it arrives after the sign-in
+        asked.set()
+        await signed_in.wait()
+        with suppress(PlaywrightError):  # the page may have given it up
+            await route.fulfill(response=answer)
+
+    await page.route("**/api/v1/auth/session", late)
+    await page.reload()
+    await page.get_by_role("textbox", name="User name").fill("admin")
+    await page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    async with asyncio.timeout(10):
+        await asked.wait()
+    async with page.expect_response(lambda answer: answer.request.method == "POST"):
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+    signed_in.set()
+    await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    await expect(page.get_by_role("button", name="Sign in", exact=True)).to_have_count(0)
 
 
 async def test_a_missing_key_is_named(open_page: OpenPage) -> None:

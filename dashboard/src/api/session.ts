@@ -1,5 +1,5 @@
 /** Who is signed in, with which role, and how does one sign in and out? */
-import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "./client";
 import { csrf, signInDone } from "./connection";
 import { ApiError } from "./errors";
@@ -41,15 +41,21 @@ export const methodsQuery = queryOptions({
   staleTime: 5 * 60_000,
 });
 
+/** Put down who is signed in now. A question asked before may still be answered with "nobody". */
+async function setSession(queries: QueryClient, session: Session | null): Promise<void> {
+  await queries.cancelQueries({ queryKey: sessionQuery.queryKey });
+  csrf.set(session?.csrf_token);
+  queries.setQueryData(sessionQuery.queryKey, session);
+}
+
 export function useSignIn(): (credentials: Credentials) => Promise<Session> {
   const queries = useQueryClient();
   return async (credentials) => {
     const before = queries.getQueryData(sessionQuery.queryKey);
     const session = await read(api.POST("/api/v1/auth/session", { body: credentials }));
-    csrf.set(session.csrf_token);
     // What somebody else saw is not shown to the next one.
     if (before && before.user !== session.user) queries.clear();
-    queries.setQueryData(sessionQuery.queryKey, session);
+    await setSession(queries, session);
     signInDone();
     return session;
   };
@@ -61,8 +67,7 @@ export function useLookAgain(): () => Promise<void> {
   return async () => {
     const session = await read(api.GET("/api/v1/auth/session")).catch(() => null);
     if (!session) return;
-    csrf.set(session.csrf_token);
-    queries.setQueryData(sessionQuery.queryKey, session);
+    await setSession(queries, session);
     signInDone();
   };
 }
@@ -71,8 +76,7 @@ export function useSignOut(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
     await read(api.DELETE("/api/v1/auth/session"));
-    csrf.set(undefined);
     queries.clear();
-    queries.setQueryData(sessionQuery.queryKey, null);
+    await setSession(queries, null);
   };
 }
