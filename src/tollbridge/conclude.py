@@ -28,10 +28,11 @@ from tollbridge.metering.measured import spoken
 from tollbridge.metering.meter import meter, owes_nothing
 from tollbridge.metering.report import meter_report
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.rate import rate
+from tollbridge.rating.rate import cost_of, rate
 
 _PLAIN_COUNTS = frozenset({LimitKind.CALLS, LimitKind.VIDEOS, LimitKind.AUDIO})
 """What is known without looking at what was used."""
+_MONEY = LimitKind.MONEY
 BREAKABLE = frozenset({AttemptOutcome.UNKNOWN, AttemptOutcome.CUT_SHORT, AttemptOutcome.BROKE})
 
 
@@ -60,22 +61,7 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     # What somebody else carried costs, but our budgets pay for it only where its source says so.
     is_charged = opened.report is None or opened.report.charges
     charge_nanousd = (cost_nanousd or 0) if is_charged else 0
-    amounts = (
-        amounts_of(
-            opened.holds,
-            evidence,
-            [AttemptUse(one.evidence, one.usage, one.rated.cost_nanousd) for one in attempts],
-            charge_nanousd,
-        )
-        if opened.holds
-        else ()
-    )
-    # What is not set aside cannot be exceeded; of a report, the room that there was.
-    overrun = any(
-        amount > hold.amount
-        for hold, amount in zip(opened.holds, amounts, strict=True)
-        if hold.lease_id or opened.report is not None
-    )
+    amounts, overrun = _amounts(evidence, attempts, charge_nanousd) if opened.holds else ((), False)
     return CallAccount(
         evidence=evidence,
         attempts=attempts,
@@ -95,6 +81,21 @@ def conclude(evidence: CallEvidence, conclusions: Conclusions) -> CallAccount:
     )
 
 
+def _amounts(
+    evidence: CallEvidence, attempts: Sequence[AttemptAccount], charge_nanousd: int
+) -> tuple[tuple[int, ...], bool]:
+    """Return what a call counts in the limit of each hold, and whether one of them is exceeded."""
+    opened = evidence.opened
+    holds, is_reported = opened.holds, opened.report is not None
+    uses = [AttemptUse(one.evidence, one.usage, one.rated.cost_nanousd) for one in attempts]
+    amounts = amounts_of(holds, evidence, uses, charge_nanousd)
+    # What is not set aside cannot be exceeded; of a report, the room that there was.
+    for hold, amount in zip(holds, amounts, strict=True):
+        if amount > hold.amount and (hold.lease_id or is_reported):
+            return amounts, True
+    return amounts, False
+
+
 class Taken(msgspec.Struct, frozen=True):
     """What a worker takes from its purses for an ended call."""
 
@@ -110,12 +111,14 @@ def taken_of(evidence: CallEvidence, holds: Sequence[Hold], conclusions: Conclus
     is_all_money, counts_only, rates = True, True, False
     for hold in holds:
         kind = hold.kind
-        if kind is LimitKind.MONEY:
+        if kind is _MONEY:
             rates, counts_only = True, False
-        elif kind not in _PLAIN_COUNTS:
-            counts_only = False
-        if kind is not LimitKind.MONEY or hold.provider:
+            if hold.provider:
+                is_all_money = False
+        else:
             is_all_money = False
+            if kind not in _PLAIN_COUNTS:
+                counts_only = False
     if is_all_money:
         charge_nanousd = charge_of(evidence, conclusions)
         return Taken(charge_nanousd, (charge_nanousd,) * len(holds), is_all_money)
@@ -139,20 +142,37 @@ def _use(
     usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
     if not rates:
         return AttemptUse(attempt, usage)
-    usage, rated = _rate(attempt, evidence, usage, conclusions)
-    return AttemptUse(attempt, usage, rated.cost_nanousd)
+    cost_nanousd = _cost(attempt, evidence, usage, conclusions)
+    if cost_nanousd is None:
+        usage, rated = _rate(attempt, evidence, usage, conclusions)
+        cost_nanousd = rated.cost_nanousd
+    return AttemptUse(attempt, usage, cost_nanousd)
 
 
 def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
     """Return what `conclude` says that the call is charged, and nothing else."""
     total = 0
     for attempt in evidence.closed.attempts:
-        usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
-        cost_nanousd = _rate(attempt, evidence, usage, conclusions)[1].cost_nanousd
+        cost_nanousd = _use(attempt, evidence, conclusions, rates=True).cost_nanousd
         if cost_nanousd is None:
             return 0
         total += cost_nanousd
     return total
+
+
+def _cost(
+    attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
+) -> int | None:
+    """Return what an attempt costs by its usage as it is, without the lines of a bill."""
+    served = attempt.served_model
+    return cost_of(
+        usage,
+        attempt.provider,
+        (attempt.model,) if served is None else (served, attempt.model),
+        attempt.started_at_us,
+        conclusions.book,
+        nothing_owed=owes_nothing(attempt, evidence.closed),
+    )
 
 
 def _account(

@@ -6,6 +6,7 @@ room those are left out, and the others may serve.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -32,6 +33,10 @@ Ceiling = Callable[[Candidates], int | None]
 Took = TypeVar("Took")
 _ONE_CALL: Amounts = (0, 0, 0, 0, 1)
 _IMAGE = Unit.IMAGE.value
+# Looked up once: this is done for every call.
+_MONEY, _CREDITS = LimitKind.MONEY, LimitKind.CREDITS
+_TOKENS, _IMAGES = LimitKind.TOKENS, LimitKind.IMAGES
+_TEXT = Category.TEXT
 
 
 class Reserves(msgspec.Struct, frozen=True):
@@ -66,14 +71,14 @@ class Wanted(msgspec.Struct, frozen=True):
         """Return what can be taken at most of those kinds; of others nobody asks."""
         if not kinds:
             return _ONE_CALL
-        nanousd = self._cost(candidates) if LimitKind.MONEY in kinds else 0
+        nanousd = self._cost(candidates) if _MONEY in kinds else 0
         if len(kinds) == 1 and nanousd:
             return nanousd, 0, 0, 0, 1
         return (
             nanousd,
-            self._credits() if LimitKind.CREDITS in kinds else 0,
-            self._tokens() if LimitKind.TOKENS in kinds else 0,
-            self._images() if LimitKind.IMAGES in kinds else 0,
+            self._credits() if _CREDITS in kinds else 0,
+            self._tokens() if _TOKENS in kinds else 0,
+            self._images() if _IMAGES in kinds else 0,
             1,
         )
 
@@ -97,7 +102,7 @@ class Wanted(msgspec.Struct, frozen=True):
         tokens += request.attachments * ATTACHMENT_TOKENS_MAX
         if request.has_files:
             tokens += reserves.file_tokens
-        if CATEGORY_OF[request.operation] is Category.TEXT:
+        if CATEGORY_OF[request.operation] is _TEXT:
             tokens += (request.output_tokens_max or reserves.output_tokens) * request.choices
         return tokens
 
@@ -193,10 +198,8 @@ class Reserver:
         if not applying.binds:
             return call, None
 
-        def ceiling_of(candidates: Candidates) -> int | None:
-            return self._ceiling(call, candidates)
-
-        wanted = Wanted(call.request, plan.label, applying, ceiling_of, self._reserves)
+        at_most = self._ceiling_of if plan.hedge_after_s is None else self._ceiling_of_hedge
+        wanted = Wanted(call.request, plan.label, applying, partial(at_most, call), self._reserves)
         if not applying.by_provider:
             needs = wanted.needs(plan.candidates)
             holds = self._purses.try_reserve(needs)
@@ -218,13 +221,11 @@ class Reserver:
     def _wait(self, call: Call, needs: Needs) -> Awaitable[Holds]:
         return self._purses.reserve(call.call_id, needs, self._limits.reserve_wait_s)
 
-    def _ceiling(self, call: Call, candidates: Candidates) -> int | None:
-        """Return the most that a call can cost: its dearest candidate, of a hedge the two dearest.
+    def _ceiling_of_hedge(self, call: Call, candidates: Candidates) -> int | None:
+        """Return the most that a hedged call can cost: its two dearest candidates.
 
         None where one of them has no price.
         """
-        if call.plan.hedge_after_s is None:
-            return self._ceiling_of(call, candidates)
         each: list[int] = []
         for one in candidates:
             amount = self._ceiling_of(call, (one,))
@@ -234,6 +235,7 @@ class Reserver:
         return sum(sorted(each)[-AT_ONCE_MAX:])
 
     def _ceiling_of(self, call: Call, candidates: Candidates) -> int | None:
+        """Return the most that a call can cost: its dearest candidate; None as above."""
         request = call.request
         output_tokens = request.output_tokens_max or self._limits.reserve_output_tokens
         at_us, size, book = call.inbound.received_at_us, len(request.body), call.conclusions.book
@@ -245,7 +247,7 @@ class Reserver:
         return ceiling(
             candidates,
             size,
-            output_tokens if CATEGORY_OF[request.operation] is Category.TEXT else 0,
+            output_tokens if CATEGORY_OF[request.operation] is _TEXT else 0,
             request.choices,
             at_us,
             book,

@@ -6,15 +6,16 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.evidence import a_book
+from tests.support.evidence import a_book, price_rows
 from tollbridge.core.account import CostOrigin
 from tollbridge.core.money import NANO, to_nanousd, to_usd
 from tollbridge.core.plan import Candidate, Endpoint
 from tollbridge.core.usage import PARENTS_OF, Unit, Usage, UsageSource
 from tollbridge.metering.extract import extract, merge_usage
+from tollbridge.rating.book import PriceBook
 from tollbridge.rating.ceiling import ATTACHMENT_TOKENS_MAX, ceiling
-from tollbridge.rating.prices import read_rate
-from tollbridge.rating.rate import rate
+from tollbridge.rating.prices import PricePart, read_rate
+from tollbridge.rating.rate import cost_of, rate
 from tollbridge.rating.tariff import ANCESTORS
 from tollbridge.rating.unit_names import TOKENS
 
@@ -119,6 +120,55 @@ def test_no_call_within_its_bounds_costs_more_than_its_ceiling(
             counts[child.value] = data.draw(st.integers(0, least))
     rated = rate(Usage(counts, UsageSource.REPORTED), "p", ("m",), 5, book)
     assert rated.cost_nanousd is None or rated.cost_nanousd <= most
+
+
+PLAIN_RATES = st.fixed_dictionaries(
+    dict.fromkeys(("input", "output", "cache_read"), RATE.map(lambda rate: f"{rate:f}"))
+)
+CONDITIONS = st.sampled_from(
+    ["", '{"input_above":"1000"}', '{"graduated_above":"0"}', '{"service_tier":"flex"}']
+)
+
+
+USED = st.fixed_dictionaries(
+    dict.fromkeys(("input", "output"), st.integers(5000, 99_999)),
+    optional=dict.fromkeys(("cache_read", "reasoning", "image"), st.integers(0, 6000)),
+)
+
+
+@given(
+    counts=USED | COUNTS,
+    facts=st.sampled_from([{}, {"service_tier": "flex"}]),
+    tariffs=st.lists(st.tuples(PLAIN_RATES | RATES, CONDITIONS), min_size=1, max_size=3),
+    least=st.sampled_from([None, None, None, 10]),
+)
+@settings(deadline=None, max_examples=400)
+def test_what_a_worker_takes_is_the_cost_of_the_bill_that_it_does_not_write(
+    counts: dict[str, int],
+    facts: dict[str, str],
+    tariffs: list[tuple[dict[str, str], str]],
+    least: int | None,
+) -> None:
+    rows = [
+        row
+        for rates, conditions in tariffs
+        for row in price_rows("p", "m", rates, conditions=conditions, quantity_min=least)
+    ]
+    book = PriceBook(PricePart(rows=[*{(row.unit, row.conditions): row for row in rows}.values()]))
+    usage = Usage(counts, UsageSource.REPORTED, (), None, facts)
+    models = ("served", "m")
+    assert cost_of(usage, "p", models, 5, book) == rate(usage, "p", models, 5, book).cost_nanousd
+
+
+@given(source=st.sampled_from(UsageSource), charge=CHARGE, nothing_owed=st.booleans())
+@settings(deadline=None)
+def test_what_a_worker_takes_is_the_cost_whoever_says_it(
+    source: UsageSource, charge: str | None, *, nothing_owed: bool
+) -> None:
+    book = a_book("p", "m", {"input": "0.15"})
+    usage = Usage({"input": 10} if source is not UsageSource.NONE else {}, source, (), charge)
+    rated = rate(usage, "p", ("m",), 5, book, nothing_owed=nothing_owed)
+    assert cost_of(usage, "p", ("m",), 5, book, nothing_owed=nothing_owed) == rated.cost_nanousd
 
 
 JSON = st.recursive(

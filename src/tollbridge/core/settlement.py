@@ -6,7 +6,10 @@ from tollbridge.core.limits import LimitKind
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """What one call counts against one limit's period, through the lease that it held from."""
+    """What calls count against one limit's period, through the lease that they held from.
+
+    Of a wallet it is one call's, which its statement names.
+    """
 
     lease_id: str
     budget_id: str

@@ -38,14 +38,19 @@ def amounts_of(
 
     `charge_nanousd` is what all of the call is charged.
     """
-    return tuple(
-        [
-            charge_nanousd
-            if hold.kind is _MONEY and not hold.provider
-            else _amount(hold, call, uses)
-            for hold in holds
-        ]
-    )
+    amounts: list[int] = []
+    for hold in holds:
+        kind = hold.kind
+        if hold.provider:
+            amounts.append(_amount_of_provider(hold, call, uses))
+        elif kind is _MONEY:
+            amounts.append(charge_nanousd)
+        elif kind is _TOKENS:
+            # Those of who served it, as its row says.
+            amounts.append(tokens_of(uses[-1].usage) or 0 if uses else 0)
+        else:
+            amounts.append(_counted(hold, call, uses) if counts_as_call(call) else 0)
+    return tuple(amounts)
 
 
 def counts_as_call(call: CallEvidence) -> bool:
@@ -56,27 +61,25 @@ def counts_as_call(call: CallEvidence) -> bool:
     return closed.http_status == CALLER_LEFT_STATUS and any(map(_worked, closed.attempts))
 
 
-def _amount(hold: Hold, call: CallEvidence, uses: Sequence[AttemptUse]) -> int:
-    if hold.provider:
-        uses = [one for one in uses if one.evidence.provider == hold.provider]
-        counts = any(_worked(one.evidence) for one in uses)
-    else:
-        counts = counts_as_call(call)
+def _amount_of_provider(hold: Hold, call: CallEvidence, uses: Sequence[AttemptUse]) -> int:
+    """Return what counts of the attempts of a hold's provider alone: all that it used."""
+    uses = [one for one in uses if one.evidence.provider == hold.provider]
+    if hold.kind is _TOKENS:
+        return sum([tokens_of(one.usage) or 0 for one in uses])
+    if hold.kind is _MONEY:
+        return sum([one.cost_nanousd or 0 for one in uses])
+    return _counted(hold, call, uses) if any(_worked(one.evidence) for one in uses) else 0
+
+
+def _counted(hold: Hold, call: CallEvidence, uses: Sequence[AttemptUse]) -> int:
+    """Return what a call that counts as one counts, in other units than money and tokens."""
     kind = hold.kind
     if kind is _CALLS:
         report = call.opened.report
-        return (1 if report is None else report.request_count) if counts else 0
-    if kind is _TOKENS:
-        # A call's tokens are those of who served it, as its row says; a provider's all it used.
-        each = [tokens_of(one.usage) or 0 for one in uses]
-        return sum(each) if hold.provider else sum(each[-1:])
-    if kind is _MONEY:
-        return sum([one.cost_nanousd or 0 for one in uses])
+        return 1 if report is None else report.request_count
     if kind is _CREDITS:
-        return _credits(hold.credits, call, uses) if counts and hold.credits else 0
-    if kind is _IMAGES:
-        return _images_made(call, uses) if counts else 0
-    return int(counts)
+        return _credits(hold.credits, call, uses) if hold.credits else 0
+    return _images_made(call, uses) if kind is _IMAGES else 1
 
 
 def _credits(terms: CreditTerms, call: CallEvidence, uses: Sequence[AttemptUse]) -> int:

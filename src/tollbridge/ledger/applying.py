@@ -2,7 +2,8 @@
 
 A limit belongs to a subject (organisation, project, user, key, customer) and may count only some
 of its calls. What applies to a call is worked out once for its key, operation, bucket, model and
-limited customer, and kept: the same object answers every call of that sort.
+limited customer, and kept: the same object answers every call of that sort, and of every sort that
+the same limits apply to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -74,11 +75,11 @@ def user_and_rule(limit_id: str) -> tuple[str, str]:
 
 def counts_for(limit: Limit, operation: Operation, bucket: str, label: str) -> bool:
     """Return whether a limit counts a call; its provider is asked at the attempt."""
-    selector, category = limit.selector, CATEGORY_OF[operation].value
+    selector, category = limit.selector, CATEGORY_OF[operation]
     return (
         (not selector.buckets or bucket in selector.buckets)
-        and selector.category in {"", category}
-        and selector.model in {"", label}
+        and (not selector.category or selector.category == category)
+        and (not selector.model or selector.model == label)
         and CATEGORY_COUNTED.get(limit.kind, category) == category
     )
 
@@ -154,6 +155,8 @@ class LimitTable:
         self._kept_max = max(1, kept_max // 2)
         self._young: dict[object, Applying] = {}
         self._old: dict[object, Applying] = {}
+        # Most keys have nothing of their own: what applies to them is one object for all.
+        self._shared: dict[object, Applying] = {}
         every = [limit for limits in part.by_subject.values() for limit in limits]
         self._ids = frozenset(limit.limit_id for limit in every)
         self._customers = frozenset(
@@ -195,7 +198,7 @@ class LimitTable:
         label: str,
         customer: str | None = None,
     ) -> Applying:
-        """Return what applies to a call; the same object for each of its sort."""
+        """Return what applies to a call; one object for all that the same limits apply to."""
         if customer is not None and customer not in self._customers:
             customer = None
         sort = (
@@ -256,4 +259,11 @@ class LimitTable:
             *self.plan_limits_of(caller.user),
         ]
         applying = [one for one in limits if counts_for(one, operation, bucket.value, label)]
-        return Applying(applying, self._zone, self.credit_terms(operation, label))
+        terms = self.credit_terms(operation, label)
+        ids = (*[one.limit_id for one in applying], terms)
+        found = self._shared.get(ids)
+        if found is None:
+            if len(self._shared) >= self._kept_max:
+                self._shared.clear()
+            found = self._shared[ids] = Applying(applying, self._zone, terms)
+        return found

@@ -149,16 +149,20 @@ class Purses:
             return False
         holds.ended = True
         overrun = False
-        durable = holds.durable
+        durable, current = holds.durable, self._current
         each = (taken,) * len(durable) if isinstance(taken, int) else taken
         for hold, amount in zip(durable, each, strict=True):
+            held = hold.amount
             purse = self._by_lease.get(hold.lease_id)
             if purse is not None:
-                purse.held -= hold.amount
+                purse.held -= held
                 purse.spent += amount
-                self._after(purse)
-            overrun = overrun or amount > hold.amount
-        self._free(holds.concurrent)
+                if self._closing or current.get(purse.limit_id) is not purse:
+                    self._after(purse)
+            if amount > held:
+                overrun = True
+        if holds.concurrent:
+            self._free(holds.concurrent)
         if self._waiters:
             self._serve_waiters()
         return overrun

@@ -31,6 +31,7 @@ _FACTS = (
     ("speed", "speed"),  # Anthropic: fast answers cost more
     ("inference_geo", "inference_geo"),  # Anthropic: so may those of one region
 )
+_FACT_FIELDS = frozenset(field for field, _ in _FACTS)
 OTHER_MODEL = "other_model"
 """A flag: the provider ran another model too, whose tokens are not among the counts."""
 
@@ -211,6 +212,8 @@ def _with_tier(usage: dict[str, Any], tier: object) -> dict[str, Any]:
 def facts_of(raw: Mapping[str, Any]) -> dict[str, str]:
     """Return what else the answer says that a price may depend on."""
     facts: dict[str, str] = {}
+    if _FACT_FIELDS.isdisjoint(raw):
+        return facts
     for field, name in _FACTS:
         said = raw.get(field)
         if isinstance(said, str) and 0 < len(said) <= FACT_LENGTH_MAX and name not in facts:
@@ -259,8 +262,9 @@ def extract(
     _read_all(paths, raw, counts, flags)
     if paths.silent and has_output and INPUT in counts:
         counts.setdefault(paths.silent, 0)
-    _add_apart(paths, raw, counts)
-    if _names_other_model(raw):
+    if paths.added:
+        _add_apart(paths, raw, counts)
+    if "iterations" in raw and _names_other_model(raw):
         flags.append(OTHER_MODEL)
     total = raw.get(paths.total)
     if total is not None and _refused(total):
@@ -279,15 +283,16 @@ def _read_all(
     paths: Paths, raw: Mapping[str, Any], counts: dict[str, int], flags: list[str]
 ) -> None:
     """Read every count as the provider says it."""
+    cached_field, cached_fields = paths.cached_details
     # Details first: their cached_tokens outrank the vendors' own names at the top.
     for holder, fields in paths.details:
         inner = raw.get(holder)
-        if isinstance(inner, dict):
+        if inner is not None and isinstance(inner, dict):
             details = cast("dict[str, Any]", inner)
             _read(details, fields, counts, flags)
-            cached = details.get(paths.cached_details[0])
+            cached = details.get(cached_field)
             if isinstance(cached, dict):
-                _read(cast("dict[str, Any]", cached), paths.cached_details[1], counts, flags)
+                _read(cast("dict[str, Any]", cached), cached_fields, counts, flags)
     _read(raw, paths.counts, counts, flags)
     for field, parts in paths.modalities:
         _read_modalities(raw.get(field), field, parts, counts, flags)
@@ -357,10 +362,11 @@ def _read(
         value = holder.get(field)
         if value is None or unit in counts:
             continue
-        if _refused(value):
-            flags.append(f"count_refused:{field}")
-        else:
+        # As `_refused` has it, without the call: this is on each call's way, many times.
+        if type(value) is int and 0 <= value <= COUNT_MAX:
             counts[unit] = value
+        else:
+            flags.append(f"count_refused:{field}")
 
 
 def _reconcile(counts: dict[str, int], total: int, flags: list[str], *, has_output: bool) -> None:

@@ -11,6 +11,8 @@ from tollbridge.metering.estimate import EstimateRules, estimate_input, estimate
 from tollbridge.metering.extract import INPUT, OUTPUT, PATHS, extract, facts_of
 from tollbridge.metering.measured import MEASURED, add_counted, asked_for, split_output
 
+_CHAT = Operation.CHAT_COMPLETION
+_SUCCEEDED, _REPORTED = AttemptOutcome.SUCCEEDED, UsageSource.REPORTED
 Reported = tuple[dict[str, int], list[str], dict[str, str], str | None]
 """Counts, flags, facts and the charge in US dollars that an attempt's answer says."""
 
@@ -24,11 +26,10 @@ def meter(attempt: AttemptEvidence, opened: Opened, closed: Closed, rules: Estim
     """
     if attempt.outcome is AttemptOutcome.FAILED:
         return NO_USAGE
-    if opened.operation in MEASURED:
+    operation = opened.operation
+    if operation in MEASURED:
         return _meter_made(attempt, opened, closed, rules)
-    has_output = (
-        opened.operation is Operation.CHAT_COMPLETION or opened.operation is Operation.COMPLETION
-    )
+    has_output = operation is _CHAT or operation is Operation.COMPLETION
     counts, flags, facts, charge = _reported(attempt, has_output=has_output)
     if INPUT not in counts or (has_output and OUTPUT not in counts):
         if may_have_been_written(attempt, closed):
@@ -63,13 +64,14 @@ def _reported(attempt: AttemptEvidence, *, has_output: bool) -> Reported:
     flags: list[str] = []
     facts: dict[str, str] = {}
     charge: str | None = None
-    if attempt.usage:
-        facts = facts_of(attempt.usage)
+    usage = attempt.usage
+    if usage:
+        facts = facts_of(usage)
         if not attempt.counts or attempt.dialect in PATHS:
-            counts, flags = extract(attempt.dialect, attempt.usage, has_output=has_output)
+            counts, flags = extract(attempt.dialect, usage, has_output=has_output)
             if not counts and not attempt.counts:
                 flags.append("usage_unreadable")
-        charge, refused = reported_charge(attempt.provider, attempt.usage)
+        charge, refused = reported_charge(attempt.provider, usage)
         if refused is not None:
             flags.append(refused)
     if charge is None and attempt.headers:
@@ -87,9 +89,9 @@ def _as_said(attempt: AttemptEvidence, closed: Closed, reported: Reported) -> Us
     counts, flags, facts, charge = reported
     if closed.drained:
         return Usage(counts, UsageSource.DRAINED, tuple(flags), charge, facts)
-    if attempt.outcome is not AttemptOutcome.SUCCEEDED:
+    if attempt.outcome is not _SUCCEEDED:
         flags.append("partial_answer")  # cumulative counts up to where the answer was cut
-    return Usage(counts, UsageSource.REPORTED, tuple(flags), charge, facts)
+    return Usage(counts, _REPORTED, tuple(flags), charge, facts)
 
 
 def owes_nothing(attempt: AttemptEvidence, closed: Closed) -> bool:

@@ -5,12 +5,10 @@ at the dearest rate it could be billed at.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, Decimal
 
-from tollbridge.core.money import NANO
 from tollbridge.core.plan import Candidate
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.prices import COST_USD_MAX
+from tollbridge.rating.tariff import COST_ATTO_MAX, NANO_ATTO
 
 BYTES_PER_TOKEN_MIN = 2
 """No request has more tokens than half its bytes, attachments aside."""
@@ -45,19 +43,18 @@ def ceiling(
     input_tokens = -(-request_bytes // BYTES_PER_TOKEN_MIN) + file_tokens
     input_tokens += attachments * ATTACHMENT_TOKENS_MAX
     output_total = output_tokens * choices
-    dearest: Decimal | None = None
+    dearest_atto = -1
     for candidate in candidates:
-        tariff = book.find(candidate.endpoint.provider, candidate.model, at_us)
-        if tariff is None or tariff.input_usd_max is None:
+        tariff = book.find_first(candidate.endpoint.provider, (candidate.model,), at_us)
+        if tariff is None or tariff.input_atto_max is None:
             return None
-        cost = tariff.input_usd_max * input_tokens + tariff.request_usd
+        cost_atto = tariff.input_atto_max * input_tokens + tariff.request_atto
         if output_total:
-            if tariff.output_usd_max is None:
+            if tariff.output_atto_max is None:
                 return None
-            cost += tariff.output_usd_max * output_total
-        if dearest is None or cost > dearest:
-            dearest = cost
-    if dearest is None:
+            cost_atto += tariff.output_atto_max * output_total
+        dearest_atto = max(dearest_atto, cost_atto)
+    if dearest_atto < 0:
         return None
     # The caller names the output tokens: however many, the hold must fit a database's integer.
-    return int((min(dearest, COST_USD_MAX) * NANO).to_integral_value(ROUND_CEILING))
+    return -(-min(dearest_atto, COST_ATTO_MAX) // NANO_ATTO)

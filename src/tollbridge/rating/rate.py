@@ -23,9 +23,11 @@ from tollbridge.rating.tariff import (
     AMOUNT_USD_STEP,
     ANCESTORS,
     ATTO_PLACES,
+    COST_ATTO_MAX,
     DATABASE,
     EXACT,
     INPUT,
+    NANO_ATTO,
     REQUEST,
     SEED,
     WIDE,
@@ -40,9 +42,7 @@ REPORTED_DIFFERENCE = "reported_difference"
 ZERO = Decimal(0)
 
 NANO_PLACES = 9
-NANO_ATTO = 10 ** (ATTO_PLACES - NANO_PLACES)
 HALF_NANO_ATTO = NANO_ATTO // 2
-COST_ATTO_MAX = int(COST_USD_MAX) * 10**ATTO_PLACES
 TOO_MUCH = f"absurd cost: over {COST_USD_MAX} USD"
 ONLY_WHOLE: Mapping[str, str] = {
     unit: wholes[0] for unit, wholes in ANCESTORS.items() if len(wholes) == 1
@@ -74,6 +74,38 @@ def rate(
     if usage.reported_charge_usd is None:
         return computed
     return _as_reported(computed, Decimal(usage.reported_charge_usd))
+
+
+def cost_of(
+    usage: Usage,
+    provider: str,
+    models: tuple[str, ...],
+    at_us: int,
+    book: PriceBook,
+    *,
+    nothing_owed: bool = False,
+) -> int | None:
+    """Return the `cost_nanousd` of what `rate` returns, at half its price: no line is written."""
+    if nothing_owed:
+        return 0
+    if usage.reported_charge_usd is not None:
+        return to_nanousd(Decimal(usage.reported_charge_usd))
+    if usage.source is UsageSource.NONE:
+        return None
+    tariff = book.find_first(provider, models, at_us)
+    if tariff is None:
+        return None
+    counts = usage.counts
+    prices = tariff.plain
+    if prices is None:
+        prices = tariff.of(usage.facts, counts.get(INPUT, 0), at_us)
+    if not MEASURED.isdisjoint(counts):
+        counts = chosen(counts, prices)
+    if prices.whole:
+        total_atto = _total_atto(counts, prices)
+        return None if total_atto is None else _rounded(total_atto)
+    bill = _bill(counts, prices)
+    return None if isinstance(bill, str) else bill[1]
 
 
 def _compute(
@@ -120,12 +152,38 @@ def _bill(counts: dict[str, int], prices: Prices) -> Bill | str:
         return total_atto
     if total_atto > COST_ATTO_MAX:
         return TOO_MUCH
+    nanousd = _rounded(total_atto)
+    rounding_atto = nanousd * NANO_ATTO - total_atto
+    return components, nanousd, _rounding(rounding_atto, components) if rounding_atto else "0"
+
+
+def _rounded(total_atto: int) -> int:
+    """Return an amount in nano-USD, rounded half-even."""
     nanousd, rest = divmod(total_atto, NANO_ATTO)
-    if not rest:
-        return components, nanousd, "0"
     if rest > HALF_NANO_ATTO or (rest == HALF_NANO_ATTO and nanousd & 1):
         nanousd += 1
-    return components, nanousd, _rounding(nanousd * NANO_ATTO - total_atto, components)
+    return nanousd
+
+
+def _total_atto(counts: dict[str, int], prices: Prices) -> int | None:
+    """Return the sum of a plain bill in atto-USD, without its lines; None where there is none."""
+    billable = _billable(counts, prices)
+    if isinstance(billable, str):
+        return None
+    each_atto, total_atto = prices.each_atto, 0
+    for unit, quantity in billable.items():
+        if not quantity:
+            continue
+        if quantity > 0:
+            each = each_atto.get(unit)
+            if each is not None:
+                total_atto += each * quantity
+                continue
+            if ONLY_WHOLE.get(unit) in counts:
+                continue
+        if _why_unbilled(unit, quantity, counts, prices.units) is not None:
+            return None
+    return total_atto if total_atto <= COST_ATTO_MAX else None
 
 
 def _add_lines(

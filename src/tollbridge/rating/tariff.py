@@ -24,7 +24,7 @@ from tollbridge.core.clock import EPOCH
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.core.usage import PARENTS_OF, Unit
 from tollbridge.rating.conditions import UTC_ZONE, Condition, in_hours, parse
-from tollbridge.rating.prices import EXACT_PERS, PER_MAX, PriceRow, Source, read_rate
+from tollbridge.rating.prices import COST_USD_MAX, EXACT_PERS, PER_MAX, PriceRow, Source, read_rate
 
 # For sums whose digits are not bounded by our own prices: it raises rather than round.
 EXACT = Context(prec=80, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
@@ -33,6 +33,9 @@ AMOUNT_USD_STEP = Decimal("1e-18")
 """What a line is rounded to where its rate cannot be divided exactly."""
 ATTO_PLACES = 18
 """Whole numbers of 1e-18 USD (atto-USD) are exact for each price and each sum of prices."""
+NANO_ATTO = 10**9
+"""Atto-USD of a nano-USD."""
+COST_ATTO_MAX = int(COST_USD_MAX) * 10**ATTO_PLACES
 
 INPUT = Unit.INPUT.value
 OUTPUT = Unit.OUTPUT.value
@@ -95,6 +98,8 @@ class Prices(msgspec.Struct, frozen=True, gc=False):
     units: dict[str, UnitPrice]
     whole: dict[str, WholePrice]
     """Likewise, ready for whole numbers; empty where that is not all: then `units` has more."""
+    each_atto: dict[str, int]
+    """Of `whole`, what one of a unit costs in atto-USD."""
     pairs: tuple[tuple[str, str], ...]
     """(part, whole) for each priced unit and all it is counted in, innermost wholes first."""
     brackets: dict[str, tuple[UnitPrice, ...]]
@@ -130,6 +135,10 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
     output_usd_max: Decimal | None
     request_usd: Decimal
     """The most that a request costs besides."""
+    input_atto_max: int | None
+    """`input_usd_max` in atto-USD, rounded up; the next two likewise."""
+    output_atto_max: int | None
+    request_atto: int
     origin: str
     """seed, or database where anybody has stated any of it since: `Rated.source`."""
     chosen: dict[object, Prices]
@@ -237,9 +246,12 @@ def prices_of(found: Mapping[str, Sequence[UnitPrice]]) -> Prices:
     }
     seeds = {price.is_seed for prices in found.values() for price in prices}
     whole = {unit: _whole(price) for unit, price in units.items() if price.is_simple}
+    if brackets or len(whole) < len(units):
+        whole = {}
     return Prices(
         units=units,
-        whole={} if brackets or len(whole) < len(units) else whole,
+        whole=whole,
+        each_atto={unit: price[0] * price[2] for unit, price in whole.items()},
         pairs=_pairs(units),
         brackets=brackets,
         origin=None if len(seeds) > 1 else SEED if seeds == {True} else DATABASE,
@@ -304,6 +316,8 @@ class TariffBuilder:
                     for unit, same in options.items()
                 }
             )
+        input_usd, output_usd = _dearest(options, INPUT), _dearest(options, OUTPUT)
+        request_usd = _besides(options)
         return Tariff(
             plain=plain,
             options={unit: tuple(same) for unit, same in options.items()},
@@ -311,9 +325,12 @@ class TariffBuilder:
             tiers=tuple(sorted(tiers)),
             hours=tuple(sorted(hours)),
             is_by_tier=not (values or hours),
-            input_usd_max=_dearest(options, INPUT),
-            output_usd_max=_dearest(options, OUTPUT),
-            request_usd=_besides(options),
+            input_usd_max=input_usd,
+            output_usd_max=output_usd,
+            request_usd=request_usd,
+            input_atto_max=None if input_usd is None else _atto(input_usd),
+            output_atto_max=None if output_usd is None else _atto(output_usd),
+            request_atto=_atto(request_usd),
             origin=SEED if all(option.price.is_seed for option in every) else DATABASE,
             chosen={},
         )
@@ -351,6 +368,11 @@ class TariffBuilder:
 
     def _share(self, text: str) -> str:
         return self._texts.setdefault(text, text)
+
+
+def _atto(amount_usd: Decimal) -> int:
+    """Return an amount in atto-USD, rounded up."""
+    return int(WIDE.scaleb(amount_usd, ATTO_PLACES).to_integral_value(ROUND_CEILING))
 
 
 def _dearest(options: Mapping[str, Iterable[Option]], whole: str) -> Decimal | None:

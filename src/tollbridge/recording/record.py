@@ -11,7 +11,7 @@ import msgspec
 
 from tollbridge.core.account import OVERRUN, CallAccount
 from tollbridge.core.call import new_id
-from tollbridge.core.limits import MODEL_LENGTH_MAX, WALLET_PREFIX, LeaseCorrection
+from tollbridge.core.limits import MODEL_LENGTH_MAX, WALLET_PREFIX, LeaseCorrection, LimitKind
 from tollbridge.core.settlement import CallUse, Settlement
 from tollbridge.recording.attempts import attempt_row, is_plain
 from tollbridge.recording.details import Source, counted, varying_row
@@ -103,19 +103,7 @@ class UnitBooks:
 
     async def settle(self, accounts: Sequence[CallAccount]) -> None:
         """Post the charges of the accounts that `record` has just returned."""
-        charges = [
-            Settlement(
-                hold.lease_id,
-                hold.budget_id,
-                hold.period_start_us,
-                amount,
-                hold.kind,
-                _use(account) if hold.budget_id.startswith(WALLET_PREFIX) else None,
-            )
-            for account in accounts
-            for hold, amount in zip(account.evidence.opened.holds, account.amounts, strict=True)
-            if amount
-        ]
+        charges = settlements(accounts)
         fold = self._fold
         costs = {} if fold is None else fold.provider_costs
         if charges or costs:
@@ -170,12 +158,40 @@ class UnitBooks:
         return rows
 
 
+def settlements(accounts: Sequence[CallAccount]) -> list[Settlement]:
+    """Return what is posted for calls: of a wallet each, of other limits the sum by lease.
+
+    What each call counts stands in its own row.
+    """
+    found: list[Settlement] = []
+    sums: dict[tuple[str, str, int], int] = {}
+    kinds: dict[str, LimitKind] = {}
+    for account in accounts:
+        for hold, amount in zip(account.evidence.opened.holds, account.amounts, strict=True):
+            if not amount:
+                continue
+            budget_id = hold.budget_id
+            key = hold.lease_id, budget_id, hold.period_start_us
+            before = sums.get(key)
+            if before is not None:
+                sums[key] = before + amount
+            elif budget_id.startswith(WALLET_PREFIX):
+                found.append(Settlement(*key, amount, hold.kind, _use(account)))
+            else:
+                sums[key], kinds[budget_id] = amount, hold.kind
+    found += [Settlement(*key, amount, kinds[key[1]]) for key, amount in sums.items()]
+    return found
+
+
 def corrections(accounts: Sequence[CallAccount]) -> list[LeaseCorrection]:
     """Return where what was posted is not what the worker took from its purse."""
     found: list[LeaseCorrection] = []
     for account in accounts:
-        holds, closed = account.evidence.opened.holds, account.evidence.closed
+        closed = account.evidence.closed
         taken = closed.taken
+        if taken == account.amounts:
+            continue
+        holds = account.evidence.opened.holds
         if not taken:
             if closed.charge_nanousd is None or closed.charge_nanousd == account.charge_nanousd:
                 continue

@@ -130,3 +130,16 @@ def test_what_is_kept_is_bounded_and_the_same_sort_gets_the_same_answer() -> Non
     for number in range(100):
         ask(limits, label=f"model-{number}")
         assert ask(limits) is first
+
+
+def test_keys_that_the_same_limits_apply_to_share_one_answer_and_others_do_not() -> None:
+    limits = table(LimitsPart({"project:web": (limit("b"),), "key:own": (limit("c"),)}))
+
+    def of(key_id: str, key_name: str, project: str) -> Applying:
+        caller = Caller(key_id, key_name, "ana", project)
+        return limits.applying(caller, CHAT, Bucket.OPENAI, "gpt-4o")
+
+    first = of("key-1", "ci", "web")
+    assert of("key-2", "other", "web") is first
+    assert names(of("key-3", "own", "web")) == {"b", "c"}
+    assert names(of("key-4", "ci", "elsewhere")) == set()

@@ -7,7 +7,7 @@ from tollbridge.core.account import CostComponent, CostOrigin, Rated
 from tollbridge.core.usage import NO_USAGE, Usage, UsageSource
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.prices import PricePart
-from tollbridge.rating.rate import rate
+from tollbridge.rating.rate import cost_of, rate
 
 MINI = {"input": "0.15", "output": "0.60"}
 
@@ -111,6 +111,8 @@ def test_what_cannot_be_priced_costs_nobody_knows_what_and_says_why(
     counts: dict[str, int], rates: dict[str, str], reason: str
 ) -> None:
     assert rated(counts, rates) == Rated(cost_nanousd=None, unpriced_reason=reason)
+    usage = Usage(counts, UsageSource.REPORTED)
+    assert cost_of(usage, "p", ("m",), 5, a_book("p", "m", rates)) is None
 
 
 def test_without_usage_the_cost_is_unknown() -> None:
