@@ -20,5 +20,9 @@ export const PAGES = [
   { to: "/credits", label: "Credits", also: "wallets grants transactions balance" },
   { to: "/insight", label: "Insight", also: "savings counterfactual forecast experiments" },
   { to: "/attribution", label: "Attribution", also: "rules backfill unknown tester" },
-  { to: "/settings", label: "Settings", also: "keys users roles endpoints audit" },
+  {
+    to: "/settings",
+    label: "Settings",
+    also: "keys users roles endpoints audit account password sessions",
+  },
 ] as const satisfies readonly Page[];

@@ -61,6 +61,17 @@ class PeopleSettings(BaseModel):
         default=True, description="Whether whoever the provider knows becomes a user, a member."
     )
 
+    # Keys of one's own
+    members_may_mint_keys: bool = Field(
+        default=False,
+        description="Whether members make keys for themselves, which may do no more than those "
+        "that they were given: call and read, in the same projects, ending no later, and none "
+        "where a limit stands on a key of theirs alone. Their own they rotate and revoke always.",
+    )
+    member_keys_max: int = Field(
+        default=10, ge=1, le=1000, description="How many keys in force such a member has at most."
+    )
+
     # Alerts
     alert_thresholds: str = Field(
         default="50 80 90 100",

@@ -78,6 +78,33 @@ async def test_a_budget_of_the_file_is_not_changed_here(open_page: OpenPage) -> 
     await expect(row.get_by_role("switch")).to_be_disabled()
 
 
+async def test_a_budget_says_what_it_allows_and_who_holds_how_much_of_it(
+    open_page: OpenPage,
+) -> None:
+    page = await open_page("/budgets")
+    await page.get_by_role("link", name="batch-month").click()
+    drawer = page.get_by_role("dialog", name="Budget batch-month")
+    await expect(drawer.get_by_role("row", name=re.compile("^Binds"))).to_contain_text("key:batch")
+    leases = drawer.get_by_role("table", name="Leases now")
+    await expect(leases.get_by_role("row").nth(1)).to_contain_text("on node-1")
+    await expect(leases.get_by_role("row").nth(1)).to_contain_text("$")
+    assert await findings(page) == []
+    await page.keyboard.press("Escape")
+    await expect(page).not_to_have_url(re.compile("budget="))
+
+
+async def test_a_call_names_the_budgets_that_it_had_to_fit(
+    open_page: OpenPage, world: World
+) -> None:
+    async with world.client() as client:
+        asked = {"key": "batch", "limit": 1}
+        [call] = (await client.get("/api/v1/usage-logs", params=asked)).json()["calls"]
+    page = await open_page(f"/logs?call={call['call_id']}")
+    stages = page.get_by_role("region", name="Stages of the call")
+    await expect(stages).to_contain_text(re.compile(r"\$0\.\d+ of batch-month"))
+    await expect(stages).to_contain_text("of ben-day")
+
+
 async def test_unlimited_and_none_allowed_look_different(open_page: OpenPage) -> None:
     page = await open_page("/budgets?tab=plans")
     row = page.get_by_role("row", name=re.compile("^anthropic, calls"))

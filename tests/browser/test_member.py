@@ -21,13 +21,13 @@ PLACES = (
     *ADDRESSES,
     *(f"/budgets?tab={tab}" for tab in ("plans", "subscriptions")),
     *(f"/models?tab={tab}" for tab in ("unpriced", "disputes")),
-    *(f"/settings?tab={tab}" for tab in ("endpoints", "sessions")),
+    *(f"/settings?tab={tab}" for tab in ("endpoints", "account")),
     *("/alerts?tab=thresholds", "/credits?tab=rates", "/attribution?tab=backfill"),
     "/playground?category=image",
 )
 ADMINS_BUTTONS = re.compile(
     r"^(New (budget|wallet|model|key|plan|user|webhook)|Add a (rate|rule|price|key)|Add the .*"
-    r"|Grant|Purchase|Adjust|Revoke.*|Give it|Rate again.*|Start .*|Take .* back|Detach.*"
+    r"|Grant|Purchase|Adjust|Give it|Rate again.*|Start .*|Take .* back|Detach.*"
     r"|Ask .* first|Move .*|Edit .*|Change .*|Delete.*)$"
 )
 REFUSED = (
@@ -119,9 +119,33 @@ async def test_what_is_for_admins_is_refused_behind_the_page_too(
         ("/api/v1/keys", {"name": "sneaked"}),
         ("/api/v1/budgets", {"name": "sneaked", "subject": "user:ben", "limit_usd": "9"}),
         ("/api/v1/playground/pass", {"key": OTHERS_KEY}),
+        ("/api/v1/keys", {"name": "sneaked", "user": OTHER}),
     ):
         answer = await page.request.post(address, data=body, headers={"x-csrf-token": token})
         assert answer.status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}, address
+
+
+async def test_a_member_rotates_their_own_key_and_makes_none(
+    open_page: OpenPage, member: str, world: World
+) -> None:
+    async with world.client() as client:
+        order = {"name": "bens-own", "user": member}
+        first = (await client.post("/api/v1/keys", json=order)).json()["key"]
+    page = await open_page("/settings?tab=account", user=member)
+    table = page.get_by_role("table", name="Your keys")
+    await expect(table.get_by_role("row", name=re.compile("^batch"))).not_to_contain_text("Revoke")
+    await table.get_by_role("button", name="Rotate bens-own").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Rotate").click()
+    made = page.get_by_role("dialog", name="The key bens-own")
+    second = await made.get_by_role("textbox", name="Key", exact=True).input_value()
+    assert second != first
+    await made.get_by_role("button", name="I have it").click()
+    await table.get_by_role("button", name="Revoke bens-own").click()
+    sure = page.get_by_role("dialog", name="Revoke the key bens-own?")
+    await sure.get_by_role("textbox").fill("bens-own")
+    await sure.get_by_role("button", name="Revoke for good").click()
+    await expect(table.get_by_role("row", name=re.compile("^bens-own"))).to_have_count(0)
+    await expect(page.get_by_role("button", name="New key")).to_have_count(0)
 
 
 async def test_a_member_calls_from_the_playground_as_their_own_key(

@@ -40,6 +40,9 @@ ELSEWHERE = {
     "POST /api/v1/attribution/backfill/{run_id}/continue",
     "POST /api/v1/attribution/backfill/{run_id}/revert",
     "POST /api/v1/playground/pass",  # for whoever is signed in without a key
+    "PUT /api/v1/auth/password",  # likewise: tests/unit/api/test_account.py
+    "DELETE /api/v1/auth/sessions",
+    "DELETE /api/v1/auth/sessions/{session_id}",  # likewise
 }
 MODEL = {
     "model_name": "mine", "model_type": "text", "provider": "local", "context_window": 1000,
@@ -74,6 +77,7 @@ STEPS: tuple[tuple[str, Any], ...] = (
     ("POST /api/v1/keys", {"name": "app", "user": "ana"}),
     ("PATCH /api/v1/keys/{key_id=KEY}", {"keep_content": True}),
     ("POST /api/v1/keys/{key_id=KEY}/detach", None),
+    ("POST /api/v1/keys/{key_id=KEY}/rotate", None),
     ("DELETE /api/v1/keys/{key_id=KEY}", None),
     ("POST /api/v1/budgets", {"name": "b", "subject": "user:ana", "limit_usd": "1"}),
     ("PATCH /api/v1/budgets/{name=b}", {"limit_usd": "2"}),

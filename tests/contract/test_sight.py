@@ -9,22 +9,27 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from tests.support.alerting import UTC, add_budget, spend, watch_of
 from tests.support.control import PASSWORD, PEPPER, Plane, control_plane
 from tests.support.recorded import CallSpec, record
+from tollbridge.access import session_store
 from tollbridge.access.keys import KeyTerms
+from tollbridge.access.sessions import SessionTerms, origin_of
 from tollbridge.access.store import create_key
+from tollbridge.access.user_store import get_user
 from tollbridge.access.users import Role
+from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US, SystemClock, to_text
 from tollbridge.ledger import subscription_store, wallet_store
 from tollbridge.ledger.alert_store import set_thresholds
+from tollbridge.ledger.tables import leases
 from tollbridge.ledger.wallet_moves import By, Purchase
 from tollbridge.ledger.wallet_moves_store import move
-from tollbridge.ledger.wallets import WalletTerms
+from tollbridge.ledger.wallets import WalletTerms, limit_id_of
 from tollbridge.storage.audit import audit_entries
-from tollbridge.storage.unit import Database
+from tollbridge.storage.unit import Database, Unit
 
 pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
 
@@ -64,6 +69,7 @@ OWN = {
     "/api/v1/subscriptions/{user}/usage",
     "/api/v1/wallets", "/api/v1/wallets/{name}", "/api/v1/wallets/{name}/balance",
     "/api/v1/wallets/{name}/transactions", "/api/v1/wallets/{name}/grants",
+    "/api/v1/wallets/{name}/leases", "/api/v1/budgets/{name}/leases",
     "/api/v1/alerts", "/api/v1/alerts/rules", "/api/v1/alerts/read-all",
     "/api/v1/alerts/{alert_id}/read",
     "/api/v1/attribution/confidence",
@@ -87,6 +93,8 @@ SILENT = {
     "/api/providers/recommended/{category}", "/v2/usage/meta",
     "/api/v1/attribution/confidence", "/api/v1/insight/forecast",
 }  # fmt: skip
+# Of whoever has signed in, and of no key of theirs but an admin's.
+OF_PERSONS = {"/api/v1/auth/sessions"}
 # Those of a key's own calls; who is signed in without one has none.
 OF_KEYS = {
     "/api/v1/generate", "/api/v1/jobs", "/api/v1/jobs/{job}",
@@ -113,7 +121,15 @@ HARMLESS: Mapping[str, Any] = {
         "start_date": "2026-01-01", "end_date": "2026-01-31", "group_by": ["model"],
     },
     "/api/v1/alerts/read-all": None,
+    "/api/v1/auth/sessions": None,
 }  # fmt: skip
+# What they are asked to change, where it is more than thresholds.
+ORDERS: Mapping[str, Any] = {
+    "/api/v1/playground/pass": {"key": f"{MARK}-key"},
+    "/api/v1/keys": {"name": "sneaked", "user": f"{MARK}-user", "project": f"{MARK}-project"},
+    "/api/v1/keys/{key_id}": {"keep_content": True},
+    "/api/v1/auth/password": {"current_password": "a guess", "password": "another one"},
+}
 ASKED: Mapping[str, Mapping[str, Any]] = {
     "/api/v1/models/actions/history": {"name": "gpt-4o"},
     "/api/v1/insight/forecast": {"group_by": "user"},
@@ -168,7 +184,12 @@ async def fill(database: Database) -> dict[str, str]:
             unit, subscription_store.Order(user, "Free"), actor=user, zone=UTC
         )
         wallet = WalletTerms(f"{MARK}-wallet", f"user:{user}")
-        await wallet_store.create_wallet(unit, wallet, actor=user)
+        made = await wallet_store.create_wallet(unit, wallet, actor=user)
+        await lease(unit, limit_id_of(made.wallet_id))
+        opened = await session_store.open_session(
+            unit, await get_user(unit, user), "password", pepper=PEPPER, terms=SessionTerms(),
+            now_us=now_us, origin=origin_of("192.0.2.77", f"{MARK}-agent"),
+        )  # fmt: skip
         bought = Purchase(amount=TOKENS * 1_000_000, note=f"{MARK}-note")
         await move(unit, f"{MARK}-wallet", bought, By(user, "first"))
     spec = CallSpec(
@@ -178,11 +199,13 @@ async def fill(database: Database) -> dict[str, str]:
         input_tokens=TOKENS, fails_first=True,
     )  # fmt: skip
     [call_id, _] = await record(database, [spec, msgspec.structs.replace(spec, model="gpt-4o")])
+    session = opened.row
     budget = await add_budget(database, f"{MARK}-budget", f"project:{project}", TOKENS)
     await spend(database, budget, TOKENS)
     [alert] = await watch_of(database).sweep()
     async with database.write() as unit:
         await set_thresholds(unit, budget, [10])
+        await lease(unit, budget)
     return {
         "call_id": call_id, "key_id": key.key_id, "user": user, "user_id": user,
         "alert_id": alert.alert_id, "budget": f"{MARK}-budget", "category": "text",
@@ -190,8 +213,18 @@ async def fill(database: Database) -> dict[str, str]:
         "job": call_id, "video": call_id, "operation": call_id, "file": call_id,
         "batch": call_id, "number": "1", "key": f"{MARK}-key",
         "model": f"{MARK}-model", "model_name": f"{MARK}-model", "rule_id": f"{MARK}-rule",
-        "kind": "user", "reported_id": f"{MARK}-reported",
+        "kind": "user", "reported_id": f"{MARK}-reported", "session_id": session.session_id,
     }  # fmt: skip
+
+
+async def lease(unit: Unit, limit_id: str) -> None:
+    """Let a worker hold something of a limit since long ago."""
+    await unit.connection.execute(
+        insert(leases).values(
+            lease_id=new_id(0), budget_id=limit_id, period_start_us=0, worker=f"{MARK}-worker",
+            node="n", granted=9, settled=0, returned=0, state="active",
+        )
+    )  # fmt: skip
 
 
 def operations(plane: Plane) -> list[tuple[str, str, dict[str, Any]]]:
@@ -245,7 +278,7 @@ def assert_nothing_of_bob(answer: httpx.Response, asked: Mapping[str, Any]) -> N
 
 
 async def test_every_address_is_classified_once(others: Others) -> None:
-    classes = (OPEN, SHARED, OWN, OF_KEYS, ADMINS)
+    classes = (OPEN, SHARED, OWN, OF_PERSONS, OF_KEYS, ADMINS)
     readable = {path for method, path, _ in operations(others.plane) if method == "get"}
     unsafe = {path for method, path, _ in operations(others.plane) if method != "get"}
     named = {path for one in classes for path in one}
@@ -271,7 +304,7 @@ async def test_no_read_tells_anything_of_others(others: Others, who: str) -> Non
                 others.address(path), params=parameters, headers=headers
             )
             assert_nothing_of_bob(answer, parameters)
-            if path in ADMINS:
+            if path in ADMINS or (path in OF_PERSONS and who == "a key"):
                 assert answer.status_code == 403, path
             if path in SHARED | OWN and "{" not in path and not set(parameters) & set(FILTERS):
                 assert answer.status_code == 200, (path, answer.text)
@@ -304,10 +337,7 @@ async def test_nothing_of_others_can_be_changed(others: Others, who: str) -> Non
     for method, path, _ in operations(plane):
         if method == "get" or path in OPEN:
             continue
-        order = {"keep_content": True} if "/keys/" in path else {"thresholds": [9]}
-        if path == "/api/v1/playground/pass":
-            order = {"key": f"{MARK}-key"}
-        body = HARMLESS.get(path, order)
+        body = HARMLESS.get(path, ORDERS.get(path, {"thresholds": [9]}))
         answer = await plane.client.request(
             method.upper(), others.address(path), headers=headers, json=body
         )

@@ -111,6 +111,35 @@ async def test_a_replaced_key_keeps_its_id_and_the_old_text_is_worthless(
     assert "not known" in await name_of(database, first.key)
 
 
+async def test_a_rotated_key_keeps_its_terms_and_the_old_text_is_worthless(
+    database: Database,
+) -> None:
+    async with database.write() as unit:
+        first = await store.create_key(unit, terms("app", 60), PEPPER)
+    before = await version(database)
+    async with database.write() as unit:
+        second = await store.rotate_key(unit, "app", PEPPER)
+    assert (second.row.key_id, second.row.terms) == (first.row.key_id, first.row.terms)
+    assert await name_of(database, second.key) == "app"
+    assert "not known" in await name_of(database, first.key)
+    assert await version(database) > before
+
+
+async def test_a_key_that_was_revoked_or_is_the_files_is_not_rotated(
+    database: Database,
+) -> None:
+    await apply(database, declared("ci", FIRST))
+    async with database.write() as unit:
+        await store.create_key(unit, terms("app"), PEPPER)
+        await store.revoke_key(unit, "app")
+        for name in ("app", "ci"):
+            with pytest.raises(ConflictError):
+                await store.rotate_key(unit, name, PEPPER)
+        with pytest.raises(NotFoundError):
+            await store.rotate_key(unit, "absent", PEPPER)
+    assert await name_of(database, FIRST) == "ci"
+
+
 async def test_applying_the_file_twice_changes_nothing(database: Database) -> None:
     once = await apply(database, declared("ci", FIRST), declared("b"))
     assert once.changed == ("ci",)

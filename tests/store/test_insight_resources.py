@@ -2,16 +2,22 @@
 
 from datetime import UTC
 
+from sqlalchemy import insert, text
+
 from tests.support.drained import rows
-from tests.support.recorded import NOON_US
+from tests.support.recorded import NOON_US, CallSpec, record
 from tollbridge.access import store as access_store
 from tollbridge.access.keys import KeyTerms
+from tollbridge.core.call import new_id
 from tollbridge.core.sight import Sight
+from tollbridge.insight.key_queries import key_name_of, last_calls, list_keys, own_keys
+from tollbridge.insight.lease_queries import leases_now
 from tollbridge.insight.price_queries import list_prices
 from tollbridge.insight.prices import PriceFilter
-from tollbridge.insight.resource_queries import key_name_of, list_budgets, list_keys
+from tollbridge.insight.resource_queries import list_budgets
 from tollbridge.ledger import store as ledger_store
 from tollbridge.ledger.budgets import BudgetTerms
+from tollbridge.ledger.tables import leases
 from tollbridge.rating import store as rating_store
 from tollbridge.storage.unit import Database
 
@@ -38,6 +44,69 @@ async def test_a_keys_name_is_found_by_its_id_alone(database: Database) -> None:
     async with database.read() as unit:
         assert await key_name_of(unit, key_id.upper()) == "ci"
         assert await key_name_of(unit, "no id at all") is None
+
+
+async def test_the_last_call_of_each_key_is_found_also_in_the_archive(
+    database: Database,
+) -> None:
+    ids = {name: await mint(database, name, "ada") for name in ("hot", "cold", "idle")}
+    calls = ((NOON_US, "hot"), (NOON_US + 60_000_000, "hot"), (NOON_US + 30_000_000, "cold"))
+    specs = [CallSpec(at_us=at, key_id=ids[one], key_name=one) for at, one in calls]
+    await record(database, specs)
+    for move in (
+        "INSERT INTO call_details_archive SELECT * FROM call_details WHERE key_name = 'cold'",
+        "DELETE FROM call_details WHERE key_name = 'cold'",
+    ):
+        async with database.write() as unit:
+            await unit.connection.execute(text(move))
+    async with database.read() as unit:
+        found = await last_calls(unit, ids.values())
+        assert await last_calls(unit, []) == {}
+    assert found == {ids["hot"]: NOON_US + 60_000_000, ids["cold"]: NOON_US + 30_000_000}
+
+
+async def test_all_keys_that_a_user_ever_had_are_known_with_their_budgets(
+    database: Database,
+) -> None:
+    for name, user in (("a", "ada"), ("b", "ada"), ("c", "bob")):
+        await mint(database, name, user)
+    async with database.write() as unit:
+        await access_store.revoke_key(unit, "b")
+        await ledger_store.create_budget(unit, BudgetTerms("of-b", "key:b", 10))
+        own = await own_keys(unit, "ada", await unit.now_us())
+    known = sorted((one.terms.name, one.in_force, one.has_budget) for one in own)
+    assert known == [("a", True, False), ("b", False, True)]
+
+
+async def test_leases_now_are_those_of_the_running_period_and_what_still_counts(
+    database: Database,
+) -> None:
+    made_us = 1_790_000_000_000_000
+    cases = (
+        # Of each: its state, its period, and what was granted, settled and returned.
+        ("active", 7, 100, 40, 10),
+        ("active", 7, 50, 50, 0),
+        ("active", 3, 20, 5, 15),
+        ("active", 3, 20, 5, 0),
+        ("ended", 7, 30, 30, 0),
+        ("ended", 3, 30, 10, 5),
+    )
+    names = ("budget_id", "state", "period_start_us", "granted", "settled", "returned")
+    rest = {"node": "n", "worker": "w"}
+    made = [
+        {**dict(zip(names, ("b", *case), strict=True)), **rest, "lease_id": new_id(made_us + at)}
+        for at, case in enumerate(cases)
+    ]
+    made.append({**made[0], "budget_id": "another", "lease_id": "no id of ours"})
+    async with database.write() as unit:
+        await unit.connection.execute(insert(leases), made)
+        pages = [await leases_now(unit, "b", 7, "", 2)]
+        pages.append(await leases_now(unit, "b", 7, pages[0][-1].lease_id, 10))
+        [other] = await leases_now(unit, "another", 7, "", 10)
+    found = sorted((one.leased, one.drawn, one.outstanding) for page in pages for one in page)
+    assert found == [(20, 5, 15), (25, 10, 15), (50, 50, 0), (90, 40, 50)]
+    assert {one.since_us for page in pages for one in page} == {made_us}
+    assert other.since_us is None
 
 
 async def test_price_versions_come_in_pages_each_once(database: Database) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tollbridge.access import session_store, user_store
-from tollbridge.access.sessions import Opened, SessionTerms, Way
+from tollbridge.access.sessions import Opened, Origin, SessionTerms, Way
 from tollbridge.access.users import Role, UserRow, UserTerms
 from tollbridge.core.clock import SECOND_US
 from tollbridge.core.errors import AuthenticationError, ConflictError, NotFoundError
@@ -82,6 +82,60 @@ async def test_signing_out_ends_one_session_alone(database: Database) -> None:
         await session_store.end_session(unit, one.row.session_id)
     assert await user_of(database, one.token) is None
     assert await user_of(database, other.token) == "ana"
+
+
+async def test_sessions_that_have_not_ended_are_listed_the_last_used_first(
+    database: Database,
+) -> None:
+    await add(database, "ana")
+    await add(database, "bo")
+    first = await sign_in(database, "ana")
+    await sign_in(database, "bo")
+    async with database.write() as unit:
+        ana = await user_store.get_user(unit, "ana")
+        second = await session_store.open_session(
+            unit,
+            ana,
+            Way.LINK,
+            pepper=PEPPER,
+            terms=TERMS,
+            now_us=NOW_US + SECOND_US,
+            origin=Origin("192.0.2.7", "Firefox"),
+        )
+        await session_store.renew_session(unit, first.row, TERMS, NOW_US + 2 * SECOND_US)
+        both = await session_store.list_sessions(unit, "ana", NOW_US + 2 * SECOND_US)
+        last = await session_store.list_sessions(unit, "ana", NOW_US + 101 * SECOND_US)
+        none = await session_store.list_sessions(unit, "ana", NOW_US + 102 * SECOND_US)
+        found = await session_store.find_listed(unit, second.row.session_id, NOW_US)
+    assert [one.session_id for one in both] == [first.row.session_id, second.row.session_id]
+    assert [one.origin for one in both] == [Origin(), Origin("192.0.2.7", "Firefox")]
+    assert [one.session_id for one in last] == [first.row.session_id]
+    assert none == []
+    assert found == both[1]
+
+
+async def test_all_sessions_but_one_are_ended_and_those_of_others_stay(
+    database: Database,
+) -> None:
+    for name in ("ana", "bo"):
+        await add(database, name)
+    kept, ended, other = [await sign_in(database, name) for name in ("ana", "ana", "bo")]
+    async with database.write() as unit:
+        but = kept.row.session_id
+        assert await session_store.end_sessions(unit, "ana", but, NOW_US) == 1
+        assert await session_store.end_sessions(unit, "ana", but, NOW_US) == 0
+    users = [await user_of(database, one.token) for one in (kept, ended, other)]
+    assert users == ["ana", None, "bo"]
+
+
+async def test_a_new_password_leaves_the_session_in_which_it_was_chosen(
+    database: Database,
+) -> None:
+    await add(database, "ana")
+    kept, ended = await sign_in(database, "ana"), await sign_in(database, "ana")
+    async with database.write() as unit:
+        await user_store.set_password_hash(unit, "ana", "another", but_session=kept.row.session_id)
+    assert [await user_of(database, one.token) for one in (kept, ended)] == ["ana", None]
 
 
 async def test_the_oldest_session_ends_where_there_would_be_too_many(database: Database) -> None:

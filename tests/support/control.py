@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from tollbridge.access import store, user_store
 from tollbridge.access.keys import KeyTerms
+from tollbridge.access.own_keys import MemberKeys
 from tollbridge.access.users import Role, UserTerms, hash_password
 from tollbridge.api.application import create_application
 from tollbridge.api.deps import ControlServices
@@ -61,6 +62,7 @@ async def control_plane(
     oidc: Oidc | None = None,
     alerts: AlertNotifier | None = None,
     clock: ManualClock | None = None,
+    member_keys: MemberKeys | None = None,
 ) -> AsyncGenerator[Plane]:
     """Yield a control plane on a migrated database."""
     clock = clock or ManualClock()
@@ -79,6 +81,7 @@ async def control_plane(
             intake=intake,
             oidc=oidc,
             alerts=alerts,
+            member_keys=member_keys or MemberKeys(),
         )
     )
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)

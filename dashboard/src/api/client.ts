@@ -7,7 +7,8 @@ import type { components, paths } from "./schema";
 export type Schemas = components["schemas"];
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
-const AUTH = "/api/v1/auth/";
+/** Where one signs in: to be refused here is an answer. */
+const SIGN_IN = new Set(["/api/v1/auth/session", "/api/v1/auth/token"]);
 /** A worker whose office is away says so by this status and code. */
 const AWAY_STATUS = 503;
 
@@ -18,7 +19,7 @@ const AWAY_STATUS = 503;
 async function send(request: Request): Promise<Response> {
   const spare = request.clone();
   const response = await attempt(request);
-  if (response.status !== 401 || new URL(request.url).pathname.startsWith(AUTH)) return response;
+  if (response.status !== 401 || SIGN_IN.has(new URL(request.url).pathname)) return response;
   await signedInAgain();
   return attempt(spare);
 }

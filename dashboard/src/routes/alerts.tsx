@@ -7,7 +7,7 @@ export const alerts = createRoute({
   getParentRoute: () => framed,
   path: "/alerts",
   validateSearch: searchOf({
-    tab: choice("thresholds", "webhooks"),
+    tab: choice("inbox", "thresholds", "webhooks"),
     /** Of the inbox. */
     unread: flag,
     severity: choice("info", "warning", "error"),

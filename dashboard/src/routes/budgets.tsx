@@ -10,6 +10,8 @@ export const budgets = createRoute({
     tab: choice("budgets", "plans", "subscriptions"),
     /** What the list of budgets is narrowed to. */
     find: text,
+    /** The budget that is open, by name. */
+    budget: text,
     /** The user whose subscription is open. */
     user: text,
   }),

@@ -7,7 +7,7 @@ export const settings = createRoute({
   getParentRoute: () => framed,
   path: "/settings",
   validateSearch: searchOf({
-    tab: choice("users", "endpoints", "audit", "sessions"),
+    tab: choice("keys", "users", "endpoints", "audit", "account"),
     /** Keys: in name, user or project. */
     q: text,
     revoked: flag,

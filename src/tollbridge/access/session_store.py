@@ -3,11 +3,15 @@
 Callers hand in the time, so that one clock decides on both ends of a session.
 """
 
-from sqlalchemy import delete, insert, select, update
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from tollbridge.access.sessions import (
     TOKEN_LENGTH_MAX,
     Opened,
+    Origin,
+    SessionListed,
     SessionRow,
     SessionTerms,
     link_digest,
@@ -21,9 +25,20 @@ from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US
 from tollbridge.storage.unit import Unit
 
+NOWHERE = Origin()
+LISTED_MAX = 1000
+"""Most sessions of one list; `SessionTerms.sessions_max` keeps a user's below it."""
+
 
 async def open_session(
-    unit: Unit, user: UserRow, way: str, *, pepper: bytes, terms: SessionTerms, now_us: int
+    unit: Unit,
+    user: UserRow,
+    way: str,
+    *,
+    pepper: bytes,
+    terms: SessionTerms,
+    now_us: int,
+    origin: Origin = NOWHERE,
 ) -> Opened:
     """Sign a user in, as they were when they were recognised.
 
@@ -50,6 +65,8 @@ async def open_session(
             digest=session_digest(pepper, token),
             user_name=user.name,
             way=way,
+            address=origin.address,
+            agent=origin.agent,
             created_at_us=now_us,
             renewed_at_us=now_us,
             expires_at_us=row.expires_at_us,
@@ -113,6 +130,39 @@ async def end_session(unit: Unit, session_id: str) -> None:
     await unit.connection.execute(delete(sessions).where(sessions.c.session_id == session_id))
 
 
+async def list_sessions(unit: Unit, user: str, now_us: int) -> list[SessionListed]:
+    """Return a user's sessions that have not ended, the one used last first."""
+    columns = sessions.c
+    rows = await unit.connection.execute(
+        select(sessions)
+        .where(columns.user_name == user, columns.expires_at_us > now_us)
+        .order_by(columns.renewed_at_us.desc(), columns.session_id)
+        .limit(LISTED_MAX)
+    )
+    return [_listed(row) for row in rows]
+
+
+async def find_listed(unit: Unit, session_id: str, now_us: int) -> SessionListed | None:
+    """Return one session that has not ended, by the id of its row."""
+    columns = sessions.c
+    rows = await unit.connection.execute(
+        select(sessions).where(columns.session_id == session_id, columns.expires_at_us > now_us)
+    )
+    row = rows.first()
+    return None if row is None else _listed(row)
+
+
+async def end_sessions(unit: Unit, user: str, but: str | None, now_us: int) -> int:
+    """End a user's sessions but one; return how many had not ended by themselves."""
+    theirs = sessions.c.user_name == user
+    if but is not None:
+        theirs &= sessions.c.session_id != but
+    counted = select(func.count()).where(theirs, sessions.c.expires_at_us > now_us)
+    ended: int = (await unit.connection.execute(counted)).scalar_one()
+    await unit.connection.execute(delete(sessions).where(theirs))
+    return ended
+
+
 async def make_link(unit: Unit, user: str, *, pepper: bytes, lifetime_s: float, now_us: int) -> str:
     """Return the text of a link that signs a user in, once. Raises NotFoundError."""
     await get_user(unit, user)
@@ -165,4 +215,16 @@ async def _make_room(unit: Unit, user: str, sessions_max: int, now_us: int) -> N
     rows = [row.session_id for row in await unit.connection.execute(kept)]
     await unit.connection.execute(
         delete(sessions).where(columns.user_name == user, columns.session_id.not_in(rows))
+    )
+
+
+def _listed(row: Row[Any]) -> SessionListed:
+    return SessionListed(
+        session_id=row.session_id,
+        user=row.user_name,
+        way=row.way,
+        origin=Origin(row.address, row.agent),
+        created_at_us=row.created_at_us,
+        renewed_at_us=row.renewed_at_us,
+        expires_at_us=row.expires_at_us,
     )

@@ -15,6 +15,8 @@ from tollbridge.access.users import UserRow
 
 TOKEN_BYTES = 32
 TOKEN_LENGTH_MAX = 128
+ADDRESS_LENGTH_MAX = 64
+AGENT_LENGTH_MAX = 200
 
 
 class Way(StrEnum):
@@ -43,6 +45,26 @@ class SessionTerms(msgspec.Struct, frozen=True, kw_only=True):
         return self.idle_s / 100
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """From where somebody signs in, and with what; None is unknown."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+class SessionListed(msgspec.Struct, frozen=True):
+    """A session as its user sees it: nothing in it opens anything."""
+
+    session_id: str
+    user: str
+    way: str
+    origin: Origin
+    created_at_us: int
+    renewed_at_us: int
+    """When it was last used, to a hundredth of the time after which it ends unused."""
+    expires_at_us: int
+
+
 class SessionRow(msgspec.Struct, frozen=True):
     """A session with its user."""
 
@@ -64,6 +86,11 @@ class Opened(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Show the row and never the text."""
         return f"Opened({self.row!r})"
+
+
+def origin_of(address: str | None, agent: str | None) -> Origin:
+    """Return what is kept of where somebody signs in: printable, and not too long."""
+    return Origin(_printable(address, ADDRESS_LENGTH_MAX), _printable(agent, AGENT_LENGTH_MAX))
 
 
 def make_token() -> str:
@@ -95,3 +122,8 @@ def is_csrf_token(secret: bytes, token: str, sent: str | None) -> bool:
     """Return whether the header that was sent belongs to the cookie that was sent."""
     expected = csrf_token(secret, token)
     return sent is not None and hmac.compare_digest(expected.encode(), sent.encode())
+
+
+def _printable(text: str | None, length_max: int) -> str | None:
+    kept = "".join(one for one in (text or "")[:length_max] if one.isprintable()).strip()
+    return kept or None

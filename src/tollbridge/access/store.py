@@ -120,6 +120,26 @@ async def replace_key(unit: Unit, terms: KeyTerms, pepper: bytes) -> Minted:
     return Minted(row, key)
 
 
+async def rotate_key(unit: Unit, name: str, pepper: bytes) -> Minted:
+    """Give a key another text; the one that it had is worth nothing from then on.
+
+    What it may do stays, and its history. Raises NotFoundError, and ConflictError for a key that
+    was revoked, or that the configuration file declares.
+    """
+    # Locked, so that a key that somebody revokes meanwhile stays revoked.
+    locked = select(keys).where(keys.c.name == name).with_for_update()
+    found = (await unit.connection.execute(locked)).first()
+    if found is None:
+        raise _no_key(name)
+    _refuse_file(found)
+    if found.revoked_at_us is not None:
+        raise ConflictError(f"the key {name!r} was revoked, and stays so")
+    key = mint()
+    row = await _update_key(unit, found, key_row(found).terms, key, pepper)
+    await versions.bump(unit, PART)
+    return Minted(row, key)
+
+
 async def revoke_key(unit: Unit, name: str) -> KeyRow:
     """Revoke a key for good; again changes nothing.
 
@@ -297,8 +317,12 @@ async def _try_key(unit: Unit, name: str) -> Row[Any] | None:
 async def _find_key(unit: Unit, name: str) -> Row[Any]:
     found = await _try_key(unit, name)
     if found is None:
-        raise NotFoundError(f"there is no key named {name!r}")
+        raise _no_key(name)
     return found
+
+
+def _no_key(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no key named {name!r}")
 
 
 def _refuse_file(row: Row[Any]) -> None:

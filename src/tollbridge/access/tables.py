@@ -3,6 +3,7 @@
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, false, text
 
 from tollbridge.access.keys import NAME_LENGTH_MAX
+from tollbridge.access.sessions import ADDRESS_LENGTH_MAX, AGENT_LENGTH_MAX
 from tollbridge.storage.types import CallId, Instant, Json, metadata
 
 IDENTITY_LENGTH_MAX = 512
@@ -36,6 +37,9 @@ sessions = Table(
     Column("user_name", String(NAME_LENGTH_MAX), nullable=False),
     # password, link, oidc.
     Column("way", String(16), nullable=False),
+    # From where, and with what: by that somebody knows a session of theirs again.
+    Column("address", String(ADDRESS_LENGTH_MAX)),
+    Column("agent", String(AGENT_LENGTH_MAX)),
     Column("created_at_us", Instant, nullable=False),
     Column("renewed_at_us", Instant, nullable=False),
     # Moves on while it is used, until it ends at the latest.

@@ -88,13 +88,17 @@ async def list_users(unit: Unit, after_name: str = "", limit: int = 100) -> list
     return [user_row(row) for row in rows]
 
 
-async def set_password_hash(unit: Unit, name: str, password_hash: str | None) -> UserRow:
+async def set_password_hash(
+    unit: Unit, name: str, password_hash: str | None, *, but_session: str | None = None
+) -> UserRow:
     """Replace a user's password, and sign them out everywhere; None forbids signing in with one.
 
-    Raises NotFoundError.
+    `but_session` is the id of the session in which they do so themselves. Raises NotFoundError.
     """
     now_us = await unit.now_us()
-    return await _change(unit, name, password_hash=password_hash, signed_out_at_us=now_us)
+    return await _change(
+        unit, name, but_session, password_hash=password_hash, signed_out_at_us=now_us
+    )
 
 
 async def set_role(
@@ -132,14 +136,17 @@ async def link_user(unit: Unit, name: str, oidc_identity: str | None) -> UserRow
     return await _change(unit, name, oidc_identity=oidc_identity)
 
 
-async def _change(unit: Unit, name: str, **values: Any) -> UserRow:
+async def _change(unit: Unit, name: str, but_session: str | None = None, **values: Any) -> UserRow:
     now_us = await unit.now_us()
     await get_user(unit, name)
     await unit.connection.execute(
         update(users).where(users.c.name == name).values(updated_at_us=now_us, **values),
     )
     if "signed_out_at_us" in values:
-        await unit.connection.execute(delete(sessions).where(sessions.c.user_name == name))
+        theirs = sessions.c.user_name == name
+        if but_session is not None:
+            theirs &= sessions.c.session_id != but_session
+        await unit.connection.execute(delete(sessions).where(theirs))
         await unit.connection.execute(
             delete(sign_in_links).where(sign_in_links.c.user_name == name)
         )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from tollbridge.access.tokens import Tokens
 from tollbridge.api import aliases, provider_statistics, subscription, subscription_alerts
 from tollbridge.api.control import (
+    account,
     alert_webhooks,
     alerts,
     attribution,
@@ -34,6 +35,7 @@ from tollbridge.api.control import (
     intake,
     intake_sources,
     keys,
+    leases,
     models,
     oidc,
     plans,
@@ -112,6 +114,7 @@ def _include_resources(application: FastAPI) -> None:
     resources = APIRouter(prefix="/api/v1")
     for resource in (
         sessions,
+        account,
         oidc,
         users,
         audit,
@@ -130,6 +133,7 @@ def _include_resources(application: FastAPI) -> None:
         price_faults,
         rerating,
         budgets,
+        leases,
         plans,
         subscriptions,
         wallets,

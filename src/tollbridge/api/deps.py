@@ -15,6 +15,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from tollbridge.access.authenticate import KeyRing, require
 from tollbridge.access.keys import Scope
+from tollbridge.access.own_keys import MemberKeys
 from tollbridge.access.session_store import find_session, renew_session
 from tollbridge.access.sessions import SessionRow, SessionTerms, is_csrf_token
 from tollbridge.access.store import load_part
@@ -77,6 +78,7 @@ class ControlServices(msgspec.Struct, frozen=True, kw_only=True):
     names of its keys."""
     token_lifetime_s: int = 12 * 3600
     session_terms: SessionTerms = SessionTerms()
+    member_keys: MemberKeys = MemberKeys()
     public_url: str = ""
     """The address of this installation as the outside sees it; "" where nobody has said."""
     oidc: Oidc | None = None
@@ -152,6 +154,8 @@ class Viewer(msgspec.Struct, frozen=True):
     """None for a user with a token or a session."""
     projects: tuple[str, ...] = ()
     """Those that they manage."""
+    session_id: str | None = None
+    """Of the dashboard's session that they ask in."""
 
     @property
     def sight(self) -> Sight | None:
@@ -170,9 +174,13 @@ class Viewer(msgspec.Struct, frozen=True):
             return Role.ADMIN
         return Role.MANAGER if self.projects else Role.MEMBER
 
+    def may_change(self, project: str) -> bool:
+        """Return whether they may change what belongs to that project."""
+        return self.is_admin or project in self.projects
+
     def require_project(self, project: str) -> None:
         """Raise PermissionDeniedError unless they may change what belongs to that project."""
-        if not self.is_admin and project not in self.projects:
+        if not self.may_change(project):
             raise PermissionDeniedError(
                 "only an admin, or a manager of the project, may do this",
             )
@@ -211,7 +219,8 @@ async def viewer_of(
     """
     if credentials is None and cookie is not None:
         require_csrf_token(request, control, cookie)
-        return viewer_of_user((await session_of(control, cookie)).user)
+        row = await session_of(control, cookie)
+        return viewer_of_user(row.user, row.session_id)
     credential = None if credentials is None else credentials.credentials
     async with control.services.database.read() as unit:
         if credential is not None and credential.startswith(JWT_HEAD):
@@ -232,6 +241,13 @@ async def signed_in_of(viewer: ViewerOf) -> Viewer:
     """
     if viewer.key_name is not None and not viewer.is_admin:
         raise PermissionDeniedError("this API key may read, and change nothing")
+    return viewer
+
+
+async def person_of(viewer: ViewerOf) -> Viewer:
+    """Return who asks, if they have signed in themselves. Raises PermissionDeniedError."""
+    if viewer.key_name is not None:
+        raise PermissionDeniedError("a key has no password or session of its own")
     return viewer
 
 
@@ -259,6 +275,7 @@ SIGNED_IN = Depends(viewer_of)
 ADMIN = Depends(admin_of)
 AdminOf = Annotated[Viewer, ADMIN]
 SignedInOf = Annotated[Viewer, Depends(signed_in_of)]
+PersonOf = Annotated[Viewer, Depends(person_of)]
 ManagerOf = Annotated[Viewer, Depends(manager_of)]
 
 
@@ -292,10 +309,10 @@ async def session_of(control: Control, cookie: str) -> SessionRow:
     return msgspec.structs.replace(row, renewed_at_us=now_us, expires_at_us=expires_at_us)
 
 
-def viewer_of_user(user: UserRow) -> Viewer:
+def viewer_of_user(user: UserRow, session_id: str | None = None) -> Viewer:
     """Return what a signed-in user may see and do."""
     projects = user.projects if user.role is Role.MANAGER else ()
-    return Viewer(user.name, user.role is Role.ADMIN, projects=projects)
+    return Viewer(user.name, user.role is Role.ADMIN, projects=projects, session_id=session_id)
 
 
 async def _user(control: Control, unit: Unit, token: str) -> Viewer:

@@ -43,6 +43,12 @@ class WrongCredentialsError(AuthenticationError):
     code = "invalid_credentials"
 
 
+class WrongPasswordError(PermissionDeniedError):
+    """The password so far, which another one needs, is wrong."""
+
+    code = "wrong_password"
+
+
 class NameTakenError(AuthenticationError):
     """The sign-in provider's name for this person is somebody else's here."""
 

@@ -15,6 +15,7 @@ from tollbridge.cli.output import count_text, note, print_json, print_line, prin
 from tollbridge.cli.price_options import read_pairs
 from tollbridge.core.clock import SystemClock, to_text, to_us
 from tollbridge.core.errors import ConfigurationError, InvalidRequestError
+from tollbridge.insight.key_queries import last_calls
 from tollbridge.processes.places import Places
 from tollbridge.processes.secrets import load_secrets
 from tollbridge.settings import Settings
@@ -25,6 +26,8 @@ PAGE_ROWS = 1000
 
 Name = Annotated[str, typer.Argument(help="The key's name.", show_default=False)]
 LIMITS = ("calls_per_minute", "concurrent_calls")
+COUNTS = ("per minute", "at once")
+HEADS = ("name", "key", "user", "project", "scopes", *COUNTS, "from", "last call", "state")
 
 
 @commands.command()
@@ -73,15 +76,12 @@ def create(
 @commands.command("list")
 def list_all(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """List all keys by name."""
-    rows = asyncio.run(_list(load_settings(data_dir=data_dir)))
+    rows, used = asyncio.run(_list(load_settings(data_dir=data_dir)))
     if as_json:
-        print_json([msgspec.to_builtins(row) for row in rows])
+        told = [(msgspec.to_builtins(row), used.get(row.key_id)) for row in rows]
+        print_json([{**row, "last_used_at_us": used_us} for row, used_us in told])
         return
-    print_table(
-        ("name", "key", "user", "project", "scopes", "per minute", "at once", "from", "state"),
-        [_shown(row) for row in rows],
-        right=("per minute", "at once"),
-    )
+    print_table(HEADS, [_shown(row, used.get(row.key_id)) for row in rows], right=COUNTS)
 
 
 @commands.command()
@@ -89,6 +89,14 @@ def revoke(name: Name, *, data_dir: DataDir = None) -> None:
     """Revoke a key for good, on all workers within a second."""
     row = asyncio.run(_revoke(load_settings(data_dir=data_dir), name))
     print_line(f"key {row.terms.name} was revoked at {to_text(row.revoked_at_us or 0)}")
+
+
+@commands.command()
+def rotate(name: Name, *, data_dir: DataDir = None) -> None:
+    """Give a key another text and print it, this once; the old one ends within a second."""
+    minted = asyncio.run(_rotate(load_settings(data_dir=data_dir), name))
+    note(f"key {minted.row.terms.name} (id {minted.row.key_id}); it is shown this once:")
+    print_line(minted.key)
 
 
 @commands.command()
@@ -165,14 +173,17 @@ def load_pepper(settings: Settings) -> bytes:
     return load_secrets(settings, places).pepper
 
 
-async def _list(settings: Settings) -> list[KeyRow]:
+async def _list(settings: Settings) -> tuple[list[KeyRow], dict[str, int]]:
+    """Return all keys, and when each made its last call."""
     rows: list[KeyRow] = []
+    used: dict[str, int] = {}
     async with opened(settings) as database, database.read() as unit:
         while True:
             page = await store.list_keys(unit, rows[-1].terms.name if rows else "", PAGE_ROWS)
             rows += page
+            used |= await last_calls(unit, [row.key_id for row in page])
             if len(page) < PAGE_ROWS:
-                return rows
+                return rows, used
 
 
 async def _revoke(settings: Settings, name: str) -> KeyRow:
@@ -180,6 +191,17 @@ async def _revoke(settings: Settings, name: str) -> KeyRow:
         row = await store.revoke_key(unit, name)
         await audit.record(unit, actor(), "keys.revoke", f"key:{name}")
         return row
+
+
+async def _rotate(settings: Settings, name: str) -> Minted:
+    async with opened(settings) as database:
+        pepper = load_pepper(settings)
+        async with database.write() as unit:
+            before = (await store.get_key(unit, name)).last4
+            minted = await store.rotate_key(unit, name, pepper)
+            details = {"last4": {"from": before, "to": minted.row.last4}}
+            await audit.record(unit, actor(), "keys.rotate", f"key:{name}", details)
+            return minted
 
 
 async def _detach(settings: Settings, name: str) -> None:
@@ -195,7 +217,7 @@ async def _keep_content(settings: Settings, name: str, *, keep: bool) -> KeyRow:
         return row
 
 
-def _shown(row: KeyRow) -> tuple[str, ...]:
+def _shown(row: KeyRow, used_us: int | None) -> tuple[str, ...]:
     terms = row.terms
     if row.revoked_at_us is not None:
         state = f"revoked {time_text(row.revoked_at_us)}"
@@ -212,5 +234,6 @@ def _shown(row: KeyRow) -> tuple[str, ...]:
         count_text(terms.calls_per_minute),
         count_text(terms.concurrent_calls),
         row.source,
+        "never" if used_us is None else time_text(used_us),
         state,
     )

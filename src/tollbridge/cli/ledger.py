@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -13,8 +14,12 @@ from tollbridge.cli.output import money_text, note, print_json, print_line, prin
 from tollbridge.core.amounts import UNIT_NAMES, amount_text
 from tollbridge.core.errors import NotFoundError
 from tollbridge.core.limits import LimitKind
+from tollbridge.insight.lease_queries import ROWS_MAX, LeaseNow, leases_now
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import LeaseOutstanding
+from tollbridge.ledger.periods import period_bounds
+from tollbridge.ledger.wallet_store import TOTAL_START_US, get_wallet
+from tollbridge.ledger.wallets import limit_id_of
 from tollbridge.settings import Settings
 from tollbridge.storage import audit
 
@@ -46,6 +51,36 @@ def outstanding(*, node: Node = None, as_json: AsJson = False, data_dir: DataDir
             for row in rows
         ],
         right=("outstanding",),
+    )
+
+
+@commands.command()
+def leases(
+    name: Annotated[str, typer.Argument(help="A budget, or a wallet.", show_default=False)],
+    *,
+    wallet: Annotated[bool, typer.Option("--wallet", help="It is a wallet's name.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List who holds how much of one budget or wallet now."""
+    settings = load_settings(data_dir=data_dir)
+    kind, rows = asyncio.run(_leases(settings, name, is_wallet=wallet))
+    if as_json:
+        print_json([msgspec.to_builtins(row) for row in rows])
+        return
+    print_table(
+        ("node", "worker", "since", "state", "leased", "drawn", "left"),
+        [
+            (
+                row.node,
+                row.worker,
+                time_text(row.since_us),
+                row.state,
+                *(_amount(kind, one) for one in (row.leased, row.drawn, row.outstanding)),
+            )
+            for row in rows
+        ],
+        right=("leased", "drawn", "left"),
     )
 
 
@@ -103,6 +138,28 @@ async def _outstanding(settings: Settings, node: str | None) -> list[LeaseOutsta
             rows += page
             if len(page) < store.PAGE_ROWS_MAX:
                 return rows
+
+
+async def _leases(
+    settings: Settings, name: str, *, is_wallet: bool
+) -> tuple[LimitKind, list[LeaseNow]]:
+    async with opened(settings) as database, database.read() as unit:
+        if is_wallet:
+            found = await get_wallet(unit, name)
+            kind, limit_id = found.terms.unit.limit_kind, limit_id_of(found.wallet_id)
+            start_us = TOTAL_START_US
+        else:
+            budget = await store.get_budget(unit, name)
+            kind, limit_id = LimitKind(budget.terms.kind), budget.budget_id
+            now_us, zone = await unit.now_us(), ZoneInfo(settings.billing_time_zone)
+            start_us, _ = period_bounds(budget.terms.period, now_us, zone)
+        rows: list[LeaseNow] = []
+        while True:
+            after = rows[-1].lease_id if rows else ""
+            page = await leases_now(unit, limit_id, start_us, after, ROWS_MAX)
+            rows += page
+            if len(page) < ROWS_MAX:
+                return kind, rows
 
 
 async def _release(settings: Settings, node: str, leases: int) -> dict[LimitKind | None, int]:

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from tollbridge.access import session_store, user_store
+from tollbridge.access.sessions import SessionListed
 from tollbridge.access.users import Role, UserRow, UserTerms, hash_password
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
 from tollbridge.cli.keys import load_pepper
@@ -119,6 +120,35 @@ def link(name: Name, *, data_dir: DataDir = None) -> None:
     print_line(sign_in_link(settings, token))
 
 
+@commands.command()
+def sessions(name: Name, *, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List a user's sessions of the dashboard that have not ended."""
+    rows = asyncio.run(_sessions(load_settings(data_dir=data_dir), name))
+    if as_json:
+        print_json([msgspec.to_builtins(row) for row in rows])
+        return
+    print_table(
+        ("begun", "last used", "by", "address", "browser"),
+        [
+            (
+                time_text(row.created_at_us),
+                time_text(row.renewed_at_us),
+                row.way,
+                row.origin.address or "",
+                row.origin.agent or "",
+            )
+            for row in rows
+        ],
+    )
+
+
+@commands.command("end-sessions")
+def end_sessions(name: Name, *, data_dir: DataDir = None) -> None:
+    """Sign a user out of all their sessions; their password stays."""
+    ended = asyncio.run(_end_sessions(load_settings(data_dir=data_dir), name))
+    print_line(f"user {name}: {ended} sessions were ended")
+
+
 async def _list(settings: Settings) -> list[UserRow]:
     rows: list[UserRow] = []
     async with opened(settings) as database, database.read() as unit:
@@ -173,6 +203,22 @@ async def _link(settings: Settings, name: str) -> str:
             )
             await audit.record(unit, actor(), "users.link", f"user:{name}")
             return token
+
+
+async def _sessions(settings: Settings, name: str) -> list[SessionListed]:
+    async with opened(settings) as database, database.read() as unit:
+        await user_store.get_user(unit, name)
+        return await session_store.list_sessions(unit, name, SystemClock().now_us())
+
+
+async def _end_sessions(settings: Settings, name: str) -> int:
+    async with opened(settings) as database, database.write() as unit:
+        await user_store.get_user(unit, name)
+        ended = await session_store.end_sessions(unit, name, None, SystemClock().now_us())
+        if ended:
+            details = {"sessions": ended}
+            await audit.record(unit, actor(), "users.end_sessions", f"user:{name}", details)
+        return ended
 
 
 async def _record(unit: Unit, action: str, before: UserRow | None, after: UserRow) -> None:

@@ -216,5 +216,16 @@ def new_id(now_us: int) -> str:
     )
 
 
+def id_time_us(made_id: str) -> int | None:
+    """Return when an id of `new_id` was made, to its millisecond; None for any other text."""
+    digits = made_id.replace("-", "")
+    if len(digits) != 32 or digits[12] != "7":
+        return None
+    try:
+        return int(digits[:12], 16) * 1000
+    except ValueError:
+        return None
+
+
 # Seeded by the system in each process; asking the system anew for each id costs more than the id.
 _chance = random.getrandbits

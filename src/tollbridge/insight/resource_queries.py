@@ -1,16 +1,13 @@
-"""Which keys and budgets are there, as lists? SQL over several packages, read-only."""
+"""Which budgets are there, and what did providers cost? SQL over several packages, read-only."""
 
 from collections.abc import Iterable
 from datetime import tzinfo
 
 import msgspec
-from sqlalchemy import String, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 
-from tollbridge.access.keys import KeyRow
-from tollbridge.access.store import key_row
-from tollbridge.access.tables import keys
 from tollbridge.core.sight import Sight
-from tollbridge.insight.sight_queries import in_sight, subjects_in_sight
+from tollbridge.insight.sight_queries import subjects_in_sight
 from tollbridge.ledger.adjustment_tables import budget_adjustments
 from tollbridge.ledger.budgets import BudgetRow, PeriodState
 from tollbridge.ledger.periods import period_bounds
@@ -30,23 +27,6 @@ class BudgetNow(msgspec.Struct, frozen=True):
     state: PeriodState
     corrected_nanousd: int = 0
     """What corrections of calls of the past did to `spent` in this period."""
-
-
-async def list_keys(unit: Unit, sight: Sight | None, after_name: str, limit: int) -> list[KeyRow]:
-    """Return a page of keys by name that may be seen, beginning behind `after_name`."""
-    query = select(keys).where(keys.c.name > after_name).order_by(keys.c.name)
-    query = query.where(*in_sight(sight, keys.c.user, keys.c.project))
-    rows = await unit.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [key_row(row) for row in rows]
-
-
-async def key_name_of(unit: Unit, key_id: str) -> str | None:
-    """Return the name of the key with that id, or None."""
-    # As text: PostgreSQL would refuse what is no UUID instead of not finding it.
-    found = await unit.connection.execute(
-        select(keys.c.name).where(keys.c.key_id.cast(String) == key_id.lower()),
-    )
-    return found.scalar()
 
 
 async def list_budgets(

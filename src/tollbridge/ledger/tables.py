@@ -74,6 +74,7 @@ leases = Table(
     # Since when it has ended; NULL while it is active.
     Column("ended_at_us", Instant),
     Index("ix_leases_worker_budget_id", "worker", "budget_id"),
+    Index("ix_leases_budget_id", "budget_id"),
     sqlite_with_rowid=False,
 )
 Index(

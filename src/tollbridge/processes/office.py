@@ -46,7 +46,7 @@ from tollbridge.processes.lines import LineLogger
 from tollbridge.processes.link import Part, listen
 from tollbridge.processes.logs import cause_of, places_of, set_up_logs, why
 from tollbridge.processes.media import Hands, World, make_media_desk
-from tollbridge.processes.people import AlertDesk, OidcWeb, make_oidc, session_terms
+from tollbridge.processes.people import AlertDesk, OidcWeb, make_oidc, member_keys, session_terms
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import Prepared, prepare
 from tollbridge.processes.pruning import prune_forever
@@ -340,6 +340,7 @@ class Office:
             export_calls_max=settings.export_calls_max,
             forecaster=make_forecaster(settings),
             session_terms=session_terms(settings),
+            member_keys=member_keys(settings),
             oidc=make_oidc(settings, self._clock, installation.signing, self._oidc_web),
             alerts=self._alerts.notifier,
             alert_settings=self._alerts.watch.settings,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from tollbridge.access.oidc import OidcTerms
+from tollbridge.access.own_keys import MemberKeys
 from tollbridge.access.sessions import SessionTerms
 from tollbridge.api.oidc import Oidc
 from tollbridge.core.clock import Clock
@@ -135,6 +136,11 @@ def session_terms(settings: Settings) -> SessionTerms:
         lifetime_s=settings.session_lifetime_s,
         link_lifetime_s=settings.sign_in_link_lifetime_s,
     )
+
+
+def member_keys(settings: Settings) -> MemberKeys:
+    """Return which keys members may make for themselves."""
+    return MemberKeys(may_mint=settings.members_may_mint_keys, keys_max=settings.member_keys_max)
 
 
 def alert_thresholds(settings: Settings) -> tuple[int, ...]:

@@ -49,7 +49,10 @@ async def test_signing_in_says_who_it_is_and_sets_a_cookie_that_no_script_reads(
     answer = await sign_in(plane)
     assert answer.status_code == 200
     told = answer.json()
-    assert set(told) == {"user", "role", "projects", "csrf_token", "expires_at"}
+    assert set(told) == {
+        *("user", "role", "projects", "csrf_token", "expires_at"),
+        *("has_password", "oidc", "may_mint_keys"),
+    }
     assert (told["user"], told["role"], told["projects"]) == ("ana", "admin", [])
     cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "lax", "/")

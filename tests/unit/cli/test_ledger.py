@@ -54,6 +54,17 @@ async def test_what_is_outstanding_is_shown_in_its_unit(
     }
 
 
+async def test_the_leases_of_one_budget_or_wallet_are_listed(
+    terminal: Terminal, database: Database
+) -> None:
+    await lease(database)
+    [line] = terminal.done("ledger", "leases", "c").splitlines()[1:]
+    assert line.split() == ["gone", "w", "-", "active", "5", "calls", "0", "calls", "5", "calls"]
+    [told] = json.loads(terminal.done("ledger", "leases", "w", "--wallet", "--json"))
+    assert (told["node"], told["leased"], told["drawn"]) == ("gone", 2_500_000, 0)
+    assert "no budget" in terminal.refused("ledger", "leases", "w")
+
+
 async def test_what_falls_free_is_said_and_written_down_by_unit(
     terminal: Terminal, database: Database
 ) -> None:

@@ -6,6 +6,10 @@ import pytest
 
 from tests.support.alerting import add_budget, spend, watch_of
 from tests.support.terminal import Terminal
+from tollbridge.access import session_store
+from tollbridge.access.sessions import Origin, SessionTerms
+from tollbridge.access.user_store import get_user
+from tollbridge.core.clock import SystemClock
 from tollbridge.storage.unit import Database
 
 pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
@@ -38,6 +42,39 @@ async def test_a_link_is_an_address_of_this_installation(terminal: Terminal) -> 
     link = terminal.done("users", "link", "ana").strip()
     assert link.startswith("http://127.0.0.1:8000/sign-in#token=")
     assert "no user" in terminal.refused("users", "link", "nobody")
+
+
+async def test_the_sessions_of_a_user_are_listed_and_ended(
+    terminal: Terminal, database: Database
+) -> None:
+    terminal.done("users", "create", "ana")
+    async with database.write() as unit:
+        await session_store.open_session(
+            unit,
+            await get_user(unit, "ana"),
+            "link",
+            pepper=b"p" * 32,
+            terms=SessionTerms(),
+            now_us=SystemClock().now_us(),
+            origin=Origin("192.0.2.7", "Firefox"),
+        )
+    assert "192.0.2.7" in terminal.done("users", "sessions", "ana")
+    assert "1 sessions" in terminal.done("users", "end-sessions", "ana")
+    assert json.loads(terminal.done("users", "sessions", "ana", "--json")) == []
+    [said] = json.loads(terminal.done("audit", "--action", "users.end_sessions", "--json"))
+    assert said["details"] == {"sessions": 1}
+    assert "no user" in terminal.refused("users", "sessions", "nobody")
+
+
+async def test_a_key_is_rotated_and_it_is_written_down(terminal: Terminal) -> None:
+    first = terminal.done("keys", "create", "app").strip()
+    second = terminal.done("keys", "rotate", "app").strip()
+    assert first != second
+    [row] = json.loads(terminal.done("keys", "list", "--json"))
+    assert row["last4"] == second[-4:]
+    assert row["last_used_at_us"] is None
+    [said] = json.loads(terminal.done("audit", "--action", "keys.rotate", "--json"))
+    assert said["details"] == {"last4": {"from": first[-4:], "to": second[-4:]}}
 
 
 async def test_alerts_are_listed_and_thresholds_set(terminal: Terminal, database: Database) -> None:

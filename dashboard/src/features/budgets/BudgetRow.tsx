@@ -1,6 +1,7 @@
 /** One budget: a bar of what is spent, held and left, and what will become of it. */
-import { ActionIcon, Badge, Group, Switch } from "@mantine/core";
+import { ActionIcon, Anchor, Badge, Group, Switch } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { api, read } from "@/api/client";
 import { BudgetBar } from "@/components/BudgetBar";
@@ -22,7 +23,20 @@ export function BudgetRow({ budget, edit }: BudgetRowProps): ReactElement {
     <div className={`${classes.row} ${budget.enabled ? "" : classes.off}`}>
       <div style={{ minWidth: 0 }}>
         <Group gap={6} wrap="nowrap">
-          <Name strong>{budget.name}</Name>
+          <Anchor
+            c="inherit"
+            miw={0}
+            renderRoot={(props) => (
+              <Link
+                {...props}
+                to="/budgets"
+                search={(old) => ({ ...old, budget: budget.name })}
+                title={`Terms and leases of ${budget.name}`}
+              />
+            )}
+          >
+            <Name strong>{budget.name}</Name>
+          </Anchor>
           <Hint
             label={
               budget.hard

@@ -4,7 +4,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
-import { useSession } from "@/api/session";
+import { type Session, useSession } from "@/api/session";
 import bar from "@/components/BudgetBar.module.css";
 import { Icon } from "@/components/icons";
 import { More } from "@/components/More";
@@ -12,6 +12,7 @@ import { SearchField } from "@/components/SearchField";
 import { Empty, Lines, Panel, StateOf } from "@/components/States";
 import { type Budget, isUsedUp } from "@/lib/budget";
 import { useWhole } from "@/lib/pages";
+import { BudgetDrawer } from "./BudgetDrawer";
 import { BudgetForm } from "./BudgetForm";
 import { BudgetRow } from "./BudgetRow";
 import classes from "./Budgets.module.css";
@@ -20,9 +21,10 @@ const route = getRouteApi("/framed/budgets");
 const REFRESH_MS = 5000;
 
 export function Budgets(): ReactElement {
-  const { find } = route.useSearch();
+  const { find, budget: opened } = route.useSearch();
   const navigate = route.useNavigate();
-  const mayAdd = useSession()?.role !== "member";
+  const session = useSession();
+  const mayAdd = session?.role !== "member";
   const [edited, setEdited] = useState<Budget | "new" | null>(null);
   const query = useInfiniteQuery({
     queryKey: ["budgets", "all"],
@@ -33,8 +35,9 @@ export function Budgets(): ReactElement {
     // What is held changes with every call.
     refetchInterval: REFRESH_MS,
   });
-  // What is searched may stand on any page.
-  useWhole(query, find !== undefined);
+  // What is searched, or open, may stand on any page.
+  useWhole(query, find !== undefined || opened !== undefined);
+  const all = query.data?.pages.flatMap((page) => page.budgets) ?? [];
   const add = (
     <Button
       size="compact-sm"
@@ -72,18 +75,17 @@ export function Budgets(): ReactElement {
           </Empty>
         }
       >
-        {({ pages }) => (
+        {() => (
           <List
-            budgets={narrowed(
-              pages.flatMap((page) => page.budgets),
-              find,
-            )}
-            edit={mayAdd ? setEdited : null}
+            budgets={narrowed(all, find)}
+            mayEdit={(budget) => manages(session, budget)}
+            edit={setEdited}
             isWhole={!query.hasNextPage}
           />
         )}
       </StateOf>
       <More query={query} />
+      <BudgetDrawer budgets={all} isWhole={query.isSuccess && !query.hasNextPage} />
       {edited && (
         <BudgetForm budget={edited === "new" ? null : edited} onClose={() => setEdited(null)} />
       )}
@@ -93,12 +95,13 @@ export function Budgets(): ReactElement {
 
 interface ListProps {
   budgets: Budget[];
-  edit: ((budget: Budget) => void) | null;
+  mayEdit: (budget: Budget) => boolean;
+  edit: (budget: Budget) => void;
   /** Whether all pages are there: before, that nothing fits cannot be said. */
   isWhole: boolean;
 }
 
-function List({ budgets, edit, isWhole }: ListProps): ReactElement {
+function List({ budgets, mayEdit, edit, isWhole }: ListProps): ReactElement {
   if (budgets.length === 0) {
     return isWhole ? <Empty says="No budget fits this search." /> : <Lines count={2} />;
   }
@@ -106,11 +109,17 @@ function List({ budgets, edit, isWhole }: ListProps): ReactElement {
     <ul className={classes.list} aria-label="Budgets">
       {budgets.map((budget) => (
         <li key={budget.budget_id}>
-          <BudgetRow budget={budget} edit={edit} />
+          <BudgetRow budget={budget} edit={mayEdit(budget) ? edit : null} />
         </li>
       ))}
     </ul>
   );
+}
+
+/** An admin changes all, a manager those of their projects. */
+function manages(session: Session | null, { subject }: Budget): boolean {
+  if (session?.role === "admin") return true;
+  return session?.projects.some((one) => subject === `project:${one}`) ?? false;
 }
 
 function Legend(): ReactElement {

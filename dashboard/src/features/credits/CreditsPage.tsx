@@ -1,36 +1,26 @@
 /** What is left of credits, and what does an operation take? */
-import { Tabs } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
 import type { ReactElement } from "react";
+import { TabbedPage } from "@/components/TabbedPage";
 import { Rates } from "./Rates";
 import { Wallets } from "./Wallets";
 
 const route = getRouteApi("/framed/credits");
+const PARTS = [
+  { value: "wallets", label: "Wallets", Part: Wallets },
+  { value: "rates", label: "Credit rates", Part: Rates },
+] as const;
 
 export default function CreditsPage(): ReactElement {
-  const { tab = "wallets" } = route.useSearch();
+  const { tab } = route.useSearch();
   const navigate = route.useNavigate();
   return (
-    <Tabs
-      value={tab}
-      keepMounted={false}
-      onChange={(value) =>
-        void navigate({
-          to: ".",
-          search: (before) => ({ ...before, tab: value === "rates" ? "rates" : "wallets" }),
-        })
+    <TabbedPage
+      parts={PARTS}
+      tab={tab}
+      onChange={(chosen) =>
+        void navigate({ to: ".", search: (before) => ({ ...before, tab: chosen }) })
       }
-    >
-      <Tabs.List mb="md">
-        <Tabs.Tab value="wallets">Wallets</Tabs.Tab>
-        <Tabs.Tab value="rates">Credit rates</Tabs.Tab>
-      </Tabs.List>
-      <Tabs.Panel value="wallets">
-        <Wallets />
-      </Tabs.Panel>
-      <Tabs.Panel value="rates">
-        <Rates />
-      </Tabs.Panel>
-    </Tabs>
+    />
   );
 }

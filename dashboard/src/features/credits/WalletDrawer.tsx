@@ -6,6 +6,7 @@ import { type ReactElement, useState } from "react";
 import { api, read } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Stat } from "@/components/Figures";
+import { Leases } from "@/components/Leases";
 import { Lines, StateOf } from "@/components/States";
 import { failed } from "@/components/toasts";
 import { sum } from "@/lib/decimal";
@@ -49,6 +50,7 @@ function OneWallet({ name }: { name: string }): ReactElement {
         <Stack gap="lg">
           <Head wallet={wallet} />
           <Grants wallet={wallet} />
+          <Leases of="wallet" name={wallet.name} />
           <Statement wallet={wallet} />
         </Stack>
       )}

@@ -2,6 +2,7 @@
 import { Text } from "@mantine/core";
 import type { ReactElement, ReactNode } from "react";
 import { Instant, Money } from "@/components/Figures";
+import { amountOf } from "@/lib/budget";
 import { isEstimated } from "@/lib/estimate";
 import { count, words } from "@/lib/format";
 import { AttributeStage } from "./AttributeStage";
@@ -67,7 +68,13 @@ function Reserved({ call }: { call: CallInFull }): ReactElement {
     <>
       {call.holds.map((hold) => (
         <div key={`${hold.lease_id}-${hold.budget_id}`}>
-          <Money usd={hold.amount_usd} /> of <b>{hold.budget_id}</b>{" "}
+          {hold.amount_usd === null ? (
+            amountOf(hold.kind, hold.amount)
+          ) : (
+            <Money usd={hold.amount_usd} />
+          )}{" "}
+          of{" "}
+          <b title={hold.budget_id}>{hold.budget_name ?? `${hold.budget_id}, which is no more`}</b>{" "}
           <Text component="span" size="xs" c="dimmed">
             period from <Instant iso={hold.period_start} />
           </Text>

@@ -5,6 +5,7 @@ import type { ReactElement } from "react";
 import { Instant } from "@/components/Figures";
 import { More } from "@/components/More";
 import { SearchField } from "@/components/SearchField";
+import stack from "@/components/Stacked.module.css";
 import { Empty, StateOf } from "@/components/States";
 import { UNKNOWN } from "@/lib/format";
 import { useRange } from "@/lib/range";
@@ -37,7 +38,7 @@ export function Audit(): ReactElement {
       >
         {() => (
           <div className={`panel ${classes.wide}`} style={{ padding: 0 }}>
-            <Table aria-label="Changes" verticalSpacing={6} className={classes.stacked}>
+            <Table aria-label="Changes" verticalSpacing={6} className={stack.stacked}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>Time</Table.Th>

@@ -6,6 +6,7 @@ import type { Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Confirm } from "@/components/Confirm";
 import { ProviderDot } from "@/components/Figures";
+import stack from "@/components/Stacked.module.css";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { told } from "@/components/toasts";
 import { type Endpoint, useEndpoints } from "@/lib/endpoints";
@@ -31,7 +32,7 @@ export function Endpoints(): ReactElement {
         {(found) => (
           <Stack gap="md">
             <div className={`panel ${classes.wide}`} style={{ padding: 0 }}>
-              <Table aria-label="Endpoints" className={classes.stacked}>
+              <Table aria-label="Endpoints" className={stack.stacked}>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>Endpoint</Table.Th>

@@ -1,15 +1,11 @@
 /** How does one get a key? Its text is shown once, with a command that uses it. */
 import {
-  Alert,
-  Button,
   Checkbox,
-  Group,
   Modal,
   MultiSelect,
   NumberInput,
   Select,
   SimpleGrid,
-  Stack,
   Text,
   TextInput,
 } from "@mantine/core";
@@ -17,9 +13,10 @@ import { type ReactElement, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { useSession } from "@/api/session";
 import { FormOf } from "@/components/FormOf";
-import { Secret } from "@/components/Secret";
 import { useProject } from "@/lib/range";
-import { useMintKey } from "./queries";
+import { type Minted, MintedKey } from "./MintedKey";
+import { useKeys, useMintKey } from "./queries";
+import { stateOf } from "./rights";
 
 const SCOPES = [
   { value: "call", label: "call: make calls" },
@@ -37,7 +34,7 @@ const LIFETIMES = [
 ];
 
 export function KeyForm({ opened, onClose }: { opened: boolean; onClose: () => void }) {
-  const [minted, setMinted] = useState<Schemas["MintedKey"] | null>(null);
+  const [minted, setMinted] = useState<Minted | null>(null);
   const close = (): void => {
     setMinted(null);
     onClose();
@@ -52,7 +49,7 @@ export function KeyForm({ opened, onClose }: { opened: boolean; onClose: () => v
       closeOnEscape={minted === null}
     >
       {minted ? (
-        <Minted minted={minted} onDone={close} />
+        <MintedKey minted={minted} onDone={close} />
       ) : (
         <Form onMinted={setMinted} onClose={close} />
       )}
@@ -60,51 +57,31 @@ export function KeyForm({ opened, onClose }: { opened: boolean; onClose: () => v
   );
 }
 
-function Minted(props: { minted: Schemas["MintedKey"]; onDone: () => void }): ReactElement {
-  const { minted, onDone } = props;
-  const curl = [
-    `curl ${window.location.origin}/v1/chat/completions \\`,
-    `  -H 'Authorization: Bearer ${minted.key}' \\`,
-    "  -H 'Content-Type: application/json' \\",
-    `  -d '{"model": "text", "messages": [{"role": "user", "content": "Who serves me?"}]}'`,
-  ].join("\n");
-  return (
-    <Stack gap="md">
-      <Alert color="yellow" role="status">
-        Copy it now: it is shown this once, and only a digest of it is kept.
-      </Alert>
-      <Secret label="Key" value={minted.key} />
-      {minted.scopes.includes("call") && <Secret label="Try it" value={curl} lines />}
-      <Group justify="flex-end">
-        <Button onClick={onDone}>I have it</Button>
-      </Group>
-    </Stack>
-  );
-}
-
-function Form(props: {
-  onMinted: (minted: Schemas["MintedKey"]) => void;
-  onClose: () => void;
-}): ReactElement {
+function Form(props: { onMinted: (minted: Minted) => void; onClose: () => void }): ReactElement {
   const session = useSession();
-  const project = useProject();
+  const projects = useProjects();
   const mint = useMintKey();
   const [name, setName] = useState("");
   const [user, setUser] = useState(session?.user ?? "");
-  const [where, setWhere] = useState(project ?? "default");
+  const [where, setWhere] = useState<string | null>(null);
+  const project = where ?? projects.first;
   const [scopes, setScopes] = useState<string[]>(["call"]);
   const [lifetime, setLifetime] = useState("90");
   const [perMinute, setPerMinute] = useState<number | string>("");
   const [atOnce, setAtOnce] = useState<number | string>("");
   const [keeps, setKeeps] = useState(false);
+  const isAdmin = session?.role === "admin";
+  const most = isAdmin ? SCOPES.length : user.trim() === session?.user ? 2 : 1;
   const isReady = name.trim() !== "" && scopes.length > 0;
   const submit = async (): Promise<void> => {
     const days = Number(lifetime);
     const minted = await mint.mutateAsync({
       name: name.trim(),
       ...(user.trim() && { user: user.trim() }),
-      project: where.trim() || "default",
-      scopes: scopes as Schemas["Scope"][],
+      project: project.trim() || "default",
+      scopes: scopes.filter(
+        (one) => SCOPES.findIndex((of) => of.value === one) < most,
+      ) as Schemas["Scope"][],
       ...(days > 0 && { expires_at: new Date(Date.now() + days * DAY_MS).toISOString() }),
       ...(perMinute !== "" && { calls_per_minute: Number(perMinute) }),
       ...(atOnce !== "" && { concurrent_calls: Number(atOnce) }),
@@ -135,14 +112,31 @@ function Form(props: {
         <TextInput
           label="User"
           value={user}
+          readOnly={session?.role === "member"}
           onChange={(event) => setUser(event.currentTarget.value)}
         />
-        <TextInput
-          label="Project"
-          value={where}
-          onChange={(event) => setWhere(event.currentTarget.value)}
+        {projects.only === null ? (
+          <TextInput
+            label="Project"
+            value={project}
+            onChange={(event) => setWhere(event.currentTarget.value)}
+          />
+        ) : (
+          <Select
+            label="Project"
+            data={projects.only}
+            value={project}
+            allowDeselect={false}
+            onChange={setWhere}
+          />
+        )}
+        <MultiSelect
+          label="May"
+          data={SCOPES.slice(0, most)}
+          value={scopes}
+          onChange={setScopes}
+          required
         />
-        <MultiSelect label="May" data={SCOPES} value={scopes} onChange={setScopes} required />
         <Select
           label="Ends"
           data={LIFETIMES}
@@ -179,4 +173,26 @@ function Form(props: {
       </Text>
     </FormOf>
   );
+}
+
+interface Projects {
+  /** Those that there are to choose from; null: any. */
+  only: string[] | null;
+  first: string;
+}
+
+/** A manager makes keys of their projects, a member of those that they have keys of. */
+function useProjects(): Projects {
+  const session = useSession();
+  const chosen = useProject();
+  const own = useKeys(session?.user);
+  if (session?.role === "admin") return { only: null, first: chosen ?? "default" };
+  const theirs = own.data?.pages.flatMap((page) => page.keys) ?? [];
+  const held = theirs.filter((key) => stateOf(key) === "valid").map((key) => key.project);
+  const only = [
+    ...new Set(
+      session?.role === "manager" ? session.projects : held.length > 0 ? held : ["default"],
+    ),
+  ];
+  return { only, first: only.find((one) => one === chosen) ?? only[0] ?? "default" };
 }

@@ -1,54 +1,32 @@
 /** Who may do what? */
-import { Tabs } from "@mantine/core";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import type { ReactElement } from "react";
-import { useIsAdmin } from "@/api/session";
+import { TabbedPage } from "@/components/TabbedPage";
+import { Account } from "./Account";
 import { Audit } from "./Audit";
 import { Endpoints } from "./Endpoints";
 import { Keys } from "./Keys";
-import { Sessions } from "./Sessions";
 import { Users } from "./Users";
 
 const route = getRouteApi("/framed/settings");
-const TABS = [
-  { value: "keys", label: "Keys", Part: Keys, adminOnly: false },
+const PARTS = [
+  { value: "keys", label: "Keys", Part: Keys },
   { value: "users", label: "Users", Part: Users, adminOnly: true },
-  { value: "endpoints", label: "Endpoints", Part: Endpoints, adminOnly: false },
+  { value: "endpoints", label: "Endpoints", Part: Endpoints },
   { value: "audit", label: "Audit log", Part: Audit, adminOnly: true },
-  { value: "sessions", label: "Session", Part: Sessions, adminOnly: false },
+  { value: "account", label: "Account", Part: Account },
 ] as const;
 
 export default function SettingsPage(): ReactElement {
   const { tab } = route.useSearch();
-  const navigate = useNavigate({ from: "/settings" });
-  const isAdmin = useIsAdmin();
-  const shown = TABS.filter((one) => isAdmin || !one.adminOnly);
-  const value = shown.find((one) => one.value === tab)?.value ?? "keys";
+  const navigate = route.useNavigate();
   return (
-    <Tabs
-      value={value}
+    <TabbedPage
+      parts={PARTS}
+      tab={tab}
       onChange={(chosen) =>
-        void navigate({
-          search: (before) => ({
-            ...before,
-            tab: chosen === "keys" ? undefined : (chosen as Exclude<typeof value, "keys">),
-          }),
-        })
+        void navigate({ to: ".", search: (before) => ({ ...before, tab: chosen }) })
       }
-      keepMounted={false}
-    >
-      <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
-        {shown.map((one) => (
-          <Tabs.Tab key={one.value} value={one.value} flex="none">
-            {one.label}
-          </Tabs.Tab>
-        ))}
-      </Tabs.List>
-      {shown.map(({ value: name, Part }) => (
-        <Tabs.Panel key={name} value={name}>
-          <Part />
-        </Tabs.Panel>
-      ))}
-    </Tabs>
+    />
   );
 }

@@ -3,6 +3,7 @@ import { Modal, PasswordInput, Select, TagsInput, Text, TextInput } from "@manti
 import { type ReactElement, useState } from "react";
 import { FormOf } from "@/components/FormOf";
 import { told } from "@/components/toasts";
+import { PASSWORD_LENGTH_MIN } from "./account";
 import {
   ROLES,
   type Role,
@@ -12,7 +13,6 @@ import {
   useSetPassword,
 } from "./queries";
 
-const PASSWORD_LENGTH_MIN = 8;
 const SAYS: Readonly<Record<Role, string>> = {
   admin: "sees and changes everything",
   manager: "sees and changes what belongs to their projects, sees their own",

@@ -7,13 +7,15 @@ import { Instant } from "@/components/Figures";
 import { Icon } from "@/components/icons";
 import { More } from "@/components/More";
 import { Secret } from "@/components/Secret";
+import stack from "@/components/Stacked.module.css";
 import { StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
 import { ROLES, type Role, type User, useChangeUser, useMakeLink, useUsers } from "./queries";
+import { SessionsOfUser } from "./Sessions";
 import classes from "./Settings.module.css";
 import { PasswordForm, ProjectsForm, UserForm } from "./UserForms";
 
-type Doing = "projects" | "password" | "disable";
+type Doing = "projects" | "password" | "sessions" | "disable";
 
 export function Users(): ReactElement {
   const users = useUsers();
@@ -59,7 +61,7 @@ export function Users(): ReactElement {
       <StateOf query={users}>
         {() => (
           <div className={`panel ${classes.wide}`} style={{ padding: 0 }}>
-            <Table aria-label="Users" className={classes.stacked}>
+            <Table aria-label="Users" className={stack.stacked}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>User</Table.Th>
@@ -91,6 +93,7 @@ export function Users(): ReactElement {
       <More query={users} />
       <UserForm opened={isAdding} onClose={() => setIsAdding(false)} />
       <ProjectsForm user={doing?.what === "projects" ? doing.user : null} onClose={done} />
+      <SessionsOfUser user={doing?.what === "sessions" ? doing.user : null} onClose={done} />
       <PasswordForm user={doing?.what === "password" ? doing.user : null} onClose={done} />
       <Confirm
         opened={doing?.what === "disable"}
@@ -192,6 +195,7 @@ function Row({ user, onRole, onDo, onLink, onEnable }: RowProps): ReactElement {
           <Menu.Dropdown>
             <Menu.Item onClick={() => onDo("projects")}>Projects …</Menu.Item>
             <Menu.Item onClick={() => onDo("password")}>Password …</Menu.Item>
+            <Menu.Item onClick={() => onDo("sessions")}>Sessions …</Menu.Item>
             <Menu.Item onClick={onLink} disabled={isDisabled}>
               Sign-in link …
             </Menu.Item>

@@ -1,5 +1,5 @@
 /** Which keys and users are there, what was changed, and how is it changed? */
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
 import { ENDPOINTS } from "@/lib/endpoints";
 
@@ -15,14 +15,15 @@ const AUDIT_ROWS = 50;
 const KEYS = ["keys"];
 const USERS = ["users"];
 
-export function useKeys() {
+/** All keys that may be seen, or those of one user. */
+export function useKeys(user?: string) {
   return useInfiniteQuery({
-    queryKey: KEYS,
+    queryKey: user === undefined ? KEYS : [...KEYS, user],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       read(
         api.GET("/api/v1/keys", {
-          params: { query: { limit: ROWS, cursor: pageParam } },
+          params: { query: { user, limit: ROWS, cursor: pageParam } },
           signal,
         }),
       ),
@@ -30,21 +31,8 @@ export function useKeys() {
   });
 }
 
-/** When a key made its last call; null: it is not known to have made one. */
-export function useLastUse(name: string) {
-  return useQuery({
-    queryKey: ["keys-last-use", name],
-    queryFn: async ({ signal }) => {
-      const query = { key: name, limit: 1 };
-      const page = await read(api.GET("/api/v1/usage-logs", { params: { query }, signal }));
-      return page.calls[0]?.accounted_at ?? null;
-    },
-    staleTime: 60_000,
-  });
-}
-
 /** A change of what a list shows; the list is read anew after it. */
-function useChange<V, R>(key: readonly string[], run: (wanted: V) => Promise<R>) {
+export function useChange<V, R>(key: readonly string[], run: (wanted: V) => Promise<R>) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: run,
@@ -64,6 +52,11 @@ export const useMintKey = () =>
 export const useRevokeKey = () =>
   useChange(KEYS, (key_id: string) =>
     read(api.DELETE("/api/v1/keys/{key_id}", { params: { path: { key_id } } })),
+  );
+
+export const useRotateKey = () =>
+  useChange(KEYS, (key_id: string) =>
+    read(api.POST("/api/v1/keys/{key_id}/rotate", { params: { path: { key_id } } })),
   );
 
 export function useUsers() {

@@ -1,6 +1,6 @@
 """How is a call shown? Money as decimal text, instants as ISO 8601, unknown as null."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ from tollbridge.core.money import usd_text
 from tollbridge.insight import usage
 from tollbridge.insight.changes import CallChange
 from tollbridge.insight.usage import AttemptRow, Bill, CallRow, CallWhole
+from tollbridge.ledger.budgets import LimitNamed
 
 
 class Call(BaseModel):
@@ -168,6 +169,9 @@ class Held(BaseModel):
     """What was set aside of one limit; nothing of one that is only counted."""
 
     budget_id: str
+    budget_name: str | None = Field(
+        description="Of a plan's limit whose and which, of a wallet its; null: it is no more."
+    )
     lease_id: str
     period_start: str
     kind: str = Field(description="money, credits, calls, tokens, images, videos or audio.")
@@ -193,8 +197,13 @@ def in_short(row: CallRow, shown: Shown) -> Call:
     return Call.model_validate(_fields(row, shown))
 
 
-def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
-    """Return a call with its attempts, components, holds, and why it was attributed so."""
+def in_full(
+    whole: CallWhole, explained: Explained, shown: Shown, limits: Mapping[str, LimitNamed]
+) -> CallInFull:
+    """Return a call with its attempts, components, holds, and why it was attributed so.
+
+    `limits` has each limit of its holds by id.
+    """
     row = whole.call
     bills = {bill.attempt: bill for bill in whole.bills}
     holds = whole.holds
@@ -226,6 +235,7 @@ def in_full(whole: CallWhole, explained: Explained, shown: Shown) -> CallInFull:
             else [
                 Held(
                     budget_id=one.budget_id,
+                    budget_name=limits[one.budget_id].name,
                     lease_id=one.lease_id,
                     period_start=to_text(one.period_start_us),
                     kind=one.kind.value,

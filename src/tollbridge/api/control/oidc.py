@@ -71,7 +71,7 @@ async def callback(
         identity = await oidc.finish(begun, code, _redirect_uri(request, control))
         async with control.services.database.write() as unit:
             user = await user_of(unit, identity, oidc.terms)
-            opened = await open_for(control, unit, user, Way.OIDC)
+            opened = await open_for(control, unit, user, Way.OIDC, request)
     except TollbridgeError as fault:
         return _back(fault)
     answer = RedirectResponse(begun.next, 303)

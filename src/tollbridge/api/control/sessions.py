@@ -7,7 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tollbridge.access import session_store, user_store
 from tollbridge.access.keys import NAME_LENGTH_MAX
-from tollbridge.access.sessions import TOKEN_LENGTH_MAX, Opened, SessionRow, Way, csrf_token
+from tollbridge.access.sessions import (
+    TOKEN_LENGTH_MAX,
+    Opened,
+    SessionRow,
+    Way,
+    csrf_token,
+    origin_of,
+)
 from tollbridge.access.users import PASSWORD_LENGTH_MAX, Role, UserRow
 from tollbridge.api.deps import (
     SESSION_COOKIE,
@@ -74,6 +81,9 @@ class SessionShown(BaseModel):
     projects: list[str] = Field(description="Those that a manager manages.")
     csrf_token: str = Field(description="For the header x-csrf-token of what changes something.")
     expires_at: str = Field(description="When it ends if it is not used; use moves it on.")
+    has_password: bool = Field(description="Whether they may sign in with one.")
+    oidc: bool = Field(description="Whether they have signed in with the OIDC provider.")
+    may_mint_keys: bool = Field(description="Whether they may make keys, be it for themselves.")
 
 
 class Methods(BaseModel):
@@ -121,9 +131,9 @@ async def open_session(
     if order.link_token is None:
         user = await control.sign_in.verify(order.username or "", order.password or "")
         async with services.database.write() as unit:
-            opened = await open_for(control, unit, user, Way.TYPED)
+            opened = await open_for(control, unit, user, Way.TYPED, request)
     else:
-        opened = await _open_by_link(control, order.link_token)
+        opened = await _open_by_link(control, order.link_token, request)
     set_cookie(request, response, control, opened)
     return _shown(control, opened.row, opened.token)
 
@@ -148,7 +158,9 @@ async def close_session(
     response.delete_cookie(SESSION_COOKIE, path="/")
 
 
-async def open_for(control: Control, unit: Unit, user: UserRow, way: Way) -> Opened:
+async def open_for(
+    control: Control, unit: Unit, user: UserRow, way: Way, request: Request
+) -> Opened:
     """Return a new session of a user, as they were recognised.
 
     Raises AuthenticationError for one who is disabled, or was signed out everywhere since.
@@ -161,6 +173,8 @@ async def open_for(control: Control, unit: Unit, user: UserRow, way: Way) -> Ope
         pepper=services.pepper,
         terms=services.session_terms,
         now_us=services.clock.now_us(),
+        # Said by the worker: it replaces whatever the caller said there.
+        origin=origin_of(request.headers.get("x-forwarded-for"), request.headers.get("user-agent")),
     )
 
 
@@ -184,13 +198,13 @@ def is_https(request: Request, control: Control) -> bool:
     )
 
 
-async def _open_by_link(control: Control, token: str) -> Opened:
+async def _open_by_link(control: Control, token: str, request: Request) -> Opened:
     services = control.services
     async with services.database.write() as unit:
         now_us = services.clock.now_us()
         user = await session_store.use_link(unit, token, services.pepper, now_us)
         if user is not None:
-            return await open_for(control, unit, user, Way.LINK)
+            return await open_for(control, unit, user, Way.LINK, request)
     raise WrongCredentialsError("this sign-in link was used already, or is too old")
 
 
@@ -208,4 +222,7 @@ def _shown(control: Control, row: SessionRow, token: str) -> SessionShown:
         projects=list(viewer.projects),
         csrf_token=csrf_token(control.services.token_secret, token),
         expires_at=to_text(row.expires_at_us),
+        has_password=row.user.has_password,
+        oidc=row.user.is_linked,
+        may_mint_keys=viewer.role is not Role.MEMBER or control.services.member_keys.may_mint,
     )
