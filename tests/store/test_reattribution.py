@@ -36,6 +36,10 @@ BOTH = rules(("flux", "wavespeed"), ("gpt", "openai"))
 SERVED = "SELECT actual_provider_name, attribution_rule, attribution_confidence FROM call_details"
 
 
+class _KilledError(Exception):
+    """The process died."""
+
+
 async def test_rows_and_all_sums_follow_and_no_cost_changes(database: Database) -> None:
     """Both families, days and latencies, with what stands for several requests and fell back."""
     specs = [
@@ -194,10 +198,10 @@ async def test_a_run_that_was_cut_short_goes_on_where_it_was(database: Database)
 
     def die(point: str) -> None:
         if point == "after commit":
-            raise KeyboardInterrupt
+            raise _KilledError
 
     begun = await begin(database, wanted(BOTH))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(_KilledError):
         await reattribute(database, begun, tools(BOTH, reach=die))
     again = await begin(database, wanted(BOTH))
     assert again.run_id == begun.run_id
@@ -209,6 +213,26 @@ async def test_a_run_that_was_cut_short_goes_on_where_it_was(database: Database)
     )
     assert (calls, changed, state) == (6, 6, "done")
     assert (await begin(database, wanted(BOTH))).run_id != begun.run_id
+    assert await disagreements(database) == []
+
+
+async def test_no_batch_is_committed_before_the_one_that_it_follows(database: Database) -> None:
+    """Also where the rows of both change at once."""
+    await put(database, [ReportSpec(at_us=NOON_US + place) for place in range(8)])
+    reached: list[str] = []
+
+    def die(point: str) -> None:
+        reached.append(point)
+        if reached.count("before commit") == 2:
+            raise _KilledError
+
+    begun = await begin(database, wanted(BOTH))
+    with pytest.raises(_KilledError):
+        await reattribute(database, begun, tools(BOTH, reach=die))
+    assert await providers(database) == {"openai": 2, "unknown": 6}
+    assert await disagreements(database) == []
+    findings = await reattribute(database, await begin(database, wanted(BOTH)), tools(BOTH))
+    assert (findings.calls, findings.changed) == (6, 6)
     assert await disagreements(database) == []
 
 

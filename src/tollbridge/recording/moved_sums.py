@@ -1,14 +1,17 @@
 """Which sums change when calls get another provider, and by how much?
 
-Pure. What a call adds to the roll-ups is taken from under its old provider and put under the new
-one: both families, by quarter hour and by day, and the histogram of latencies.
+Pure. What calls add to the roll-ups is taken from under their old provider and put under the new
+one: both families, by quarter hour and by day, and the histogram of latencies. The database has
+added up already what moves alike within a quarter hour.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tollbridge.recording.reassign import Move
 from tollbridge.recording.rollups import (
+    BY_ATTEMPT,
     BY_CALLER,
     FAMILIES,
     QUARTER_US,
@@ -25,55 +28,81 @@ from tollbridge.recording.rollups import (
 )
 from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES
 
-# The order of what is selected of a call (reattribution_store) behind its id.
-AT = 1
+# The order of what is selected of calls that move alike (moving_store).
+QUARTER, MOVE = range(2)
 SHARED = slice(2, 13)
-FOLDED, ATTEMPT_COUNT, COST_ORIGIN, LATENCY = range(13, 17)
-CALL_SUMS = slice(17, 17 + len(CALL_MEASURES))
+FOLDED = 13
+CALL_SUMS = slice(14, 14 + len(CALL_MEASURES))
 ATTEMPT_SUMS = slice(CALL_SUMS.stop, CALL_SUMS.stop + len(ATTEMPT_MEASURES))
+LATENCIES, FIRST_BYTES, APART = range(ATTEMPT_SUMS.stop, ATTEMPT_SUMS.stop + 3)
 STATUS = 9
 """Of the shared ones: the place of the HTTP status."""
+BY_CALL = FAMILIES[0]
 COST = ATTEMPT_MEASURES.index("cost_nanousd")
 FIRST_BYTE = ATTEMPT_MEASURES.index("first_byte_ms_sum")
 FIRST_BYTE_COUNT = ATTEMPT_MEASURES.index("first_byte_count")
 
-Group = tuple[int, int, tuple[Any, ...]]
-"""Start of the quarter hour, id of the change, and the other values of the dimension."""
-Tables = dict[str, dict[tuple[int, ...], list[Measures]]]
+Shared = tuple[Any, ...]
+"""The values of a dimension but for who served, with the HTTP status as it is."""
 Ids = tuple[int, int, int, int]
 """Of the dimensions: old, old without user and key; new, likewise."""
+Pair = tuple[int, int, int]
+"""Start of an interval, old dimension, new one."""
+Pairs = dict[Pair, list[Measures]]
+Times = dict[Pair, list[int | None]]
+"""What attempts took, in milliseconds; None is unknown."""
 
 
 class MovedSums:
-    """The sums of one batch."""
+    """The sums of one batch, of calls that change in one of some ways."""
 
-    def __init__(self, days: Days) -> None:
+    def __init__(self, days: Days, moves: Mapping[int, Move]) -> None:
         self._days = days
-        self._moves: dict[int, Move] = {}
-        self._calls: dict[Group, list[Measures]] = {}
-        self._attempts: dict[Group, list[Measures]] = {}
-        self._latencies: dict[Group, list[int]] = {}
-        self._first_bytes: dict[Group, list[int]] = {}
-        self._ids: dict[tuple[int, tuple[Any, ...]], Ids] = {}
+        self._moves = moves
+        self._ids: dict[tuple[int, Shared], Ids] = {}
+        self._tables: dict[str, Pairs] = {name: {} for name in FAMILIES}
+        self._latencies: Times = {}
+        self._first_bytes: Times = {}
+        self._costs: dict[int, int] = {}
         self.dimensions: dict[int, Dimension] = {}
         """Those that the database may not have yet."""
 
-    def add_call(self, row: tuple[Any, ...], move: Move) -> None:
-        """Move a call, and its only attempt where its own row says it."""
-        at_us, move_id = row[AT], move.move_id
-        group = at_us - at_us % QUARTER_US, move_id, row[SHARED]
-        rows = self._calls.get(group)
-        if rows is None:
-            rows = self._calls[group] = []
-            self._moves[move_id] = move
-        rows.append(row[CALL_SUMS])
-        if row[FOLDED]:
-            self._add_attempt(group, row[ATTEMPT_SUMS], row[LATENCY])
+    def add_alike(self, row: tuple[Any, ...]) -> None:
+        """Move calls of a quarter hour that change alike; their only attempts, where they say it.
 
-    def add_attempt(
+        Times are lists: one of each attempt.
+        """
+        quarter_us, move_id, shared = row[QUARTER], row[MOVE], row[SHARED]
+        self.add_call(quarter_us, move_id, shared, row[CALL_SUMS])
+        if row[FOLDED]:
+            self.add_attempt(quarter_us, move_id, shared, row[ATTEMPT_SUMS])
+            self._add_times(quarter_us, move_id, shared, (row[LATENCIES], row[FIRST_BYTES]))
+
+    def add_call(self, at_us: int, move_id: int, shared: Shared, sums: Measures) -> None:
+        """Move what calls of a quarter hour add to the sums by call, or one with a correction."""
+        old, old_coarse, new, new_coarse = self._ids_of(move_id, shared)
+        quarter_us = at_us - at_us % QUARTER_US
+        day_us = self._days.start(quarter_us)
+        tables = self._tables
+        _add(tables[BY_CALL], (quarter_us, old, new), sums)
+        _add(tables[f"{BY_CALL}_daily"], (day_us, old_coarse, new_coarse), sums)
+        _add(tables[BY_CALLER], (day_us, old, new), sums)
+
+    def add_attempt(self, at_us: int, move_id: int, shared: Shared, sums: Measures) -> None:
+        """Move what attempts add to the sums by attempt, or one with a correction."""
+        old, old_coarse, new, new_coarse = self._ids_of(move_id, shared)
+        quarter_us = at_us - at_us % QUARTER_US
+        tables = self._tables
+        _add(tables[BY_ATTEMPT], (quarter_us, old, new), sums)
+        day_us = self._days.start(quarter_us)
+        _add(tables[f"{BY_ATTEMPT}_daily"], (day_us, old_coarse, new_coarse), sums)
+        self._costs[move_id] = self._costs.get(move_id, 0) + sums[COST]
+
+    def add_apart(
         self,
-        call: tuple[Any, ...],
-        move: Move,
+        at_us: int,
+        move_id: int,
+        shared: Shared,
         of_attempt: tuple[Any, ...],
         sums: Measures,
     ) -> None:
@@ -81,75 +110,46 @@ class MovedSums:
 
         `of_attempt`: its model, HTTP status, usage source and latency.
         """
-        shared, at_us = call[SHARED], call[AT]
         model, http_status, usage_source, latency_ms = of_attempt
         own = (*shared[:3], model, *shared[4:STATUS], http_status, usage_source)
-        self._moves[move.move_id] = move
-        self._add_attempt((at_us - at_us % QUARTER_US, move.move_id, own), sums, latency_ms)
-
-    def _add_attempt(self, group: Group, sums: Measures, latency_ms: int | None) -> None:
-        attempts = self._attempts.get(group)
-        if attempts is None:
-            self._attempts[group] = [sums]
-        else:
-            attempts.append(sums)
-        if latency_ms is not None:
-            self._latencies.setdefault(group, []).append(latency_bucket(latency_ms))
-        if sums[FIRST_BYTE_COUNT]:
-            # Of one attempt, the sum is the time itself.
-            index = latency_bucket(sums[FIRST_BYTE])
-            self._first_bytes.setdefault(group, []).append(index)
+        self.add_attempt(at_us, move_id, own, sums)
+        # Of one attempt, the sum is the time itself.
+        first_byte_ms = sums[FIRST_BYTE] if sums[FIRST_BYTE_COUNT] else None
+        self._add_times(at_us, move_id, own, ([latency_ms], [first_byte_ms]))
 
     def provider_costs(self) -> dict[str, int]:
         """Return provider → what it bills more or less, in nano-USD; together they are zero."""
         costs: dict[str, int] = {}
-        for (_, move_id, _), attempts in self._attempts.items():
+        for move_id, amount in self._costs.items():
             move = self._moves[move_id]
-            amount = sum([one[COST] for one in attempts])
             for provider, part in ((move.old.provider, -amount), (move.new.provider, amount)):
                 costs[provider] = costs.get(provider, 0) + part
         return {provider: amount for provider, amount in costs.items() if amount}
 
     def rows(self) -> Mapping[str, list[Row]]:
         """Return by table what is added to the sums, in key order and one row for each key."""
-        tables: Tables = {name: {} for name in FAMILIES}
-        for family, groups in ((FAMILIES[0], self._calls), (FAMILIES[2], self._attempts)):
-            fine, daily = tables[family], tables[f"{family}_daily"]
-            for group, found in groups.items():
-                old, old_coarse, new, new_coarse = self._ids_of(group)
-                quarter_us, sums = group[0], _total(found)
-                less = tuple([-one for one in sums])
-                day_us = self._days.start(quarter_us)
-                moved = [(fine, quarter_us, old, new), (daily, day_us, old_coarse, new_coarse)]
-                if groups is self._calls:
-                    moved.append((tables[BY_CALLER], day_us, old, new))
-                for table, start_us, from_id, to_id in moved:
-                    table.setdefault((start_us, from_id), []).append(less)
-                    table.setdefault((start_us, to_id), []).append(sums)
-        rows = {
-            name: [(*key, *_total(table[key])) for key in sorted(table)]
-            for name, table in tables.items()
-        }
-        latency, first_byte = self._buckets(self._latencies), self._buckets(self._first_bytes)
+        rows = {name: _moved(pairs) for name, pairs in self._tables.items()}
+        latency, first_byte = _buckets(self._latencies), _buckets(self._first_bytes)
         rows.update(histograms(latency, first_byte, self._days))
         return rows
 
-    def _buckets(self, found: Mapping[Group, Sequence[int]]) -> Buckets:
-        counts: Buckets = {}
-        for group, indexes in found.items():
-            _, old, _, new = self._ids_of(group)
-            quarter_us = group[0]
-            for index in indexes:
-                less, more = (quarter_us, old, index), (quarter_us, new, index)
-                counts[less] = counts.get(less, 0) - 1
-                counts[more] = counts.get(more, 0) + 1
-        return counts
+    def _add_times(
+        self,
+        at_us: int,
+        move_id: int,
+        shared: Shared,
+        times_ms: tuple[Sequence[int | None], Sequence[int | None]],
+    ) -> None:
+        # Histograms know no user and no key: many groups are one in them.
+        _, old, _, new = self._ids_of(move_id, shared)
+        pair = at_us - at_us % QUARTER_US, old, new
+        self._latencies.setdefault(pair, []).extend(times_ms[0])
+        self._first_bytes.setdefault(pair, []).extend(times_ms[1])
 
-    def _ids_of(self, group: Group) -> Ids:
-        about = group[1:]
+    def _ids_of(self, move_id: int, shared: Shared) -> Ids:
+        about = move_id, shared
         ids = self._ids.get(about)
         if ids is None:
-            move_id, shared = about
             move = self._moves[move_id]
             status = status_class(shared[STATUS])
             rest = (*shared[:STATUS], status, *shared[STATUS + 1 :])
@@ -166,14 +166,40 @@ class MovedSums:
         return ids
 
 
-def corrected(sums: Measures, names: Sequence[str], more: Mapping[str, int]) -> Measures:
-    """Return measures with what adjustments change of some of them."""
-    return tuple([one + more.get(name, 0) for one, name in zip(sums, names, strict=True)])
-
-
 def emptied(rows: Iterable[Row], keys: int) -> list[int]:
     """Return when the rows begin, in order, that take something away: nothing may be left there."""
     return [row[0] for row in rows if row[keys] < 0]
+
+
+def _add(pairs: Pairs, pair: Pair, sums: Measures) -> None:
+    found = pairs.get(pair)
+    if found is None:
+        pairs[pair] = [sums]
+    else:
+        found.append(sums)
+
+
+def _moved(pairs: Pairs) -> list[Row]:
+    """Return what is taken from the old dimensions and put under the new ones, in key order."""
+    table: dict[tuple[int, int], list[Measures]] = {}
+    for (start_us, old, new), found in pairs.items():
+        sums = _total(found)
+        table.setdefault((start_us, old), []).append(tuple([-one for one in sums]))
+        table.setdefault((start_us, new), []).append(sums)
+    return [(*key, *_total(table[key])) for key in sorted(table)]
+
+
+def _buckets(found: Times) -> Buckets:
+    counts: Buckets = {}
+    for (quarter_us, old, new), times_ms in found.items():
+        for time_ms, count in Counter(times_ms).items():
+            if time_ms is None:
+                continue
+            index = latency_bucket(time_ms)
+            less, more = (quarter_us, old, index), (quarter_us, new, index)
+            counts[less] = counts.get(less, 0) - count
+            counts[more] = counts.get(more, 0) + count
+    return counts
 
 
 def _total(rows: Sequence[Measures]) -> Measures:

@@ -4,10 +4,14 @@ Calls of a period are attributed again, the oldest first, in batches of one unit
 they said before, both families of sums and the place that the run has reached move together. A
 run that is cut short goes on from there; one that is begun anew finds nothing to change in what
 is changed already. What a call cost stays.
+
+While the sums of one batch move, the rows of the next may change already, and the one after is
+read: they have no call in common, and are committed in turn.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -17,7 +21,8 @@ from tollbridge.core.call import new_id
 from tollbridge.recording import reattribution_pages_store as pages
 from tollbridge.recording import reattribution_runs_store as runs
 from tollbridge.recording.adjust import AdjustingLedger, Progress, nobody_looks
-from tollbridge.recording.archive_tables import TIERS, Tier
+from tollbridge.recording.archive_tables import HOT, TIERS
+from tollbridge.recording.moving_store import Moving, load_moving
 from tollbridge.recording.reassign import (
     AttributeAgain,
     Findings,
@@ -27,7 +32,7 @@ from tollbridge.recording.reassign import (
     make_move,
 )
 from tollbridge.recording.reattribution_runs_store import Run, RunPlace, Wanted
-from tollbridge.recording.reattribution_store import Applied, Moving, apply, load_moving
+from tollbridge.recording.reattribution_store import Applied, apply, move_sums
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.spool import Reach, nothing_happens
 from tollbridge.storage.unit import Database, Unit
@@ -35,6 +40,8 @@ from tollbridge.storage.unit import Database, Unit
 BATCH_CALLS = 5000
 BEFORE_ALL_US = -(2**62)
 NO_CALL = "00000000-0000-0000-0000-000000000000"
+WRITERS: Mapping[str, int] = {"sqlite": 1, "postgresql": 2}
+"""Batches in work at once."""
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -48,13 +55,18 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 class _Looked(NamedTuple):
-    """The next calls of a tier."""
+    """The next calls that a run looks at."""
 
     changes: Mapping[str, Move]
     moving: Moving
     seen: int
     reached: RunPlace
     is_last: bool
+
+
+_Look = Callable[[RunPlace], Coroutine[None, None, _Looked]]
+_Pages = AsyncGenerator[_Looked]
+_Written = asyncio.Task[Findings]
 
 
 async def begin(database: Database, wanted: Wanted) -> Run:
@@ -89,9 +101,12 @@ async def preview(
     findings = Findings()
     memory = Memory(again)
     run = Run(run_id="", wanted=wanted, end_us=end_us)
+
+    async def look(place: RunPlace) -> _Looked:
+        return await _look(database, run, place, memory, batch_calls)
+
     for number in range(len(TIERS)):
-        place = _start(run, number)
-        async with aclosing(_pages(database, run, place, memory, batch_calls)) as found:
+        async with aclosing(_ahead(look, _start(run, number))) as found:
             async for page in found:
                 findings.add(count_changes(page.seen, page.changes))
                 on_progress(page.seen)
@@ -107,21 +122,23 @@ async def reattribute(
 
     Raises ConflictError where another process continues the same run.
     """
-    findings = Findings()
     memory = Memory(tools.again)
-    stands = run.place
-    first = 0 if stands is None else stands[0]
-    for number in range(first, len(TIERS)):
-        resumed = stands is not None and number == stands[0]
-        place = stands if stands is not None and resumed else _start(run, number)
-        pages_ = _pages(database, run, place, memory, tools.batch_calls)
-        async with aclosing(pages_) as found:
-            async for page in found:
-                findings.add(await _write(database, run, stands, page, tools))
-                stands = page.reached
-                on_progress(page.seen)
-    await _end(database, run, stands)
-    return findings
+
+    async def look(place: RunPlace) -> _Looked:
+        return await _look(database, run, place, memory, tools.batch_calls, moves=True)
+
+    async def look_at_all() -> _Pages:
+        place = run.place or _start(run, 0)
+        while True:
+            async with aclosing(_ahead(look, place)) as found:
+                async for page in found:
+                    yield page
+            number = place[0] + 1
+            if number == len(TIERS):
+                return
+            place = _start(run, number)
+
+    return await _write_all(_Writing(database, run, tools), look_at_all(), on_progress)
 
 
 async def revert(
@@ -131,114 +148,151 @@ async def revert(
 
     That is a run of its own, and can be taken back like any other.
     """
-    findings = Findings()
-    stands = run.place
     reverted = run.wanted.reverts_run_id or ""
-    while True:
-        after = NO_CALL if stands is None else stands[2]
+
+    async def look(place: RunPlace) -> _Looked:
         async with database.read() as unit:
-            page = await pages.load_changes(unit, reverted, after, tools.batch_calls)
-        if not page:
-            break
-        # A call that was changed only in words of its evidence is in no run's changes.
-        moves = {call_id: make_move(new, old, None) for call_id, old, new in page}
-        wanted = {call_id: move for call_id, move in moves.items() if move is not None}
-        reached = (0, 0, page[-1][0])
-        async with database.write() as unit:
-            await runs.take_turn(unit, run, stands)
-            found = Findings(calls=len(page))
-            for tier in TIERS:
-                moving = await load_moving(unit, tier, wanted)
-                done = await _change(unit, run, tier, wanted, moving, tools)
-                found.add(count_changes(0, done.changed))
-                found.marked += done.marked
-                wanted = {one: move for one, move in wanted.items() if one not in done.changed}
-            found.left_alone = len(wanted)
-            await runs.advance_run(unit, run, reached, found)
-            tools.reach("before commit")
-        tools.reach("after commit")
-        stands = reached
-        findings.add(found)
-        on_progress(len(page))
-    await _end(database, run, stands)
+            page = await pages.load_changes(unit, reverted, place[2], tools.batch_calls)
+            # A call that was changed only in words of its evidence is in no run's changes.
+            moves = {call_id: make_move(new, old, None) for call_id, old, new in page}
+            changes = {call_id: move for call_id, move in moves.items() if move is not None}
+            moving = await load_moving(unit, HOT, changes)
+        reached = (0, 0, page[-1][0]) if page else place
+        return _Looked(changes, moving, len(page), reached, not page)
+
+    found = _ahead(look, run.place or (0, 0, NO_CALL))
+    return await _write_all(_Writing(database, run, tools), found, on_progress)
+
+
+class _Writing:
+    """Writes the batches of one run."""
+
+    def __init__(self, database: Database, run: Run, tools: Tools) -> None:
+        self.database = database
+        self.run = run
+        self._tools = tools
+        self._is_revert = run.wanted.reverts_run_id is not None
+
+    async def write(
+        self, page: _Looked, stands: RunPlace | None, before: _Written | None
+    ) -> Findings:
+        """Change what is to be changed of one page, in one unit; return what this came to.
+
+        It is committed behind the page before it.
+        """
+        found = Findings(calls=page.seen)
+        async with self.database.write() as unit:
+            done = await self._change_rows(unit, page, found)
+            if before is not None:
+                await asyncio.wait((before,))
+                before.result()
+            await runs.take_turn(unit, self.run, stands)
+            costs: dict[str, int] = {}
+            for one in done:
+                for provider, cost in (await move_sums(unit, self.run.run_id, one)).items():
+                    costs[provider] = costs.get(provider, 0) + cost
+            if costs:
+                await self._tools.ledger.adjust(unit, new_id(await unit.now_us()), {}, costs)
+            await runs.advance_run(unit, self.run, page.reached, found)
+            self._tools.reach("before commit")
+        self._tools.reach("after commit")
+        return found
+
+    async def _change_rows(self, unit: Unit, page: _Looked, found: Findings) -> list[Applied]:
+        """Let rows say who served; count in what really changed."""
+        # What a run changed may be archived since.
+        numbers = range(len(TIERS)) if self._is_revert else (page.reached[0],)
+        wanted, moving = page.changes, page.moving
+        done: list[Applied] = []
+        for number in numbers:
+            if not wanted:
+                break
+            tier, read = TIERS[number], None if number and self._is_revert else moving
+            one = await apply(unit, tier, self.run.run_id, wanted, read, self._tools.days)
+            found.add(count_changes(0, one.changed))
+            found.marked = sum(each.marked for each in (*done, one))
+            wanted = {call: move for call, move in wanted.items() if call not in one.changed}
+            done.append(one)
+        found.left_alone = len(wanted) if self._is_revert else 0
+        return done
+
+
+async def _write_all(writing: _Writing, found: _Pages, on_progress: Progress) -> Findings:
+    """Write pages, some at once and each committed in its turn; then end the run."""
+    findings = Findings()
+    stands = writing.run.place
+    written: deque[tuple[_Written, int]] = deque()
+    before: _Written | None = None
+
+    async def finish_first() -> None:
+        task, seen = written[0]
+        findings.add(await task)
+        written.popleft()
+        on_progress(seen)
+
+    try:
+        async with aclosing(found):
+            async for page in found:
+                before = asyncio.create_task(writing.write(page, stands, before))
+                written.append((before, page.seen))
+                stands = page.reached
+                if len(written) >= WRITERS[writing.database.dialect]:
+                    await finish_first()
+        while written:
+            await finish_first()
+    finally:
+        for task, _ in written:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in written), return_exceptions=True)
+    async with writing.database.write() as unit:
+        await runs.take_turn(unit, writing.run, stands)
+        await runs.end_run(unit, writing.run)
     return findings
 
 
-async def _pages(
-    database: Database, run: Run, place: RunPlace, memory: Memory, limit: int
-) -> AsyncGenerator[_Looked]:
-    """Look at the calls of a tier from a place on, page by page.
+async def _ahead(look: _Look, place: RunPlace) -> _Pages:
+    """Look at page after page: each is read while the one before is written.
 
-    Each is read while the one before is written: no call stands in both.
+    No call stands in both.
     """
-    looking = asyncio.create_task(_look(database, run, place, memory, limit))
+    looking = asyncio.create_task(look(place))
     try:
         while True:
             page = await looking
             if page.is_last:
                 yield page
                 return
-            looking = asyncio.create_task(_look(database, run, page.reached, memory, limit))
+            looking = asyncio.create_task(look(page.reached))
             yield page
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _write(
-    database: Database, run: Run, stands: RunPlace | None, page: _Looked, tools: Tools
-) -> Findings:
-    """Change what is to be changed of one page, in one unit; return what this came to."""
-    async with database.write() as unit:
-        await runs.take_turn(unit, run, stands)
-        tier = TIERS[page.reached[0]]
-        done = await _change(unit, run, tier, page.changes, page.moving, tools)
-        found = count_changes(page.seen, done.changed)
-        found.marked = done.marked
-        await runs.advance_run(unit, run, page.reached, found)
-        tools.reach("before commit")
-    tools.reach("after commit")
-    return found
-
-
 async def _look(
-    database: Database, run: Run, place: RunPlace, memory: Memory, limit: int
+    database: Database,
+    run: Run,
+    place: RunPlace,
+    memory: Memory,
+    limit: int,
+    *,
+    moves: bool = False,
 ) -> _Looked:
-    """Return what changes of the next calls, how many they are, and where to go on."""
+    """Return what changes of the next calls, how many they are, and where to go on.
+
+    What moves with them only where it is asked for.
+    """
     number, tier = place[0], TIERS[place[0]]
     since_us = BEFORE_ALL_US if run.wanted.since_us is None else run.wanted.since_us
     async with database.read() as unit:
         rows = await pages.load_page(unit, tier, (since_us, run.end_us), place[1:], limit)
         page = await pages.as_page(unit, rows, memory.again.aggregators)
         changes = memory.consider(page)
-        moving = await load_moving(unit, tier, changes)
+        moving = await load_moving(unit, tier, changes) if moves else ()
     if len(rows) < limit:
         return _Looked(changes, moving, len(rows), (number, run.end_us, NO_CALL), is_last=True)
     call_id, at_us = page.places[-1]
     return _Looked(changes, moving, len(rows), (number, at_us, call_id), is_last=False)
-
-
-async def _change(
-    unit: Unit,
-    run: Run,
-    tier: Tier,
-    changes: Mapping[str, Move],
-    moving: Moving,
-    tools: Tools,
-) -> Applied:
-    """Change one batch: rows, sums, and whom the ledger says that the cost is owed to."""
-    if not changes:
-        return Applied({}, {}, 0)
-    done = await apply(unit, tier, run.run_id, changes, moving, tools.days)
-    if done.provider_costs:
-        await tools.ledger.adjust(unit, new_id(await unit.now_us()), {}, done.provider_costs)
-    return done
-
-
-async def _end(database: Database, run: Run, stands: RunPlace | None) -> None:
-    async with database.write() as unit:
-        await runs.take_turn(unit, run, stands)
-        await runs.end_run(unit, run)
 
 
 def _start(run: Run, number: int) -> RunPlace:
