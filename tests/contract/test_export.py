@@ -1,10 +1,12 @@
 """The export over HTTP and at the command line: who gets what, and what is refused."""
 
 import csv
+import importlib
 import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from tollbridge.insight.export_lines import NAMES
 from tollbridge.storage.unit import Database
 
 pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
+# The library has no types.
+parquet: Any = importlib.import_module("pyarrow.parquet")
 EXPORT = "/api/v1/usage-logs/export"
 
 
@@ -33,7 +37,7 @@ async def get(plane: Plane, headers: dict[str, str], **query: str) -> str:
 
 
 async def test_it_has_the_filters_of_the_usage_log(plane: Plane) -> None:
-    paging = {"limit", "cursor", "offset"}
+    paging = {"limit", "cursor", "offset", "total"}
     assert set(ExportQuery.model_fields) - {"format"} == set(UsageLogQuery.model_fields) - paging
     admin = await plane.key("root", "admin")
     await record(plane.database, [CallSpec(user="bob"), CallSpec(provider="groq", refused=True)])
@@ -74,7 +78,8 @@ async def test_a_member_gets_their_own_calls_only(plane: Plane) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        {"format": "parquet"},
+        {"format": "avro"},
+        {"format": "focus_credits", "model": "gpt-4o"},
         {"offset": "1"},
         {"colour": "red"},
         {"provider": "wavespede"},
@@ -115,3 +120,22 @@ async def test_the_command_writes_the_same_and_a_file_only_when_it_is_whole(
     assert "more than 1 calls" in terminal.refused("export", "--output", str(whole))
     assert not whole.exists()
     assert "wavespeed" in terminal.refused("export", "--where", "provider=wavespede")
+
+
+async def test_parquet_is_a_file_over_http_and_of_the_command(
+    plane: Plane, terminal: Terminal, tmp_path: Path
+) -> None:
+    admin = await plane.key("root", "admin")
+    ada = await plane.key("ada", "read")
+    await record(plane.database, [CallSpec(user="ada"), CallSpec(user="bob", label="secret")])
+    answer = await plane.client.get(EXPORT, params={"format": "parquet"}, headers=admin)
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert 'filename="usage.parquet"' in answer.headers["content-disposition"]
+    path = tmp_path / "usage.parquet"
+    terminal.done("export", "--format", "parquet", "--output", str(path))
+    whole = parquet.read_table(path)
+    assert whole == parquet.read_table(io.BytesIO(answer.content))
+    assert whole.column_names == list(NAMES)
+    own = await plane.client.get(EXPORT, params={"format": "parquet"}, headers=ada)
+    assert parquet.read_table(io.BytesIO(own.content))["user"].to_pylist() == ["ada"]
+    assert "--output" in terminal.refused("export", "--format", "parquet")

@@ -1,12 +1,14 @@
 """The usage log leaves whole, in each form, with the same calls and the same sums."""
 
 import csv
+import importlib
 import io
 import json
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -14,12 +16,16 @@ from sqlalchemy import delete, insert, select, update
 from tests.support.insight import a_spec
 from tests.support.recorded import NOON_US, CallSpec, record
 from tests.support.rerated import a_run, dearer, put, tools
-from tollbridge.core.clock import SECOND_US, to_text
+from tollbridge.core.clock import SECOND_US, to_text, to_us
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import to_usd, usd_text
+from tollbridge.core.sheets import guarded
 from tollbridge.core.sight import Sight
 from tollbridge.insight.export import Export, ExportForm, bounded, check_size, export
 from tollbridge.insight.export_focus_rules import COLUMNS, CORRECTION, faults
+from tollbridge.insight.export_lines import COLUMNS as COLUMNS_OF_LINES
+from tollbridge.insight.export_parquet import SOURCES, ParquetMaker, require_library
+from tollbridge.insight.export_queries import read_page
 from tollbridge.insight.log_queries import read_log
 from tollbridge.insight.usage import CallFilter, CallRow
 from tollbridge.providers.names import load_names
@@ -28,6 +34,9 @@ from tollbridge.recording.archive_tables import call_details_archive
 from tollbridge.recording.tables import call_details
 from tollbridge.storage.unit import Database
 
+# The library has no types.
+arrow: Any = importlib.import_module("pyarrow")
+parquet: Any = importlib.import_module("pyarrow.parquet")
 NAMES = load_names()
 LATER_US = NOON_US + 400 * 86_400 * SECOND_US
 
@@ -39,6 +48,18 @@ async def exported(
     page_rows: int = 3,
     rows_max: int = 1000,
 ) -> str:
+    """Return an export in a form that is text, whole."""
+    whole = await export_bytes(database, form, wanted, page_rows, rows_max)
+    return whole.decode("utf-8-sig")
+
+
+async def export_bytes(
+    database: Database,
+    form: ExportForm,
+    wanted: CallFilter | None = None,
+    page_rows: int = 3,
+    rows_max: int = 1000,
+) -> bytes:
     """Return an export, whole."""
     order = Export(
         form=form,
@@ -48,7 +69,7 @@ async def exported(
         rows_max=rows_max,
         page_rows=page_rows,
     )
-    return b"".join([part async for part in export(database, order)]).decode("utf-8-sig")
+    return b"".join([part async for part in export(database, order)])
 
 
 async def csv_rows(
@@ -153,6 +174,92 @@ async def test_no_cell_is_a_formula(database: Database) -> None:
     assert row["user"] == f"'{evil}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1",
+        "a,b",
+        'a "b"',
+        "a\nb\rc",
+        "@x",
+        "-1,2",
+        "\tx",
+        "%s %w %%",
+        "'",
+        "é €",
+        '"',
+        "a\x1fb\\n",
+    ],
+)
+async def test_any_text_comes_back_as_it_was_but_for_the_guard(
+    database: Database, text: str
+) -> None:
+    """The database writes the cells: whatever has a meaning there has none in them."""
+    [call_id] = await record(database, [CallSpec()])
+    names = ("label", "served_model", "error_message", "customer", "unpriced_reason", "path")
+    async with database.write() as unit:
+        await unit.connection.execute(
+            update(call_details).values({**dict.fromkeys(names, text), "tags": [text]})
+        )
+    [row] = await csv_rows(database, ExportForm.CSV)
+    said = json.loads(await exported(database, ExportForm.JSONL))
+    for name in names:
+        assert (row[name], said[name]) == (guarded(text), text), name
+    assert json.loads(row["tags"]) == said["tags"] == [text]
+    assert (row["call_id"], row["status"], row["flags"] or "[]") == (call_id, "COMPLETED", "[]")
+
+
+@pytest.mark.parametrize("page_rows", [2, 1000])
+async def test_parquet_says_what_the_other_forms_say_in_types_of_its_own(
+    database: Database, page_rows: int
+) -> None:
+    draw = random.Random(3)
+    specs = [a_spec(draw) for _ in range(9)]
+    await put(database, [*specs, CallSpec(tags=("red", "a:b")), CallSpec(provider="nowhere")])
+    await rerate(database, await begin(database, a_run()), tools(dearer(900)))
+    file = io.BytesIO(await export_bytes(database, ExportForm.PARQUET, page_rows=page_rows))
+    table = parquet.read_table(file)
+    assert table.column_names == list(COLUMNS_OF_LINES)
+    assert table.schema.field("accounted_at").type == arrow.timestamp("us", tz="UTC")
+    assert arrow.types.is_decimal128(table.schema.field("cost_usd").type)
+    lines = [json.loads(line) for line in (await exported(database, ExportForm.JSONL)).splitlines()]
+    assert {line["cost_usd"] is None for line in lines} == {True, False}
+    assert any(line["adjustment_usd"] != "0" for line in lines)
+    for got, line, booked in zip(table.to_pylist(), lines, await log(database), strict=True):
+        for name, value in line.items():
+            shown = got[name]
+            if name.endswith("_usd"):
+                assert shown == (None if value is None else Decimal(value)), name
+            elif name.endswith("_at"):
+                assert to_text(to_us(shown)) == value
+            elif name == "usage":
+                assert dict(shown) == value
+            else:
+                assert shown == value, name
+        assert got["cost_usd"] == (
+            None if booked.cost_nanousd is None else to_usd(booked.cost_nanousd)
+        )
+    empty = await export_bytes(database, ExportForm.PARQUET, CallFilter(user="nobody"))
+    assert parquet.read_table(io.BytesIO(empty)).num_rows == 0
+
+
+async def test_a_parquet_file_is_given_out_group_by_group(database: Database) -> None:
+    """Memory is that of one group: what is complete has left before the next one begins."""
+    await record(database, [CallSpec(at_us=NOON_US + place) for place in range(6)])
+    async with database.read() as unit:
+        page = await read_page(unit, CallFilter(), UTC, None, 100, SOURCES)
+    maker = ParquetMaker(UTC, group_rows=2)
+    parts = [maker.add(page.rows[start : start + 2], {}) for start in (0, 2, 4)]
+    assert all(parts)
+    file = parquet.ParquetFile(io.BytesIO(b"".join([*parts, maker.close()])))
+    assert file.num_row_groups == 3
+
+
+def test_without_its_library_parquet_says_how_to_get_it() -> None:
+    with pytest.raises(InvalidRequestError, match=r"tollbridge\[parquet\]"):
+        require_library("tollbridge_has_no_such_library")
+
+
 async def test_what_ends_after_the_export_began_is_not_in_it(database: Database) -> None:
     await record(database, [CallSpec(at_us=NOON_US + 5)])
     wanted = bounded(CallFilter(), NOON_US + 5)
@@ -160,7 +267,7 @@ async def test_what_ends_after_the_export_began_is_not_in_it(database: Database)
     assert bounded(CallFilter(to_us=3), 5).to_us == 3
 
 
-@pytest.mark.parametrize("form", list(ExportForm))
+@pytest.mark.parametrize("form", [one for one in ExportForm if one != ExportForm.FOCUS_CREDITS])
 async def test_too_many_calls_are_refused_and_never_cut_short_in_silence(
     database: Database, form: ExportForm
 ) -> None:
@@ -170,8 +277,8 @@ async def test_too_many_calls_are_refused_and_never_cut_short_in_silence(
         with pytest.raises(InvalidRequestError, match="EXPORT_CALLS_MAX"):
             await check_size(unit, order)
     with pytest.raises(InvalidRequestError, match="more than 4 calls"):
-        await exported(database, form, page_rows=2, rows_max=4)
-    await exported(database, form, page_rows=2, rows_max=5)
+        await export_bytes(database, form, page_rows=2, rows_max=4)
+    await export_bytes(database, form, page_rows=2, rows_max=5)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

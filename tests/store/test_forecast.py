@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from tollbridge.core.clock import ManualClock, to_text
 from tollbridge.core.limits import LimitKind
 from tollbridge.insight.forecast import SEASON_DAYS
 from tollbridge.ledger import wallet_store
+from tollbridge.ledger.plans import PlanTerms, Tier
+from tollbridge.ledger.plans_store import create_plan
+from tollbridge.ledger.subscription_store import Order, subscribe
 from tollbridge.ledger.wallet_moves import By, Purchase
 from tollbridge.ledger.wallet_moves_store import move
 from tollbridge.ledger.wallet_tables import wallet_transactions
@@ -254,3 +258,52 @@ async def test_a_wallet_is_empty_when_what_is_taken_each_day_has_emptied_it(
         # 2.5 are left of today, then 5 a day: 50 are gone in the course of the tenth day after.
         assert one["used_up"]["expected"] == to_text(NOW_US + 10 * UTC_DAY_US)[:10]
         assert plane.faults == []
+
+
+async def test_a_plans_limit_is_used_up_on_the_day_that_its_users_days_bring_it_there(
+    database: Database,
+) -> None:
+    """Of the calls of this user alone, within the month of the plan."""
+    await record(database, [*usual(), *(a_call(NOW_US - 60_000_000, "bob") for _ in range(20))])
+    began_us = NOW_US - 5 * UTC_DAY_US
+    used = sum(busy(DAYS - day) for day in range(5))
+    terms = PlanTerms(
+        name="Calls",
+        tier=Tier.PRO,
+        price_monthly_nanousd=0,
+        price_yearly_nanousd=0,
+        limits={"openai_calls": used + 4, "gemini_calls": 9, "openai_tokens": 10**9},
+    )
+    async with database.write() as unit:
+        await create_plan(unit, terms, actor="root")
+        for user in ("ada", "bob"):
+            order = Order(user, "Calls")
+            await subscribe(unit, order, actor="root", zone=UTC, now_us=began_us)
+    async with control_plane(database, clock=ManualClock(NOW_US)) as plane:
+        admin = await plane.key("root", "admin")
+        page: Any = await get(plane, admin, f"{BASE}/outlook", what="plan")
+        shown = {(one["subject"], one["name"]): one for one in page["outlooks"]}
+        assert len(shown) == 6
+        calls = shown["user:ada", "Calls/openai_calls"]
+        assert (calls["what"], calls["kind"], calls["period"]) == ("plan", "calls", "month")
+        assert (calls["limit"], calls["left"]) == (str(used + 4), "4")
+        # Half of today's are still to come.
+        left, day = 4 - busy(DAYS) / 2, 0
+        while left > 0:
+            day += 1
+            left -= busy(DAYS + day)
+        assert calls["used_up"]["expected"] == to_text(NOW_US + day * UTC_DAY_US)[:10]
+        assert shown["user:ada", "Calls/openai_tokens"]["used_up"]["expected"] is None
+        assert shown["user:ada", "Calls/gemini_calls"]["reason"]
+        assert shown["user:bob", "Calls/openai_calls"]["left"] == str(used + 4 - 20)
+        first: Any = await get(plane, admin, f"{BASE}/outlook", what="plan", limit=1)
+        rest: Any = await get(
+            plane, admin, f"{BASE}/outlook", what="plan", limit=1, cursor=first["next_cursor"]
+        )
+        assert first["outlooks"] + rest["outlooks"] == page["outlooks"]
+        assert rest["next_cursor"] is None
+        await plane.user("bob", Role.MEMBER)
+        bob = await plane.key("of-bob", "read", user="bob")
+        own: Any = await get(plane, bob, f"{BASE}/outlook", what="plan")
+        assert {one["subject"] for one in own["outlooks"]} == {"user:bob"}
+        assert len(own["outlooks"]) == 3

@@ -1,6 +1,8 @@
 """The document's provider statistics, from stored attempts: its example, and its defects."""
 
+import random
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,13 @@ import msgspec
 import pytest
 
 from tests.support.control import Plane, control_plane
-from tests.support.recorded import NOON_US, CallSpec, record
+from tests.support.insight import a_spec
+from tests.support.recorded import NOON_US, UTC_DAY_US, CallSpec, record
+from tollbridge.core.clock import to_text
+from tollbridge.core.sight import Sight
+from tollbridge.insight.axes import Axis, Slice
+from tollbridge.insight.cube_detail_queries import times_of_details
+from tollbridge.insight.provider_queries import latencies
 from tollbridge.rating.prices import DeclaredPrice, Source
 from tollbridge.rating.store import record_versions
 from tollbridge.storage.unit import Database
@@ -238,3 +246,39 @@ async def test_a_cost_that_nobody_knows_is_null_and_never_the_cheapest(database:
         assert (found["aimlapi"]["totalCost"], found["aimlapi"]["avgCost"]) == (None, None)
         named = await ask(plane, admin, "/api/providers/recommended/text")
         assert named == {"recommended": "piapi"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_one_users_times_are_those_that_the_histograms_would_have_of_them_alone(
+    database: Database, seed: int
+) -> None:
+    """No histogram knows users: the newest calls are looked at, and it is said since when."""
+    draw = random.Random(seed)
+    own = [
+        msgspec.structs.replace(a_spec(draw), user="ada", latency_ms=draw.randrange(9, 9000))
+        for _ in range(25)
+    ]
+    await record(database, own)
+    axes = Axis.CATEGORY, Axis.PROVIDER
+    whole = Slice(from_us=NOON_US - 40 * UTC_DAY_US, to_us=NOON_US + 40 * UTC_DAY_US)
+    async with database.read() as unit:
+        expected = await latencies(unit, whole, axes, UTC)
+    await record(database, [msgspec.structs.replace(a_spec(draw), user="bob") for _ in range(9)])
+    mine = msgspec.structs.replace(whole, sight=Sight("ada"))
+    async with database.read() as unit:
+        found = await times_of_details(unit, mine, axes, 1000)
+        few = await times_of_details(unit, mine, axes, 10)
+    assert found.complete_from_us is None
+    assert found.groups == {group: times for group, times in expected.items() if times.latency}
+    newest = sorted(spec.at_us for spec in own)[-10]
+    assert few.complete_from_us == newest + 1
+    counted = sum(sum(times.latency.values()) for times in few.groups.values())
+    assert 10 <= counted < sum(sum(times.latency.values()) for times in found.groups.values())
+    async with control_plane(database) as plane:
+        ada = await plane.key("ada", "read")
+        answer = await plane.client.get(
+            "/api/v1/insight/providers", params={"from": to_text(whole.from_us)}, headers=ada
+        )
+    shown: Any = answer.json()
+    assert shown["times_complete_from"] is None
+    assert any(one["latency_ms"]["p95"] for one in shown["providers"])

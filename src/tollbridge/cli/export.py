@@ -13,7 +13,8 @@ from tollbridge.cli.environment import DataDir, load_settings, opened
 from tollbridge.cli.output import note
 from tollbridge.cli.usage_filter import Where, read_filter
 from tollbridge.core.clock import SystemClock
-from tollbridge.insight.export import Export, ExportForm, bounded, check_size, export
+from tollbridge.core.errors import InvalidRequestError
+from tollbridge.insight.export import Export, ExportForm, bounded, check_form, check_size, export
 from tollbridge.insight.filter_queries import require_provider
 from tollbridge.insight.log_filter import named_providers
 from tollbridge.providers.names import load_names
@@ -35,6 +36,9 @@ def export_usage(
 
     A file is there when it is whole; until then it has .part behind its name.
     """
+    check_form(form)
+    if form is ExportForm.PARQUET and output is None:
+        raise InvalidRequestError("Parquet is no text for a terminal: say which file with --output")
     settings, names = load_settings(data_dir=data_dir), load_names()
     zone = ZoneInfo(settings.billing_time_zone)
     order = Export(

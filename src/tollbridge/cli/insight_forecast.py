@@ -67,14 +67,14 @@ def forecast(
 def outlook(
     *,
     what: Annotated[
-        Literal["budget", "wallet"], typer.Argument(help="budget or wallet")
+        Literal["budget", "wallet", "plan"], typer.Argument(help="budget, wallet or plan")
     ] = "budget",
     confidence: Confidence = 0.9,
     limit: Annotated[int, typer.Option(min=1, max=200, help="So many, by name.")] = 200,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Tell on which day each budget is used up, or each wallet empty."""
+    """Tell on which day each budget or limit of a plan is used up, or each wallet empty."""
     settings = load_settings(data_dir=data_dir)
     query = OutlookQuery(what=what, confidence=confidence, limit=limit)
     found = _run(settings, lambda database, scene, by: read_outlook(database, query, scene, by))

@@ -285,3 +285,22 @@ def grain(from_us: int, to_us: int) -> Axis:
     if days <= 95:
         return Axis.DAY
     return Axis.WEEK if days <= 370 else Axis.MONTH
+
+
+Histogram = dict[int, int]
+"""Bucket of rollups.latency_bucket → count."""
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How long attempts took, whole and to the first byte."""
+
+    latency: Histogram
+    first_byte: Histogram
+
+
+class FoundTimes(msgspec.Struct, frozen=True):
+    """How long the attempts of groups took."""
+
+    groups: dict[Group, Times]
+    complete_from_us: int | None = None
+    """Since when all calls are in it; None: all that were asked for are."""

@@ -4,7 +4,6 @@ For what no roll-up knows: customers, tags, status. Of the newest calls, within 
 asks is told since when all is in it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -13,7 +12,31 @@ import msgspec
 from sqlalchemy import CTE, ColumnElement, Select, Table, func, literal_column, or_, select
 from sqlalchemy import text as sql_text
 
-from tollbridge.insight.axes import TIMES, Axis, Found, Group, Slice, Sums, label, offsets
+from tollbridge.insight.axes import (
+    TIMES,
+    Axis,
+    Found,
+    FoundTimes,
+    Group,
+    Slice,
+    Sums,
+    Times,
+    label,
+    offsets,
+)
+from tollbridge.insight.cube_detail_words import (
+    D_ID,
+    FOLDED,
+    FOLDED_ADDS,
+    IS_FOLDED,
+    NEEDED,
+    OF_ATTEMPT,
+    OF_CALL,
+    OWN,
+    ROWS,
+    own_of_attempt,
+    own_of_call,
+)
 from tollbridge.insight.cube_queries import measures_of, place_of
 from tollbridge.insight.sight_queries import in_sight
 from tollbridge.recording.adjustment_tables import adjustments
@@ -24,139 +47,11 @@ from tollbridge.recording.audit import (
     CALL_ADDS,
     CALL_ADJUSTMENTS,
 )
-from tollbridge.recording.tables import TOKEN_MEASURES
+from tollbridge.recording.rollups import latency_bucket
 from tollbridge.storage.unit import Unit
 
 CALLS_MAX = 50_000
 """Calls that one answer is made of: the newest."""
-
-_NEEDED = (
-    "call_id",
-    "accounted_at_us",
-    "actual_provider_name",
-    "upstream_provider_name",
-    "bucket",
-    "category",
-    "operation",
-    "requested_model",
-    "label",
-    "project",
-    "user_name",
-    "key_id",
-    "key_name",
-    "http_status",
-    "status",
-    "customer",
-    "tags",
-    *TOKEN_MEASURES,
-    "usage_source",
-    "known_cost_nanousd",
-    "cost_nanousd",
-    "charge_nanousd",
-    "unpriced",
-    "latency_ms",
-    "first_byte_at_us",
-    "attempt_started_at_us",
-    "attempt_ended_at_us",
-    "request_count",
-)
-_CLASS = (
-    "CASE WHEN {of}.http_status BETWEEN 100 AND 599 "
-    "THEN CAST({of}.http_status / 100 AS VARCHAR(1)) || 'xx' ELSE 'none' END"
-)
-
-
-def _own_of_call(name: str) -> dict[Axis, str]:
-    """Return what a call need not have in common with its attempts, of calls under a name."""
-    return {
-        Axis.PROVIDER: f"{name}.actual_provider_name",
-        Axis.UPSTREAM: f"coalesce({name}.upstream_provider_name, '')",
-        Axis.MODEL: f"coalesce({name}.requested_model, '')",
-        Axis.STATUS_CLASS: _CLASS.format(of=name),
-        Axis.USAGE_SOURCE: f"{name}.usage_source",
-    }
-
-
-def _own_of_attempt(name: str) -> dict[Axis, str]:
-    """Return the same of attempts under a name."""
-    return {
-        Axis.PROVIDER: f"{name}.provider",
-        Axis.UPSTREAM: f"coalesce({name}.upstream_provider_name, '')",
-        Axis.MODEL: f"{name}.model",
-        Axis.STATUS_CLASS: _CLASS.format(of=name),
-        Axis.USAGE_SOURCE: f"{name}.usage_source",
-    }
-
-
-_OF_CALL: Mapping[Axis, str] = {
-    **_own_of_call("d"),
-    Axis.BUCKET: "d.bucket",
-    Axis.CATEGORY: "d.category",
-    Axis.OPERATION: "d.operation",
-    Axis.ROUTE: "d.label",
-    Axis.PROJECT: "d.project",
-    Axis.USER: "d.user_name",
-    Axis.KEY: "d.key_name",
-    Axis.STATUS: "d.status",
-    Axis.CUSTOMER: "coalesce(d.customer, '')",
-    Axis.TAG: "d.tags",
-}
-_OF_ATTEMPT: Mapping[Axis, str] = {**_OF_CALL, **_own_of_attempt("a")}
-_OWN = frozenset(_own_of_call("d"))
-# An attempt as its call's own row says it: the view of all attempts cannot be searched by calls.
-_FOLDED: Mapping[str, str] = {
-    "call_id": "CAST(d.call_id AS VARCHAR(36))",
-    "number": "1",
-    "provider": "d.actual_provider_name",
-    "upstream_provider_name": "d.upstream_provider_name",
-    "model": "d.requested_model",
-    "outcome": "'succeeded'",
-    "http_status": "d.http_status",
-    "latency_ms": (
-        "CASE WHEN d.attempt_ended_at_us < d.attempt_started_at_us THEN 0 "
-        "ELSE (d.attempt_ended_at_us - d.attempt_started_at_us + 500) / 1000 END"
-    ),
-    "first_byte_ms": (
-        "CASE WHEN d.first_byte_at_us < d.attempt_started_at_us THEN 0 "
-        "ELSE (d.first_byte_at_us - d.attempt_started_at_us + 500) / 1000 END"
-    ),
-    **{name: f"d.{name}" for name in TOKEN_MEASURES},
-    "usage_source": "d.usage_source",
-    "cost_nanousd": "d.cost_nanousd",
-}
-
-
-def _of_folded(words: str) -> str:
-    """Return an expression about an attempt `a` as one about its call's own row."""
-    return re.sub(r"\ba\.(\w+)", lambda found: f"({_FOLDED[found[1]]})", words)
-
-
-_IS_FOLDED = "(d.attempt_started_at_us IS NOT NULL)"
-# What such attempts add, by their calls' rows alone.
-_FOLDED_ADDS: Mapping[str, str] = {
-    measure: f"CASE WHEN {_IS_FOLDED} THEN {_of_folded(adds)} ELSE 0 END"
-    for measure, adds in ATTEMPT_ADDS.items()
-}
-_ROWS = (
-    "CAST(r.call_id AS VARCHAR(36)) AS call_id",
-    *(
-        f"r.{name} AS {name}"
-        for name in (
-            "number",
-            "provider",
-            "upstream_provider_name",
-            "model",
-            "outcome",
-            "http_status",
-            "latency_ms",
-            "first_byte_ms",
-            *TOKEN_MEASURES,
-            "usage_source",
-            "cost_nanousd",
-        )
-    ),
-)
-_D_ID = "CAST(d.call_id AS VARCHAR(36))"
 
 
 async def sums_of_details(
@@ -182,6 +77,43 @@ async def sums_of_details(
     return found
 
 
+async def times_of_details(
+    unit: Unit, wanted: Slice, axes: Sequence[Axis], calls_max: int
+) -> FoundTimes:
+    """Return how long attempts took by group, of the newest `calls_max` calls.
+
+    For users and keys, whom no histogram has.
+    """
+    found: dict[Group, Times] = {}
+    since_us: int | None = None
+    left = calls_max
+    for tier in TIERS:
+        calls, oldest_us = await _edge(unit, tier, wanted, left) if left > 0 else (0, 0)
+        if calls == 0:
+            continue
+        left -= calls
+        since_us = oldest_us + 1 if left <= 0 else None
+        part = wanted.moved(oldest_us, wanted.to_us)
+        d = (
+            select(*(tier.details.c[name] for name in NEEDED))
+            .where(*_shared_in(tier.details, part))
+            .cte("d")
+        )
+        query = (
+            select(*_columns([*(OF_ATTEMPT[axis] for axis in axes), "a.latency_ms"]))
+            .add_columns(*_columns(["a.first_byte_ms"]))
+            .select_from(d.join(_attempts(tier, d), sql_text(f"a.call_id = {D_ID}")))
+            .where(*_filters(wanted, OF_ATTEMPT))
+        )
+        for row in await unit.connection.execute(query):
+            times = found.setdefault(tuple(row[: len(axes)]), Times({}, {}))
+            for histogram, took_ms in zip((times.latency, times.first_byte), row[-2:], strict=True):
+                if took_ms is not None:
+                    index = latency_bucket(int(took_ms))
+                    histogram[index] = histogram.get(index, 0) + 1
+    return FoundTimes(found, since_us)
+
+
 async def _edge(unit: Unit, tier: Tier, wanted: Slice, calls_max: int) -> tuple[int, int]:
     """Return how many calls of a tier are taken, and since when."""
     at_us = tier.details.c.accounted_at_us
@@ -201,17 +133,17 @@ async def _add_tier(
     unit: Unit, found: Found, tier: Tier, wanted: Slice, axes: Sequence[Axis], zone: tzinfo
 ) -> None:
     details = tier.details
-    calls = select(*(details.c[name] for name in _NEEDED)).where(*_shared_in(details, wanted))
+    calls = select(*(details.c[name] for name in NEEDED)).where(*_shared_in(details, wanted))
     d = calls.cte("d")
     of_calls, of_attempts = measures_of(axes, wanted)
-    by_call = _grouped(d, axes, zone, wanted, _OF_CALL)
+    by_call = _grouped(d, axes, zone, wanted, OF_CALL)
     # An attempt that its call's row says all of is in the call's group: both in one pass.
     adds = {name: CALL_ADDS[name] for name in of_calls}
-    adds |= {name: _FOLDED_ADDS[name] for name in of_attempts}
+    adds |= {name: FOLDED_ADDS[name] for name in of_attempts}
     await _add(unit, found, axes, tuple(adds), by_call(tuple(adds), adds, d))
     rows = d.join(tier.rows.alias("a"), sql_text("a.call_id = d.call_id"))
-    by_attempt = _grouped(d, axes, zone, wanted, _OF_ATTEMPT)
-    own = by_attempt(of_attempts, ATTEMPT_ADDS, rows).where(sql_text(f"NOT {_IS_FOLDED}"))
+    by_attempt = _grouped(d, axes, zone, wanted, OF_ATTEMPT)
+    own = by_attempt(of_attempts, ATTEMPT_ADDS, rows).where(sql_text(f"NOT {IS_FOLDED}"))
     await _add(unit, found, axes, of_attempts, own)
     if not await _are_corrected(unit, wanted):
         return
@@ -220,7 +152,7 @@ async def _add_tier(
     await _add(unit, found, axes, names, by_call(names, CALL_ADJUSTMENTS, corrected))
     names = tuple(name for name in of_attempts if name in ATTEMPT_ADJUSTMENTS)
     if names:
-        tried = d.join(_attempts(tier, d), sql_text(f"a.call_id = {_D_ID}"))
+        tried = d.join(_attempts(tier, d), sql_text(f"a.call_id = {D_ID}"))
         put_right = tried.join(
             adjustments.alias("j"),
             sql_text("j.call_id = d.call_id AND j.attempt = a.number"),
@@ -241,12 +173,12 @@ def _columns(words: Sequence[str]) -> list[ColumnElement[Any]]:
 
 def _attempts(tier: Tier, d: CTE) -> Any:
     folded = (
-        select(*_columns([f"{words} AS {name}" for name, words in _FOLDED.items()]))
+        select(*_columns([f"{words} AS {name}" for name, words in FOLDED.items()]))
         .select_from(d)
         .where(literal_column("d.attempt_started_at_us").is_not(None))
     )
     rows = tier.rows.alias("r")
-    own = select(*_columns(_ROWS)).select_from(d.join(rows, sql_text("r.call_id = d.call_id")))
+    own = select(*_columns(ROWS)).select_from(d.join(rows, sql_text("r.call_id = d.call_id")))
     return folded.union_all(own).subquery("a")
 
 
@@ -311,7 +243,7 @@ def _groups(axes: Sequence[Axis], row: Any) -> list[Group]:
 
 def calls_in(table: Table, wanted: Slice) -> list[ColumnElement[bool]]:
     """Return what must hold for a call that is meant: every filter, by who served it too."""
-    return [*_shared_in(table, wanted), *_filters(wanted, _own_of_call(table.name))]
+    return [*_shared_in(table, wanted), *_filters(wanted, own_of_call(table.name))]
 
 
 def attempts_in(table: Table, attempts: str, wanted: Slice) -> list[ColumnElement[bool]]:
@@ -319,7 +251,7 @@ def attempts_in(table: Table, attempts: str, wanted: Slice) -> list[ColumnElemen
 
     `attempts`: the name under which a query has attempts, with all columns that may be asked for.
     """
-    return [*_shared_in(table, wanted), *_filters(wanted, _own_of_attempt(attempts))]
+    return [*_shared_in(table, wanted), *_filters(wanted, own_of_attempt(attempts))]
 
 
 def _shared_in(table: Table, wanted: Slice) -> list[ColumnElement[bool]]:
@@ -356,5 +288,5 @@ def _tagged(table: Table, values: Sequence[str]) -> ColumnElement[bool]:
 def _filters(wanted: Slice, of: Mapping[Axis, str]) -> list[ColumnElement[bool]]:
     """Return what must hold of what a call and its attempts need not have in common."""
     return [
-        literal_column(of[axis]).in_(values) for axis, values in wanted.only.items() if axis in _OWN
+        literal_column(of[axis]).in_(values) for axis, values in wanted.only.items() if axis in OWN
     ]

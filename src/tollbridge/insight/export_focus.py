@@ -125,11 +125,35 @@ class _Call(NamedTuple):
     attempt_count: int
 
 
-class _Period(NamedTuple):
+class Period(NamedTuple):
     """When a call is charged, as the standard writes it."""
 
     billing: tuple[str, str]
     charge: tuple[str, str]
+
+
+class Periods:
+    """Says when something is charged that counts from an instant on."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        """Take the billing time zone."""
+        self._zone = zone
+        self._quarter = -1
+        self._period = Period(("", ""), ("", ""))
+
+    def of(self, at_us: int) -> Period:
+        """Return the month, and the hour within it."""
+        quarter = at_us // QUARTER_US
+        if quarter != self._quarter:
+            # Months begin at whole quarter hours, in any time zone.
+            start_us, end_us = period_span(period_of(at_us, self._zone), self._zone)
+            hour_us = at_us - at_us % HOUR_US
+            self._quarter = quarter
+            self._period = Period(
+                (_instant(start_us), _instant(end_us)),
+                (_instant(max(hour_us, start_us)), _instant(min(hour_us + HOUR_US, end_us))),
+            )
+        return self._period
 
 
 def focus_head() -> bytes:
@@ -142,10 +166,8 @@ class FocusMaker:
 
     def __init__(self, zone: tzinfo, names: ProviderNames) -> None:
         """Take the billing time zone, and the names of providers that people see."""
-        self._zone = zone
         self._names = names
-        self._quarter = -1
-        self._period = _Period(("", ""), ("", ""))
+        self._periods = Periods(zone)
         self._priced: dict[tuple[str | int, ...], _Priced] = {}
 
     def csv(
@@ -170,7 +192,7 @@ class FocusMaker:
         own = AttemptPart(
             call.provider, call.upstream, call.endpoint, call.requested_model or call.label
         )
-        period = self._period_of(call.accounted_at_us)
+        period = self._periods.of(call.accounted_at_us)
         left = to_usd(call.known_cost_nanousd)
         for bill in () if call.components is None else _bills(call.components):
             attempt = attempts.get((call.call_id, bill.attempt), own)
@@ -193,13 +215,13 @@ class FocusMaker:
             attempt = attempts.get((call.call_id, one.attempt), own)
             base = self._base(call, attempt, one.attempt, period)
             row = _other_row(base, to_usd(one.difference_nanousd), f"Correction: {one.reason}")
-            billing = self._period_of(max(one.recorded_at_us, call.accounted_at_us)).billing
+            billing = self._periods.of(max(one.recorded_at_us, call.accounted_at_us)).billing
             if billing != period.billing:
                 row[_AT["BillingPeriodStart"]], row[_AT["BillingPeriodEnd"]] = billing
                 row[_AT["ChargeClass"]] = CORRECTION
             yield row
 
-    def _base(self, call: _Call, attempt: AttemptPart, number: int | None, period: _Period) -> Row:
+    def _base(self, call: _Call, attempt: AttemptPart, number: int | None, period: Period) -> Row:
         """Return a row with what all rows of an attempt share."""
         provider = guarded(self._names.display(attempt.provider))
         upstream = attempt.upstream_provider_name
@@ -253,28 +275,15 @@ class FocusMaker:
         for place, text in priced:
             row[place] = text
         row[_QUANTITY] = line.quantity
-        row[_PRICED_QUANTITY] = _plain(Decimal(line.quantity) / line.per)
+        row[_PRICED_QUANTITY] = plain(Decimal(line.quantity) / line.per)
         return row
-
-    def _period_of(self, at_us: int) -> _Period:
-        quarter = at_us // QUARTER_US
-        if quarter != self._quarter:
-            # Months begin at whole quarter hours, in any time zone.
-            start_us, end_us = period_span(period_of(at_us, self._zone), self._zone)
-            hour_us = at_us - at_us % HOUR_US
-            self._quarter = quarter
-            self._period = _Period(
-                (_instant(start_us), _instant(end_us)),
-                (_instant(max(hour_us, start_us)), _instant(min(hour_us + HOUR_US, end_us))),
-            )
-        return self._period
 
 
 def _priced(line: CostComponent, attempt: AttemptPart) -> _Priced:
     """Return what all lines of one price have in common, by place."""
     meter = REPORTED if line.unit == REPORTED_DIFFERENCE else line.unit
     unit = _COUNTED_IN.get(line.unit, TOKENS)
-    price = _plain(Decimal(line.rate_usd))
+    price = plain(Decimal(line.rate_usd))
     told = {
         "ChargeCategory": ChargeCategory.USAGE.value,
         "ChargeFrequency": USAGE_BASED,
@@ -301,12 +310,13 @@ def _other_row(base: Row, amount: Decimal, description: str) -> Row:
 
 
 def _set_costs(row: Row, amount: Decimal) -> None:
-    text = _plain(amount)
+    text = plain(amount)
     for place in _COSTS:
         row[place] = text
 
 
-def _plain(amount: Decimal) -> str:
+def plain(amount: Decimal) -> str:
+    """Return a decimal without exponent, and without zeros behind what it says."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -31,11 +31,16 @@ class ChargeCategory(StrEnum):
     """What a charge is for, as far as we have such charges."""
 
     USAGE = "Usage"
+    PURCHASE = "Purchase"
+    CREDIT = "Credit"
     ADJUSTMENT = "Adjustment"
 
 
 CORRECTION = "Correction"
 """The charge class of what corrects a billing period that was over."""
+OF_USAGE = (ChargeCategory.USAGE,)
+PRICED = (ChargeCategory.USAGE, ChargeCategory.PURCHASE)
+"""What has a price for each unit."""
 USAGE_BASED, ONE_TIME = "Usage-Based", "One-Time"
 STANDARD = "Standard"
 SERVICE_CATEGORY = "AI and Machine Learning"
@@ -50,8 +55,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     nullable: bool = False
     allowed: tuple[str, ...] = ()
     """All values there are; empty: any."""
-    usage_only: bool = False
-    """Whether it has a value in rows of usage only, and must have one there."""
+    only: tuple[ChargeCategory, ...] = ()
+    """The charges that it has a value of, and must have one; empty: any."""
     with_: str | None = None
     """The column without whose value it has none, and with which it must have one."""
     minimum: Decimal | None = None
@@ -77,7 +82,7 @@ def _of_usage(
         kind=kind,
         nullable=True,
         allowed=allowed,
-        usage_only=True,
+        only=OF_USAGE,
         minimum=minimum,
     )
 
@@ -90,7 +95,9 @@ RULES: Mapping[str, Rule] = {
     "BillingCurrency": _text("Always US dollars.", CURRENCY),
     "BillingPeriodStart": _instant("The month's beginning, in the billing time zone."),
     "BillingPeriodEnd": _instant("Its end; not included."),
-    "ChargeCategory": _text("What the charge is for.", *ChargeCategory),
+    "ChargeCategory": _text(
+        "What the charge is for.", ChargeCategory.USAGE, ChargeCategory.ADJUSTMENT
+    ),
     "ChargeClass": Rule(
         description="Correction, where it corrects a billing period that was over.",
         nullable=True,
@@ -102,7 +109,7 @@ RULES: Mapping[str, Rule] = {
     "ChargePeriodEnd": _instant("Its end; not included."),
     "ConsumedQuantity": _of_usage("How much was used.", Kind.NUMBER),
     "ConsumedUnit": Rule(
-        description="Of what.", nullable=True, usage_only=True, with_="ConsumedQuantity"
+        description="Of what.", nullable=True, only=OF_USAGE, with_="ConsumedQuantity"
     ),
     "ContractedCost": _cost("At the agreed price: the price that was in force here."),
     "ContractedUnitPrice": _of_usage("Per PricingUnit.", Kind.NUMBER, minimum=_ZERO),
@@ -115,7 +122,7 @@ RULES: Mapping[str, Rule] = {
     "PricingUnit": Rule(
         description="What the unit price is for.",
         nullable=True,
-        usage_only=True,
+        only=OF_USAGE,
         with_="PricingQuantity",
     ),
     "ProviderName": _text("Who made the service available: the actual provider."),
@@ -126,11 +133,11 @@ RULES: Mapping[str, Rule] = {
     "ServiceName": _text("The provider and the call's category."),
     "ServiceSubcategory": _text("The same more closely.", SERVICE_SUBCATEGORY),
     "SkuId": _of_usage("Provider, model and unit."),
-    "SkuMeter": Rule(description="The unit.", nullable=True, usage_only=True, with_="SkuId"),
+    "SkuMeter": Rule(description="The unit.", nullable=True, only=OF_USAGE, with_="SkuId"),
     "SkuPriceId": Rule(
         description="The version of the price; `reported` where the provider said the amount.",
         nullable=True,
-        usage_only=True,
+        only=OF_USAGE,
         with_="SkuId",
     ),
     "SubAccountId": Rule(description="The project.", nullable=True),
@@ -153,6 +160,62 @@ OWN: Mapping[str, Rule] = {
 }
 COLUMNS: Mapping[str, Rule] = {**RULES, **OWN}
 
+
+def _priced(description: str, kind: Kind = Kind.NUMBER) -> Rule:
+    minimum = _ZERO if kind is Kind.NUMBER else None
+    return Rule(description=description, kind=kind, nullable=True, only=PRICED, minimum=minimum)
+
+
+CREDIT_COLUMNS: Mapping[str, Rule] = {
+    "BilledCost": _cost("What was paid for a purchase; nothing else is billed."),
+    "BillingAccountId": _text("The wallet."),
+    "BillingAccountName": Rule(description="Its name.", nullable=True),
+    **{
+        name: RULES[name]
+        for name in (
+            "BillingCurrency",
+            "BillingPeriodStart",
+            "BillingPeriodEnd",
+            "ChargeClass",
+            "ChargeDescription",
+            "ChargeFrequency",
+        )
+    },
+    "ChargeCategory": _text("What the charge is for.", *ChargeCategory),
+    "ChargePeriodStart": _instant("The hour from which it counts, within its month."),
+    "ChargePeriodEnd": RULES["ChargePeriodEnd"],
+    "ConsumedQuantity": _of_usage("Tokens or images, where known, else credits.", Kind.NUMBER),
+    "ConsumedUnit": RULES["ConsumedUnit"],
+    "ContractedCost": _cost("The price of a purchase; of what is used, what was paid for it."),
+    "ContractedUnitPrice": _priced("In US dollars per credit."),
+    "EffectiveCost": _cost("What was paid for the credits that are used up; a purchase is none."),
+    "InvoiceIssuerName": _text("Whoever runs the gateway."),
+    "ListCost": _cost("The same as ContractedCost."),
+    "ListUnitPrice": _priced("In US dollars per credit."),
+    "PricingCategory": Rule(
+        description="How it is priced.", nullable=True, allowed=(STANDARD,), only=PRICED
+    ),
+    "PricingCurrency": _text("US dollars of a purchase, else credits.", CURRENCY, "Credits"),
+    "PricingCurrencyContractedUnitPrice": _priced("In PricingCurrency per credit."),
+    "PricingCurrencyEffectiveCost": _cost("EffectiveCost in PricingCurrency."),
+    "PricingCurrencyListUnitPrice": _priced("In PricingCurrency per credit."),
+    "PricingQuantity": Rule(description="Credits; what goes back is negative.", kind=Kind.NUMBER),
+    "PricingUnit": _text("Credits.", "Credits"),
+    "ProviderName": _text("Whoever runs the gateway."),
+    "PublisherName": _text("Whoever runs the gateway."),
+    "ServiceCategory": RULES["ServiceCategory"],
+    "ServiceName": _text("The operation; else credits."),
+    "ServiceSubcategory": RULES["ServiceSubcategory"],
+    "SkuId": _priced("The operation and model; else credits.", Kind.TEXT),
+    "SkuMeter": Rule(description="Credits.", nullable=True, only=PRICED, with_="SkuId"),
+    "SkuPriceId": Rule(description="Credits.", nullable=True, only=PRICED, with_="SkuId"),
+    "SubAccountId": _text("Whose wallet it is."),
+    "SubAccountName": RULES["SubAccountName"],
+    "x_TransactionId": _text("The wallet and the number of the transaction in its statement."),
+    "x_CallId": Rule(description="The call, where it was for one.", nullable=True),
+}
+"""The columns of credits, which are a virtual currency: cost and usage rows of their own."""
+
 _NAME = re.compile(r"(x_)?[A-Z][A-Za-z]{0,49}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
@@ -163,22 +226,21 @@ _PRODUCTS = (
 _PERIODS = (("BillingPeriodStart", "BillingPeriodEnd"), ("ChargePeriodStart", "ChargePeriodEnd"))
 
 
-def faults(row: Mapping[str, str]) -> list[str]:
+def faults(row: Mapping[str, str], columns: Mapping[str, Rule] = COLUMNS) -> list[str]:
     """Return where a row, in its texts, breaks a rule of the standard; "" is null."""
     found = [f"{name}: no name of a column" for name in row if not _NAME.fullmatch(name)]
-    found += [f"{name} is missing" for name in COLUMNS if name not in row]
-    found += [f"{name} is not known" for name in row if name not in COLUMNS]
+    found += [f"{name} is missing" for name in columns if name not in row]
+    found += [f"{name} is not known" for name in row if name not in columns]
     if found:
         return found
-    for name, rule in COLUMNS.items():
+    for name, rule in columns.items():
         found += [f"{name}: {fault}" for fault in _faults_of(rule, row[name], row)]
     return found or _dependencies(row)
 
 
 def _faults_of(rule: Rule, text: str, row: Mapping[str, str]) -> list[str]:
-    is_usage = row["ChargeCategory"] == ChargeCategory.USAGE
-    if rule.usage_only and bool(text) != is_usage:
-        return ["there is one in rows of usage, and in no other"]
+    if rule.only and bool(text) != (row["ChargeCategory"] in rule.only):
+        return [f"there is one in rows of {' and '.join(rule.only).lower()}, and in no other"]
     if rule.with_ is not None and bool(text) != bool(row[rule.with_]):
         return [f"there is one where there is a {rule.with_}, and only there"]
     if not text:
@@ -225,5 +287,7 @@ def _dependencies(row: Mapping[str, str]) -> list[str]:
     if row["ChargeCategory"] == ChargeCategory.USAGE and is_correction:
         found.append("what corrects is an adjustment here")
     if (row["ChargeFrequency"] == USAGE_BASED) != (row["ChargeCategory"] == ChargeCategory.USAGE):
-        found.append("usage is charged as it is used, and an adjustment once")
+        found.append("usage is charged as it is used, and all else once")
+    if row["ChargeCategory"] == ChargeCategory.CREDIT and Decimal(row["BilledCost"]) > 0:
+        found.append("a present is not billed")
     return found

@@ -1,17 +1,22 @@
 """How does a call of the usage log leave as a line of CSV or JSON? Pure.
 
-The columns are fields of the usage log, under their names there.
+The columns are fields of the usage log, under their names there. Most of them stand on the line as
+they are in the books, and the database writes these, neighbours in one text: a value that becomes
+an object of this program costs more than the database needs to write it. Instants, and money with
+its corrections, are put between them here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from enum import Enum
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tollbridge.core.clock import SECOND_US, to_text
 from tollbridge.core.money import NANO
-from tollbridge.core.sheets import FORMULA_STARTS, csv_head, csv_lines
+from tollbridge.core.sheets import LINE_END, csv_head
 from tollbridge.insight.log_filter import period_of
 
 QUARTER_US = 900 * SECOND_US
@@ -31,181 +36,256 @@ class Correction(msgspec.Struct, frozen=True):
     """Whether all of its attempts have a price only since then."""
 
 
+class Cell(Enum):
+    """What kind of value a column has."""
+
+    CALL = "call"
+    INSTANT = "instant"
+    MONTH = "month"
+    MONEY = "money"
+    TEXT = "text"
+    NUMBER = "number"
+    TRUTH = "truth"
+    SEVERAL = "several"
+    """Whether a number is more than one."""
+    LIST = "list"
+    OBJECT = "object"
+
+
+MADE = frozenset({Cell.CALL, Cell.INSTANT, Cell.MONTH, Cell.MONEY})
+"""What is put on a line here; the database writes the others."""
+
+
 class ExportColumn(NamedTuple):
     """One column of the export."""
 
+    cell: Cell
     source: str
     """The column of the books that it is made of."""
     description: str
-    is_text: bool = False
-    """Whether somebody else may choose how it begins."""
-
-
-def _text(source: str, description: str) -> ExportColumn:
-    return ExportColumn(source, description, is_text=True)
 
 
 COLUMNS: Mapping[str, ExportColumn] = {
-    "call_id": ExportColumn("call_id", "The call."),
-    "received_at": ExportColumn("received_at_us", "ISO 8601 in UTC."),
+    "call_id": ExportColumn(Cell.CALL, "call_id", "The call."),
+    "received_at": ExportColumn(Cell.INSTANT, "received_at_us", "ISO 8601 in UTC."),
     "accounted_at": ExportColumn(
-        "accounted_at_us", "Its end; it decides the day. The newest come first."
+        Cell.INSTANT, "accounted_at_us", "Its end; it decides the day. The newest come first."
     ),
-    "billing_period": ExportColumn("accounted_at_us", "YYYY-MM, in the billing time zone."),
-    "status": ExportColumn("status", "COMPLETED or FAILED."),
-    "http_status": ExportColumn("http_status", "What the caller was answered."),
-    "ending": ExportColumn("ending", "How it ended: complete, caller_left …"),
-    "error_class": ExportColumn("error_class", "What kind of error."),
-    "error_message": _text("error_message", "The error in words."),
-    "actual_provider_name": _text("actual_provider_name", "Who answered and bills us."),
-    "upstream_provider_name": _text("upstream_provider_name", "Who ran the model, where revealed."),
-    "expected_provider": _text("expected_provider", "First in the plan."),
-    "bucket": ExportColumn("bucket", "The generic provider name that limits count by."),
-    "category": ExportColumn("category", "text, image, video, audio …"),
-    "operation": ExportColumn("operation", "chat_completion, embedding …"),
-    "label": _text("label", "The model that the application asked for."),
-    "requested_model": _text("requested_model", "What the provider was asked for."),
-    "served_model": _text("served_model", "What the provider says it ran."),
-    "endpoint": _text("endpoint", "The endpoint that served."),
-    "user": _text("user_name", "Whose key it was."),
-    "key_id": _text("key_id", "The key."),
-    "key_name": _text("key_name", "Its name."),
-    "project": _text("project", "The key's project."),
-    "customer": _text("customer", "As the application said."),
-    "tags": ExportColumn("tags", "JSON list, as the application said."),
-    "method": _text("method", "HTTP method."),
-    "path": _text("path", "HTTP path."),
-    "stream": ExportColumn("stream", "true or false."),
-    "usage": ExportColumn("usage", "JSON object: unit → count; an absent unit is not known."),
-    "input_tokens": ExportColumn("input_tokens", "With their cached parts."),
-    "output_tokens": ExportColumn("output_tokens", "With their reasoning parts."),
-    "total_tokens": ExportColumn("total_tokens", "Both."),
-    "usage_source": ExportColumn("usage_source", "reported, drained, estimated or none."),
+    "billing_period": ExportColumn(
+        Cell.MONTH, "accounted_at_us", "YYYY-MM, in the billing time zone."
+    ),
+    "status": ExportColumn(Cell.TEXT, "status", "COMPLETED or FAILED."),
+    "http_status": ExportColumn(Cell.NUMBER, "http_status", "What the caller was answered."),
+    "ending": ExportColumn(Cell.TEXT, "ending", "How it ended: complete, caller_left …"),
+    "error_class": ExportColumn(Cell.TEXT, "error_class", "What kind of error."),
+    "error_message": ExportColumn(Cell.TEXT, "error_message", "The error in words."),
+    "actual_provider_name": ExportColumn(
+        Cell.TEXT, "actual_provider_name", "Who answered and bills us."
+    ),
+    "upstream_provider_name": ExportColumn(
+        Cell.TEXT, "upstream_provider_name", "Who ran the model, where revealed."
+    ),
+    "expected_provider": ExportColumn(Cell.TEXT, "expected_provider", "First in the plan."),
+    "bucket": ExportColumn(Cell.TEXT, "bucket", "The generic provider name that limits count by."),
+    "category": ExportColumn(Cell.TEXT, "category", "text, image, video, audio …"),
+    "operation": ExportColumn(Cell.TEXT, "operation", "chat_completion, embedding …"),
+    "label": ExportColumn(Cell.TEXT, "label", "The model that the application asked for."),
+    "requested_model": ExportColumn(
+        Cell.TEXT, "requested_model", "What the provider was asked for."
+    ),
+    "served_model": ExportColumn(Cell.TEXT, "served_model", "What the provider says it ran."),
+    "endpoint": ExportColumn(Cell.TEXT, "endpoint", "The endpoint that served."),
+    "user": ExportColumn(Cell.TEXT, "user_name", "Whose key it was."),
+    "key_id": ExportColumn(Cell.TEXT, "key_id", "The key."),
+    "key_name": ExportColumn(Cell.TEXT, "key_name", "Its name."),
+    "project": ExportColumn(Cell.TEXT, "project", "The key's project."),
+    "customer": ExportColumn(Cell.TEXT, "customer", "As the application said."),
+    "tags": ExportColumn(Cell.LIST, "tags", "JSON list, as the application said."),
+    "method": ExportColumn(Cell.TEXT, "method", "HTTP method."),
+    "path": ExportColumn(Cell.TEXT, "path", "HTTP path."),
+    "stream": ExportColumn(Cell.TRUTH, "stream", "true or false."),
+    "usage": ExportColumn(
+        Cell.OBJECT, "usage", "JSON object: unit → count; an absent unit is not known."
+    ),
+    "input_tokens": ExportColumn(Cell.NUMBER, "input_tokens", "With their cached parts."),
+    "output_tokens": ExportColumn(Cell.NUMBER, "output_tokens", "With their reasoning parts."),
+    "total_tokens": ExportColumn(Cell.NUMBER, "total_tokens", "Both."),
+    "usage_source": ExportColumn(
+        Cell.TEXT, "usage_source", "reported, drained, estimated or none."
+    ),
     "cost_usd": ExportColumn(
-        "cost_nanousd", "All attempts, as first recorded; unknown is empty, never zero."
+        Cell.MONEY, "cost_nanousd", "All attempts, as first recorded; unknown is empty, never zero."
     ),
     "adjustment_usd": ExportColumn(
-        "known_cost_nanousd", "Sum of the corrections since; 0 where there is none."
+        Cell.MONEY, "known_cost_nanousd", "Sum of the corrections since; 0 where there is none."
     ),
-    "cost_now_usd": ExportColumn("cost_nanousd", "With all corrections; totals count this one."),
-    "cost_origin": ExportColumn("cost_origin", "reported, computed, nothing_owed or mixed."),
-    "computed_usd": ExportColumn("computed_nanousd", "What our prices give."),
-    "reported_usd": ExportColumn("reported_nanousd", "What the provider says it charged."),
-    "unpriced_reason": _text("unpriced_reason", "Why the cost is not known."),
-    "charge_usd": ExportColumn("charge_nanousd", "What the account pays, as first recorded."),
-    "charge_now_usd": ExportColumn("charge_nanousd", "What it pays with all corrections."),
-    "latency_ms": ExportColumn("latency_ms", "From the request to the end of its answer."),
-    "first_byte_ms": ExportColumn("first_byte_ms", "To the first byte of its answer."),
-    "attempts": ExportColumn("attempt_count", "How many candidates were tried."),
-    "fallback": ExportColumn("attempt_count", "Whether that is more than one."),
-    "request_count": ExportColumn("request_count", "How many requests the row stands for."),
-    "flags": ExportColumn("flags", "JSON list: unpriced, estimated, overrun …"),
+    "cost_now_usd": ExportColumn(
+        Cell.MONEY, "cost_nanousd", "With all corrections; totals count this one."
+    ),
+    "cost_origin": ExportColumn(
+        Cell.TEXT, "cost_origin", "reported, computed, nothing_owed or mixed."
+    ),
+    "computed_usd": ExportColumn(Cell.MONEY, "computed_nanousd", "What our prices give."),
+    "reported_usd": ExportColumn(
+        Cell.MONEY, "reported_nanousd", "What the provider says it charged."
+    ),
+    "unpriced_reason": ExportColumn(Cell.TEXT, "unpriced_reason", "Why the cost is not known."),
+    "charge_usd": ExportColumn(
+        Cell.MONEY, "charge_nanousd", "What the account pays, as first recorded."
+    ),
+    "charge_now_usd": ExportColumn(
+        Cell.MONEY, "charge_nanousd", "What it pays with all corrections."
+    ),
+    "latency_ms": ExportColumn(
+        Cell.NUMBER, "latency_ms", "From the request to the end of its answer."
+    ),
+    "first_byte_ms": ExportColumn(Cell.NUMBER, "first_byte_ms", "To the first byte of its answer."),
+    "attempts": ExportColumn(Cell.NUMBER, "attempt_count", "How many candidates were tried."),
+    "fallback": ExportColumn(Cell.SEVERAL, "attempt_count", "Whether that is more than one."),
+    "request_count": ExportColumn(
+        Cell.NUMBER, "request_count", "How many requests the row stands for."
+    ),
+    "flags": ExportColumn(Cell.LIST, "flags", "JSON list: unpriced, estimated, overrun …"),
 }
 """What is exported, in its order."""
 NAMES = tuple(COLUMNS)
-SOURCES = tuple(column.source for column in COLUMNS.values())
-PLACE_COLUMNS = 2
-"""So many stand before them in a row: where it stands in the log."""
-
-_AT: Mapping[str, int] = {name: place for place, name in enumerate(NAMES)}
-_RECEIVED, _ACCOUNTED, _PERIOD = (
-    _AT["received_at"],
-    _AT["accounted_at"],
-    _AT["billing_period"],
+BOOKED = (
+    "received_at_us",
+    "cost_nanousd",
+    "known_cost_nanousd",
+    "computed_nanousd",
+    "reported_nanousd",
+    "charge_nanousd",
 )
-_COST, _ADJUSTMENT, _COST_NOW = _AT["cost_usd"], _AT["adjustment_usd"], _AT["cost_now_usd"]
-_COMPUTED, _REPORTED = _AT["computed_usd"], _AT["reported_usd"]
-_CHARGE, _CHARGE_NOW, _FALLBACK = _AT["charge_usd"], _AT["charge_now_usd"], _AT["fallback"]
-_STREAM = _AT["stream"]
-_TEXTS = tuple(_AT[name] for name, column in COLUMNS.items() if column.is_text)
-_JSONS = tuple(
-    (_AT[name], empty) for name, empty in (("tags", b"[]"), ("usage", b"{}"), ("flags", b"[]"))
+"""What is read to make columns of it, behind export_queries.PLACE …"""
+RUNS: Sequence[Mapping[str, ExportColumn]] = tuple(
+    dict(run)
+    for is_made, run in groupby(COLUMNS.items(), lambda column: column[1].cell in MADE)
+    if not is_made
 )
-_JSON_PLACES = tuple(place for place, _ in _JSONS)
-_STARTS = frozenset(FORMULA_STARTS)
-_NOTHING = Correction(0, 0, is_priced=False)
-_Line = msgspec.defstruct("_Line", [(name, Any) for name in NAMES], frozen=True, gc=False)
-"""A line of JSON: its names are encoded once."""
-_encoder = msgspec.json.Encoder()
+"""… and behind these the neighbours that the database writes in one text, a text for each run."""
 
 
-class LineMaker:
-    """Makes the lines of the rows of one export, whose columns are SOURCES."""
-
-    def __init__(self, zone: tzinfo) -> None:
-        """Take the billing time zone."""
-        self._zone = zone
-        self._instants = _Instants()
-        self._quarter = -1
-        self._period = ""
-
-    def csv(self, rows: Sequence[Any], corrections: Mapping[str, Correction]) -> bytes:
-        """Return lines of CSV: unknown as nothing, no text a formula."""
-        lines = [self.values(row, corrections) for row in rows]
-        for line in lines:
-            line[_STREAM] = "true" if line[_STREAM] else "false"
-            line[_FALLBACK] = "true" if line[_FALLBACK] else "false"
-            for place in _TEXTS:
-                text = line[place]
-                if text and text[0] in _STARTS:
-                    line[place] = f"'{text}"
-        return csv_lines(lines, _JSON_PLACES).encode()
-
-    def json_lines(self, rows: Sequence[Any], corrections: Mapping[str, Correction]) -> bytes:
-        """Return JSON, an object a line: unknown is null."""
-        lines: list[msgspec.Struct] = []
-        for row in rows:
-            line = self.values(row, corrections)
-            for place, empty in _JSONS:
-                # JSON stands there as text, and is taken over as it is.
-                line[place] = msgspec.Raw(line[place] or empty)
-            line[_STREAM] = bool(line[_STREAM])
-            lines.append(_Line(*line))
-        return _encoder.encode_lines(lines)
-
-    def values(self, row: Any, corrections: Mapping[str, Correction]) -> list[Any]:
-        """Return the values of a line, JSON still as text."""
-        line: list[Any] = list(row[PLACE_COLUMNS:])
-        correction = corrections.get(row[1], _NOTHING) if corrections else _NOTHING
-        accounted_at_us = line[_ACCOUNTED]
-        line[_RECEIVED] = self._instants.text(line[_RECEIVED])
-        line[_ACCOUNTED] = self._instants.text(accounted_at_us)
-        line[_PERIOD] = self._period_of(accounted_at_us)
-        cost, known, charge = line[_COST], line[_ADJUSTMENT], line[_CHARGE]
-        cost_text = _money(cost)
-        line[_COST] = line[_COST_NOW] = cost_text
-        line[_ADJUSTMENT] = "0"
-        line[_COMPUTED] = cost_text if line[_COMPUTED] == cost else _money(line[_COMPUTED])
-        line[_REPORTED] = cost_text if line[_REPORTED] == cost else _money(line[_REPORTED])
-        charge_text = cost_text if charge == cost else _money(charge)
-        line[_CHARGE] = line[_CHARGE_NOW] = charge_text
-        line[_FALLBACK] = line[_FALLBACK] > 1
-        if correction is not _NOTHING:
-            line[_ADJUSTMENT] = _money(correction.difference_nanousd)
-            if cost is not None or correction.is_priced:
-                line[_COST_NOW] = _money(known + correction.difference_nanousd)
-            line[_CHARGE_NOW] = _money(charge + correction.charge_difference_nanousd)
-        return line
-
-    def _period_of(self, at_us: int) -> str:
-        quarter = at_us // QUARTER_US
-        if quarter != self._quarter:
-            self._quarter, self._period = quarter, period_of(at_us, self._zone)
-        return self._period
-
-
-def log_head() -> bytes:
-    """Return how an export as CSV begins."""
-    return csv_head(NAMES).encode()
-
-
-def _money(amount_nanousd: int | None) -> str | None:
+def _csv_money(amount_nanousd: int | None) -> str:
     """Return what money.usd_text says, in a third of its time."""
     if amount_nanousd is None:
-        return None
+        return ""
     whole, rest = divmod(abs(amount_nanousd), NANO_WHOLE)
     text = f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
     return f"-{text}" if amount_nanousd < 0 else text
+
+
+def _json_money(amount_nanousd: int | None) -> str:
+    return "null" if amount_nanousd is None else f'"{_csv_money(amount_nanousd)}"'
+
+
+def _templates() -> tuple[str, str]:
+    """Return a line of CSV and one of JSON, with places for what `LineMaker` puts there."""
+    cells: list[str] = []
+    fields: list[str] = []
+    was_made = True
+    for name, column in COLUMNS.items():
+        is_made = column.cell in MADE
+        if is_made:
+            cells.append("%s")
+            # Money has its quotes, since it may be null.
+            fields.append(f'"{name}":%s' if column.cell is Cell.MONEY else f'"{name}":"%s"')
+        elif was_made:
+            cells.append("%s")
+            fields.append("%s")
+        was_made = is_made
+    return ",".join(cells), f"{{{','.join(fields)}}}"
+
+
+class Style(NamedTuple):
+    """What lines look like."""
+
+    head: bytes
+    """The first line."""
+    template: str
+    end: str
+    money: Callable[[int | None], str]
+    zero: str
+    """Money that is none."""
+    inner: slice
+    """What of a run stands on the line."""
+
+
+_CSV_LINE, _JSON_LINE = _templates()
+CSV = Style(csv_head(NAMES).encode(), _CSV_LINE, LINE_END, _csv_money, "0", slice(None))
+"""Unknown is nothing."""
+JSON = Style(b"", _JSON_LINE, "\n", _json_money, '"0"', slice(1, -1))
+"""An object a line; unknown is null. A run is an object as well, without whose braces it stands."""
+
+
+class LineMaker:
+    """Makes the lines of the rows of one export: export_queries.PLACE, BOOKED, and RUNS."""
+
+    def __init__(self, style: Style, zone: tzinfo) -> None:
+        """Take what lines look like, and the billing time zone."""
+        self._style = style
+        self._instants = _Instants()
+        self._months = Months(zone)
+
+    def lines(self, rows: Sequence[Any], corrections: Mapping[str, Correction]) -> bytes:
+        """Return the lines of a page."""
+        template = self._style.template
+        if corrections:
+            lines = [template % self._parts(row, corrections.get(row[1])) for row in rows]
+        else:
+            lines = [template % self._parts(row, None) for row in rows]
+        lines.append("")
+        return self._style.end.join(lines).encode()
+
+    def _parts(self, row: Any, correction: Correction | None) -> tuple[str, ...]:
+        """Return what stands on a line: columns that are made here, and the runs between them."""
+        (at_us, call_id, received_us, cost, known, computed, reported, charge, *runs) = row
+        first, second, third, last = runs
+        style, instant = self._style, self._instants.text
+        money, inner = style.money, style.inner
+        cost_text = cost_now_text = money(cost)
+        charge_text = charge_now_text = cost_text if charge == cost else money(charge)
+        adjustment_text = style.zero
+        if correction is not None:
+            adjustment_text = money(correction.difference_nanousd)
+            if cost is not None or correction.is_priced:
+                cost_now_text = money(known + correction.difference_nanousd)
+            charge_now_text = money(charge + correction.charge_difference_nanousd)
+        return (
+            call_id,
+            instant(received_us),
+            instant(at_us),
+            self._months.text(at_us),
+            first[inner],
+            cost_text,
+            adjustment_text,
+            cost_now_text,
+            second[inner],
+            cost_text if computed == cost else money(computed),
+            cost_text if reported == cost else money(reported),
+            third[inner],
+            charge_text,
+            charge_now_text,
+            last[inner],
+        )
+
+
+class Months:
+    """Says in which month of billing an instant is."""
+
+    __slots__ = ("_month", "_quarter", "_zone")
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._quarter = -1
+        self._month = ""
+
+    def text(self, at_us: int) -> str:
+        """Return it as YYYY-MM."""
+        quarter = at_us // QUARTER_US
+        if quarter != self._quarter:
+            self._quarter, self._month = quarter, period_of(at_us, self._zone)
+        return self._month
 
 
 class _Instants:

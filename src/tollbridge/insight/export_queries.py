@@ -20,6 +20,8 @@ from tollbridge.storage.unit import Unit
 
 PLACE = ("accounted_at_us", "call_id")
 """The first two columns of every row: where it stands."""
+Columns = Sequence[str | ColumnElement[Any]]
+"""What is read of a call besides: columns by name, and what the database makes of them."""
 
 
 class ExportPage(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ async def read_page(
     zone: tzinfo,
     after: CallPlace | None,
     limit: int,
-    columns: Sequence[str],
+    columns: Columns,
 ) -> ExportPage:
     """Return up to `limit` rows behind a place: those of PLACE, and `columns`."""
     found = await matching(unit, wanted)
@@ -116,7 +118,7 @@ class _Look(msgspec.Struct, frozen=True):
     unit: Unit
     after: CallPlace | None
     limit: int
-    columns: Sequence[str]
+    columns: Columns
 
 
 async def _rows(look: _Look, branches: Sequence[Branch], span: Span) -> tuple[list[Any], bool]:
@@ -144,7 +146,8 @@ async def _newest(look: _Look, branch: Branch, span: Span) -> tuple[list[Any], i
     unit, limit, after = look.unit, look.limit, look.after
     at_us, ident = branch.columns.accounted_at_us, branch.columns.call_id
     names = (*PLACE, *look.columns)
-    query = branch.calls(span, *(_value(unit, branch.columns[name]) for name in names))
+    wanted = (_value(unit, branch.columns[one]) if isinstance(one, str) else one for one in names)
+    query = branch.calls(span, *wanted)
     if after is not None:
         query = query.where(or_(at_us < after.accounted_at_us, ident < after.call_id))
     # The index has them by time; to sort whole rows by their ids too is half of the work.

@@ -48,9 +48,9 @@ MEASURES: Mapping[LimitKind, Measure] = {
 
 
 class Limited(msgspec.Struct, frozen=True, kw_only=True):
-    """A budget or a wallet as it is now, with what was used of it on each day."""
+    """A budget, a wallet or a plan's limit as it is now, with what was used of it on each day."""
 
-    what: Literal["budget", "wallet"]
+    what: Literal["budget", "wallet", "plan"]
     name: str
     subject: str
     kind: LimitKind

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
-from tollbridge.insight.axes import Axis, Group, Slice
+from tollbridge.insight.axes import Axis, Group, Slice, Times
 from tollbridge.insight.cube_detail_queries import attempts_in
 from tollbridge.insight.cube_queries import COLUMN_OF, conditions_of, spans
 from tollbridge.recording.archive_tables import TIERS
@@ -22,15 +22,6 @@ WELL = ("succeeded", "abandoned")
 """How attempts end that say nothing against their provider."""
 
 MEASURED = ("count", "first_byte_count")
-Histogram = dict[int, int]
-"""Bucket of rollups.latency_bucket → count."""
-
-
-class Times(msgspec.Struct, frozen=True):
-    """How long attempts took, whole and to the first byte."""
-
-    latency: Histogram
-    first_byte: Histogram
 
 
 class FailureReason(msgspec.Struct, frozen=True):

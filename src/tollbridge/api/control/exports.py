@@ -16,11 +16,12 @@ from tollbridge.insight.export import (
     Export,
     ExportForm,
     bounded,
+    check_form,
     check_size,
     export,
 )
 from tollbridge.insight.export_focus_rules import COLUMNS as FOCUS_COLUMNS
-from tollbridge.insight.export_focus_rules import VERSION
+from tollbridge.insight.export_focus_rules import CREDIT_COLUMNS, VERSION
 from tollbridge.insight.export_lines import COLUMNS
 
 router = APIRouter(prefix="/usage-logs", tags=["usage"])
@@ -40,7 +41,9 @@ The answer is streamed. An export that breaks off, without the end of its last c
 
 {_listed({name: column.description for name, column in COLUMNS.items()})}
 
-There is no Parquet, which would need a library of its own: what reads Parquet reads these too.
+`format=parquet` has the same columns: instants as timestamps in UTC, money as decimals of nine
+places, `tags` and `flags` as lists, `usage` as a map. It needs the extra `parquet`, and answers 400
+without it. A file that broke off has no end, which whatever reads it says.
 
 CSV is UTF-8 with its mark; what is not known is empty, and a text that a spreadsheet would take
 for a formula begins with an apostrophe. In JSON what is not known is null, and an object is a line.
@@ -50,13 +53,20 @@ attempt, for its rounding to whole nano-USD, and for each correction. Their cost
 `cost_now_usd`. A call without a known price has no row there; `unpriced=true` lists them.
 
 {_listed({name: rule.description for name, rule in FOCUS_COLUMNS.items()})}
+
+`format=focus_credits` is CSV of FOCUS {VERSION} rows of wallets in credits, which are a virtual
+currency there: purchases, presents, what calls took, refunds, expiries and corrections. `user`,
+`from` and `to` choose among them. A purchase is billed at once, and is an effective cost when its
+credits are used up. What was bought at a price that nobody knows has no row.
+
+{_listed({name: rule.description for name, rule in CREDIT_COLUMNS.items()})}
 """.strip()
 ANSWERS: Mapping[int | str, dict[str, Any]] = {
     200: {
         "description": "The export.",
         "content": {
             media_type: {"schema": {"type": "string"}}
-            for media_type in ("text/csv", "application/jsonl")
+            for media_type in ("text/csv", "application/jsonl", "application/vnd.apache.parquet")
         },
     }
 }
@@ -65,7 +75,9 @@ ANSWERS: Mapping[int | str, dict[str, Any]] = {
 class ExportQuery(CallFilterQuery):
     """Which calls, and as what."""
 
-    format: ExportForm = Field(default=ExportForm.CSV, description="csv, jsonl or focus.")
+    format: ExportForm = Field(
+        default=ExportForm.CSV, description="csv, jsonl, parquet, focus or focus_credits."
+    )
 
 
 @router.get(
@@ -75,6 +87,7 @@ async def export_log(
     query: Annotated[ExportQuery, QueryParameters()], viewer: ViewerOf, control: ControlOf
 ) -> StreamingResponse:
     """Give all calls that a filter lets by."""
+    check_form(query.format)
     services = control.services
     async with services.database.read() as unit:
         wanted = await filter_of(unit, query, viewer, control)

@@ -45,6 +45,7 @@ from tollbridge.insight.forecast_usage import (
 )
 from tollbridge.insight.foretell import Forecaster, Foretold, foretell, too_short
 from tollbridge.insight.outlook import budgets_of, outlooks, wallets_of
+from tollbridge.insight.outlook_plans import plans_of
 from tollbridge.ledger.periods import period_bounds
 from tollbridge.storage.unit import Database
 
@@ -265,14 +266,14 @@ def days_between(start_us: int, days: Days) -> int:
 
 
 class OutlookQuery(PageQuery):
-    """Of budgets, or of wallets."""
+    """Of budgets, of wallets, or of the limits of plans."""
 
-    what: Literal["budget", "wallet"] = "budget"
+    what: Literal["budget", "wallet", "plan"] = "budget"
     confidence: Confidence = 0.9
 
 
 class OutlookPage(BaseModel):
-    """A page of budgets or wallets, by name."""
+    """A page of budgets or wallets by name, or of the limits of plans by user."""
 
     confidence: float
     outlooks: list[LimitOutlook]
@@ -286,7 +287,8 @@ async def show_outlook(
 ) -> OutlookPage:
     """Tell on which day each budget is used up, or each wallet empty, if it goes on as expected.
 
-    Budgets within their running period, wallets within 90 days, with the grants that expire on the
+    Likewise each limit of a plan: of all who are subscribed, or one's own. Budgets and limits
+    within their running period, wallets within 90 days, with the grants that expire on the
     way and without those that are still to come.
     """
     services = control.services
@@ -298,11 +300,11 @@ async def show_outlook(
 async def read_outlook(
     database: Database, query: OutlookQuery, scene: Scene, forecaster: Forecaster
 ) -> OutlookPage:
-    """Return how long some budgets or wallets last; no unit is open while the models think."""
+    """Return how long some limits last; no unit is open while the models think."""
     _check_top(query.limit, forecaster.terms, "limit")
     after = "" if query.cursor is None else decode_cursor(query.cursor, tuple[str])[0]
     days = days_before(scene.now_us, forecaster.terms.history_days, scene.zone)
-    read = budgets_of if query.what == "budget" else wallets_of
+    read = {"budget": budgets_of, "wallet": wallets_of, "plan": plans_of}[query.what]
     async with database.read() as unit:
         page = await read(unit, scene.sight, after, query.limit, days)
     found = await outlooks(forecaster, page.limited, days, query.confidence)

@@ -54,8 +54,8 @@ class UsedUpView(BaseModel):
 class LimitOutlook(BaseModel):
     """One budget or wallet. Amounts are decimal text in the unit of its kind."""
 
-    what: str = Field(description="budget or wallet.")
-    name: str
+    what: str = Field(description="budget, wallet or plan.")
+    name: str = Field(description="Of a plan its name and the limit's, such as Pro/openai_calls.")
     subject: str
     kind: str = Field(description="money, credits, calls, tokens, videos, audio or images.")
     limit: str | None = Field(description="Null of a wallet.")

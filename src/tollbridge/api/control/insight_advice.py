@@ -13,13 +13,13 @@ from tollbridge.api.deps import ControlOf, ViewerOf
 from tollbridge.api.provider_statistics import statistics_of
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.insight.advice import Asked, advice_for
-from tollbridge.insight.axes import Axis, Found, Slice, check_span
+from tollbridge.insight.axes import Axis, Found, Slice, Times, check_span
 from tollbridge.insight.counterfactual import Elsewhere
 from tollbridge.insight.cube_queries import few_of, sums
 from tollbridge.insight.offer_queries import Offer
 from tollbridge.insight.offers import priced_elsewhere, real_usage
 from tollbridge.insight.overview import by_place
-from tollbridge.insight.provider_queries import Times, latencies
+from tollbridge.insight.provider_queries import latencies
 from tollbridge.insight.recommend import (
     Advice,
     Constraints,

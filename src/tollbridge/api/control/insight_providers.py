@@ -18,19 +18,17 @@ from tollbridge.api.control.insight_views import (
 from tollbridge.api.deps import ControlOf, ViewerOf
 from tollbridge.api.provider_statistics import read_statistics
 from tollbridge.core.call import Category
-from tollbridge.insight.axes import Axis, Slice, check_span
-from tollbridge.insight.provider_queries import (
-    FailureReason,
-    Histogram,
-    Times,
-    failures,
-    latencies,
-)
+from tollbridge.core.clock import to_text
+from tollbridge.insight.axes import Axis, FoundTimes, Histogram, Slice, Times, check_span
+from tollbridge.insight.cube_detail_queries import times_of_details
+from tollbridge.insight.provider_queries import FailureReason, failures, latencies
 from tollbridge.insight.provider_stats import ProviderStat
 from tollbridge.insight.statistics import percentile, share, wilson
 from tollbridge.storage.unit import Unit
 
 NO_TIMES = Times({}, {})
+TIMED_CALLS_MAX = 20_000
+"""The newest, of which is said how long they took where only some users' are meant."""
 
 router = APIRouter(prefix="/insight", tags=["insight"])
 
@@ -67,9 +65,9 @@ class ProviderView(InsightSums):
     cost_per_success_usd: str | None = Field(
         description="What one answer costs, with what failed; null where some is unknown."
     )
-    latency_ms: Percentiles | None = Field(description="Null where only some users' are meant.")
-    first_byte_ms: Percentiles | None = Field(
-        description="The time to the first token of a stream, of others to the answer. Likewise."
+    latency_ms: Percentiles = Field(description="How long attempts took.")
+    first_byte_ms: Percentiles = Field(
+        description="The time to the first token of a stream, of others to the answer."
     )
     output_tokens_per_s: float | None = Field(
         description="Of text: output by the time that attempts took."
@@ -82,6 +80,10 @@ class ProvidersView(BaseModel):
 
     span: Span
     errors_complete: bool = Field(description="False: errors are those of the newest failures.")
+    times_complete_from: str | None = Field(
+        description="Of one user's, one key's or some projects' calls the times are those of the "
+        f"newest {TIMED_CALLS_MAX:,}: since when all are in them. Null: all are in them."
+    )
     providers: list[ProviderView] = Field(description="By category, in the order they are tried.")
 
 
@@ -100,16 +102,21 @@ async def read_providers(unit: Unit, query: SliceQuery, scene: Scene) -> Provide
     check_span(wanted.from_us, wanted.to_us)
     found = await read_statistics(unit, wanted, scene)
     failed = await failures(unit, wanted)
-    times = None
+    axes = Axis.CATEGORY, Axis.PROVIDER
     if wanted.sight is None and not {Axis.USER, Axis.KEY} & wanted.only.keys():
-        times = await latencies(unit, wanted, (Axis.CATEGORY, Axis.PROVIDER), scene.zone)
+        times = FoundTimes(await latencies(unit, wanted, axes, scene.zone))
+    else:
+        times = await times_of_details(unit, wanted, axes, TIMED_CALLS_MAX)
     return ProvidersView(
         span=span_view(wanted.from_us, wanted.to_us),
         errors_complete=failed.is_complete,
+        times_complete_from=None
+        if times.complete_from_us is None
+        else to_text(times.complete_from_us),
         providers=[
             _view(
                 one,
-                None if times is None else times.get((one.category, one.provider), NO_TIMES),
+                times.groups.get((one.category, one.provider), NO_TIMES),
                 failed.by_provider.get((one.category, one.provider), ()),
             )
             for one in found
@@ -127,7 +134,7 @@ def _is_meant(one: ProviderStat, wanted: Slice) -> bool:
     return bool(one.requests) or not others
 
 
-def _view(one: ProviderStat, times: Times | None, failed: Sequence[FailureReason]) -> ProviderView:
+def _view(one: ProviderStat, times: Times, failed: Sequence[FailureReason]) -> ProviderView:
     sums = one.sums
     milliseconds = sums.latency_ms_sum
     is_text = one.category == Category.TEXT
@@ -140,8 +147,8 @@ def _view(one: ProviderStat, times: Times | None, failed: Sequence[FailureReason
         success_interval=wilson(one.successes, one.requests),
         average_cost_usd=money(one.average_cost_usd if one.requests else None),
         cost_per_success_usd=money(one.cost_per_success_usd),
-        latency_ms=None if times is None else percentiles(times.latency),
-        first_byte_ms=None if times is None else percentiles(times.first_byte),
+        latency_ms=percentiles(times.latency),
+        first_byte_ms=percentiles(times.first_byte),
         output_tokens_per_s=round(sums.output_tokens * 1000 / milliseconds, 3)
         if is_text and milliseconds
         else None,
