@@ -56,7 +56,7 @@ def parse_arguments() -> argparse.Namespace:
         "--rows",
         type=int,
         default=0,
-        help="measure the drain once more with so many calls in the books, e.g. 10000000",
+        help="calls in the books where usage is painted and drained, e.g. 10000000",
     )
     parser.add_argument(
         "--write", type=Path, help="write the report here too, e.g. docs/benchmarks.md"

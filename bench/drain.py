@@ -92,9 +92,15 @@ class BenchLedger:
         return await return_remainder(unit, worker, keep)
 
 
-def write_spool(directory: Path, calls: int, keys: int, worker: str = "bench-worker") -> int:
+def write_spool(
+    directory: Path,
+    calls: int,
+    keys: int,
+    worker: str = "bench-worker",
+    start_us: int = START_US,
+) -> int:
     """Write segments as a worker with 64 calls under way does; return their bytes."""
-    clock = ManualClock(START_US)
+    clock = ManualClock(start_us)
     limits = SpoolLimits(fsync="never", reserve_bytes=0)
     spool = Spool(directory, node="bench", worker=worker, clock=clock, limits=limits)
     draw = random.Random(1)

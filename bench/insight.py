@@ -49,8 +49,8 @@ QUESTIONS: Mapping[str, Question] = {
 }
 
 
-async def _spread(database: Database, rows: int) -> None:
-    """Copy the roll-ups of the samples to other days and quarter hours."""
+async def spread(database: Database, rows: int, start_us: int = START_US) -> None:
+    """Copy the roll-ups of the samples, taken since `start_us`, to other days and quarter hours."""
     quarters = max(1, rows // SAMPLES)
     for table in ROLLUPS.values():
         start = next(iter(table.primary_key.columns)).name
@@ -66,14 +66,14 @@ async def _spread(database: Database, rows: int) -> None:
                     f"{table.name} ({start}, {names})",
                     "SELECT",
                     f"{start} - {place * step_us}, {names} FROM {table.name}",
-                    f"WHERE {start} >= {START_US} ON CONFLICT DO NOTHING",
+                    f"WHERE {start} >= {start_us} ON CONFLICT DO NOTHING",
                 )
                 await unit.connection.exec_driver_sql(sql)
 
 
 def main() -> None:
     """Measure and print."""
-    run(__doc__, Questions(QUESTIONS, BOUND_MS, RUNS, _spread))
+    run(__doc__, Questions(QUESTIONS, BOUND_MS, RUNS, spread))
 
 
 if __name__ == "__main__":

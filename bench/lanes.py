@@ -232,15 +232,17 @@ LOADS: dict[str, Load] = {
     "body150k": load_calls,
     "memory": load_memory,
 }
-LANES = [*LOADS, "drain"]
+FIGURES = ("drain", "painted")
+"""Lanes of modules of their own."""
+LANES = [*LOADS, *FIGURES]
 
 
 def run_lane(
     lane: str, plan: Plan, gateways: list[Gateway], directory: Path, results: Results
 ) -> None:
     """Measure one lane; what it finds is added to the results."""
-    if lane == "drain":
-        results.figures += run_drain(plan, results)
+    if lane in FIGURES:
+        results.figures += run_figures(lane, plan, results)
         return
     load = LOADS[lane]
     rounds = 1 if lane == "memory" else plan.rounds
@@ -272,12 +274,12 @@ def watch_others(results: Results, plan: Plan) -> Generator[None]:
             print(f"{'':>10} others used {share:.0%} of the machine meanwhile", flush=True)
 
 
-def run_drain(plan: Plan, results: Results) -> list[Figure]:
-    """Hand over to bench/drain.py: `measure(*, quick: bool, rows: int) -> list[Figure]`."""
-    if importlib.util.find_spec("bench.drain") is None:
-        results.notes.append("The drain lane is not there yet (bench/drain.py).")
+def run_figures(lane: str, plan: Plan, results: Results) -> list[Figure]:
+    """Hand over to the lane's module: `measure(*, quick: bool, rows: int) -> list[Figure]`."""
+    if importlib.util.find_spec(f"bench.{lane}") is None:
+        results.notes.append(f"The lane {lane} is not there yet (bench/{lane}.py).")
         return []
-    return importlib.import_module("bench.drain").measure(quick=plan.quick, rows=plan.rows)
+    return importlib.import_module(f"bench.{lane}").measure(quick=plan.quick, rows=plan.rows)
 
 
 def _shortfall(wanted: int, found: int) -> int:

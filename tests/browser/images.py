@@ -10,6 +10,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage
+from tests.browser.experiment import put_route, report, start
 from tests.browser.png import packed
 from tests.browser.world import World
 from tests.support.sandbox_server import process_sandbox
@@ -36,6 +37,7 @@ PAGES = (
     "attribution",
     "settings",
 )
+EXPERIMENT = "cheaper-assistant"
 
 
 async def main() -> None:
@@ -50,6 +52,9 @@ async def main() -> None:
             await world.node.start()
             await limit(world)
             await world.fill(REPORTS)
+            await put_route(world)
+            await start(world, EXPERIMENT)
+            await report(world, EXPERIMENT)
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 await take_all(world, browser)
@@ -85,6 +90,8 @@ async def take_all(world: World, browser: Browser) -> None:
             for name in PAGES:
                 await page.goto("/" if name == "overview" else f"/{name}")
                 await take(page, f"{name}-{look}")
+            await page.goto("/insight?tab=experiments")
+            await take(page, f"experiments-{look}")
             await page.goto("/logs?provider=wavespeed")
             await page.get_by_role("row").filter(has_text="qwen-image").first.click()
             await expect(page.get_by_text("settle", exact=True)).to_be_visible()

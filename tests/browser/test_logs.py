@@ -71,6 +71,46 @@ async def test_calls_are_narrowed_by_who_ran_the_model_behind_the_provider(
     await expect(others).to_have_count(0)
 
 
+async def test_a_key_that_no_list_has_may_be_typed(open_page: OpenPage) -> None:
+    page = await open_page("/logs")
+    key = page.get_by_role("combobox", name="Key")
+    await key.fill("bat")
+    await expect(page.get_by_role("option", name="batch")).to_be_visible()
+    await key.fill("nobody-has-this")
+    await key.press("Enter")
+    await expect(page).to_have_url(re.compile("key=nobody-has-this"))
+    await expect(page.get_by_text("No call matches these filters")).to_be_visible()
+
+
+async def test_names_are_asked_for_when_somebody_comes_to_choose(open_page: OpenPage) -> None:
+    page = await open_page("/logs")
+    await expect(page.get_by_role("grid").get_by_role("row").nth(1)).to_be_visible()
+    await page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.get_by_role("button", name=re.compile("^Time:")).click()
+    async with page.expect_response(re.compile("/api/v1/usage-logs")) as answered:
+        await page.get_by_role("menuitem", name="last 30 days").click()
+    assert (await (await answered.value).json())["total"] is None
+    await page.wait_for_load_state("networkidle")
+    assert not [url for url in asked if "/api/v1/usage?" in url]
+    async with page.expect_response(re.compile(r"/api/v1/usage\?.*group_by=user")):
+        await page.get_by_role("combobox", name="User").focus()
+
+
+async def test_a_figure_says_more_on_focus_and_goes_with_escape(open_page: OpenPage) -> None:
+    page = await open_page("/logs?provider=wavespeed&category=video")
+    row = page.get_by_role("grid").get_by_role("row").nth(1)
+    await row.focus()
+    await page.keyboard.press("Tab")
+    tip = page.get_by_role("tooltip")
+    await expect(tip).to_contain_text("UTC")
+    told = page.locator("[aria-describedby]:focus")
+    await expect(told).to_have_accessible_description(re.compile("UTC"))
+    await page.keyboard.press("Escape")
+    await expect(tip).to_have_count(0)
+
+
 async def test_the_actual_provider_is_bold_and_the_bucket_small_below_it(
     open_page: OpenPage,
 ) -> None:

@@ -74,6 +74,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Password
+         * @description Change one's own password, which ends all sessions but this one, tokens and sign-in links.
+         *
+         *     The one so far is needed, 403 where it is wrong, and slowed down as a sign-in is. Whoever signs
+         *     in by a link only may choose their first; whoever comes by the OIDC provider may not.
+         */
+        put: operations["change_password_api_v1_auth_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description List one's own sessions of the dashboard; an admin those of any user.
+         */
+        get: operations["list_sessions_api_v1_auth_sessions_get"];
+        put?: never;
+        post?: never;
+        /**
+         * End Sessions
+         * @description End all of one's own sessions but the one that asks; an admin those of any user.
+         *
+         *     Tokens of POST /api/v1/auth/token last until they expire, or until another password is set.
+         */
+        delete: operations["end_sessions_api_v1_auth_sessions_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End one session, of one's own; an admin anybody's. 404 for one that has ended.
+         */
+        delete: operations["end_session_api_v1_auth_sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -427,7 +496,9 @@ export interface paths {
          *     - `request_count`: How many requests the row stands for.
          *     - `flags`: JSON list: unpriced, estimated, overrun …
          *
-         *     There is no Parquet, which would need a library of its own: what reads Parquet reads these too.
+         *     `format=parquet` has the same columns: instants as timestamps in UTC, money as decimals of nine
+         *     places, `tags` and `flags` as lists, `usage` as a map. It needs the extra `parquet`, and answers 400
+         *     without it. A file that broke off has no end, which whatever reads it says.
          *
          *     CSV is UTF-8 with its mark; what is not known is empty, and a text that a spreadsheet would take
          *     for a formula begins with an apostrophe. In JSON what is not known is null, and an object is a line.
@@ -475,6 +546,51 @@ export interface paths {
          *     - `x_CallId`: The call, as in the usage log.
          *     - `x_Bucket`: The generic provider name that limits count by.
          *     - `x_Attempt`: Which attempt of the call; empty where the charge is of all of them.
+         *
+         *     `format=focus_credits` is CSV of FOCUS 1.2 rows of wallets in credits, which are a virtual
+         *     currency there: purchases, presents, what calls took, refunds, expiries and corrections. `user`,
+         *     `from` and `to` choose among them. A purchase is billed at once, and is an effective cost when its
+         *     credits are used up. What was bought at a price that nobody knows has no row.
+         *
+         *     - `BilledCost`: What was paid for a purchase; nothing else is billed.
+         *     - `BillingAccountId`: The wallet.
+         *     - `BillingAccountName`: Its name.
+         *     - `BillingCurrency`: Always US dollars.
+         *     - `BillingPeriodStart`: The month's beginning, in the billing time zone.
+         *     - `BillingPeriodEnd`: Its end; not included.
+         *     - `ChargeClass`: Correction, where it corrects a billing period that was over.
+         *     - `ChargeDescription`: The charge in words.
+         *     - `ChargeFrequency`: How often it is charged.
+         *     - `ChargeCategory`: What the charge is for.
+         *     - `ChargePeriodStart`: The hour from which it counts, within its month.
+         *     - `ChargePeriodEnd`: Its end; not included.
+         *     - `ConsumedQuantity`: Tokens or images, where known, else credits.
+         *     - `ConsumedUnit`: Of what.
+         *     - `ContractedCost`: The price of a purchase; of what is used, what was paid for it.
+         *     - `ContractedUnitPrice`: In US dollars per credit.
+         *     - `EffectiveCost`: What was paid for the credits that are used up; a purchase is none.
+         *     - `InvoiceIssuerName`: Whoever runs the gateway.
+         *     - `ListCost`: The same as ContractedCost.
+         *     - `ListUnitPrice`: In US dollars per credit.
+         *     - `PricingCategory`: How it is priced.
+         *     - `PricingCurrency`: US dollars of a purchase, else credits.
+         *     - `PricingCurrencyContractedUnitPrice`: In PricingCurrency per credit.
+         *     - `PricingCurrencyEffectiveCost`: EffectiveCost in PricingCurrency.
+         *     - `PricingCurrencyListUnitPrice`: In PricingCurrency per credit.
+         *     - `PricingQuantity`: Credits; what goes back is negative.
+         *     - `PricingUnit`: Credits.
+         *     - `ProviderName`: Whoever runs the gateway.
+         *     - `PublisherName`: Whoever runs the gateway.
+         *     - `ServiceCategory`: What the service is for.
+         *     - `ServiceName`: The operation; else credits.
+         *     - `ServiceSubcategory`: The same more closely.
+         *     - `SkuId`: The operation and model; else credits.
+         *     - `SkuMeter`: Credits.
+         *     - `SkuPriceId`: Credits.
+         *     - `SubAccountId`: Whose wallet it is.
+         *     - `SubAccountName`: The project.
+         *     - `x_TransactionId`: The wallet and the number of the transaction in its statement.
+         *     - `x_CallId`: The call, where it was for one.
          */
         get: operations["export_log_api_v1_usage_logs_export_get"];
         put?: never;
@@ -588,7 +704,9 @@ export interface paths {
          * Mint
          * @description Mint a key. Its text is in this answer and nowhere else.
          *
-         *     A manager mints keys of their projects: to make calls, and to read what is their own.
+         *     A manager mints keys of their projects: to make calls, and to read what is their own. A member
+         *     mints keys of their own where the setting members_may_mint_keys says so, which may do no more
+         *     than those that they were given.
          */
         post: operations["mint_api_v1_keys_post"];
         delete?: never;
@@ -610,6 +728,8 @@ export interface paths {
         /**
          * Revoke
          * @description Revoke a key for good, on all workers within a second. Again changes nothing.
+         *
+         *     Whoever is no admin may do so with their own, and with those of projects that they manage.
          */
         delete: operations["revoke_api_v1_keys__key_id__delete"];
         options?: never;
@@ -619,6 +739,29 @@ export interface paths {
          * @description Change a key, on all workers within a second. Who did it is written down.
          */
         patch: operations["change_api_v1_keys__key_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate
+         * @description Give a key another text, in this answer and nowhere else; the old one ends within a second.
+         *
+         *     Whoever is no admin may do so with their own that call and read at most, and a manager with
+         *     those that they could mint. 409 for one that was revoked, or that the file declares.
+         */
+        post: operations["rotate_api_v1_keys__key_id__rotate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/keys/{key_id}/detach": {
@@ -1355,6 +1498,48 @@ export interface paths {
          *     configuration file declares.
          */
         patch: operations["change_api_v1_budgets__name__patch"];
+        trace?: never;
+    };
+    "/api/v1/budgets/{name}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Of Budget
+         * @description List who holds how much of a budget now.
+         *
+         *     These are the leases of its running period, and those of older ones that still count.
+         */
+        get: operations["list_of_budget_api_v1_budgets__name__leases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wallets/{name}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Of Wallet
+         * @description List who holds how much of a wallet now.
+         */
+        get: operations["list_of_wallet_api_v1_wallets__name__leases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/plans": {
@@ -2322,7 +2507,8 @@ export interface paths {
          * Show Outlook
          * @description Tell on which day each budget is used up, or each wallet empty, if it goes on as expected.
          *
-         *     Budgets within their running period, wallets within 90 days, with the grants that expire on the
+         *     Likewise each limit of a plan: of all who are subscribed, or one's own. Budgets and limits
+         *     within their running period, wallets within 90 days, with the grants that expire on the
          *     way and without those that are still to come.
          */
         get: operations["show_outlook_api_v1_insight_outlook_get"];
@@ -4934,7 +5120,7 @@ export interface components {
         CallPage: {
             /** Calls */
             calls: components["schemas"]["Call"][];
-            /** @description Null on pages that a cursor was given for. */
+            /** @description Null behind a cursor, and with `total=false`. */
             total: components["schemas"]["CallTotal"] | null;
             /**
              * Next Cursor
@@ -5852,7 +6038,7 @@ export interface components {
          * @description As what calls leave.
          * @enum {string}
          */
-        ExportForm: "csv" | "jsonl" | "focus";
+        ExportForm: "csv" | "jsonl" | "focus" | "parquet" | "focus_credits";
         /**
          * Failure
          * @description What these addresses answer where something is wrong.
@@ -6173,6 +6359,11 @@ export interface components {
         Held: {
             /** Budget Id */
             budget_id: string;
+            /**
+             * Budget Name
+             * @description Of a plan's limit whose and which, of a wallet its; null: it is no more.
+             */
+            budget_name: string | null;
             /** Lease Id */
             lease_id: string;
             /** Period Start */
@@ -6532,6 +6723,11 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Last Used At
+             * @description When its last call ended that is in the books; null: it made none.
+             */
+            last_used_at: string | null;
         };
         /**
          * KeyChange
@@ -6578,16 +6774,81 @@ export interface components {
             };
         };
         /**
+         * Lease
+         * @description What one worker holds of a limit, in the unit of its kind, as decimal text.
+         */
+        Lease: {
+            /** Lease Id */
+            lease_id: string;
+            /** Node */
+            node: string;
+            /** Worker */
+            worker: string;
+            /**
+             * State
+             * @description active, or ended: its worker is gone, and a call of it is not in the books.
+             */
+            state: string;
+            /**
+             * Kind
+             * @description What it counts: money, credits, calls, tokens, images, videos or audio.
+             */
+            kind: string;
+            /**
+             * Leased
+             * @description Granted, without what was given back.
+             */
+            leased: string;
+            /**
+             * Drawn
+             * @description What calls took of it, as far as the books know.
+             */
+            drawn: string;
+            /**
+             * Left
+             * @description leased - drawn: what still counts as held.
+             */
+            left: string;
+            /** Period Start */
+            period_start: string;
+            /**
+             * Since
+             * @description When it was first granted; null: not known.
+             */
+            since: string | null;
+            /**
+             * Expires At
+             * @description When it ends at the latest: with its period, or a wallet's next expiring grant; null: never.
+             */
+            expires_at: string | null;
+        };
+        /**
+         * LeasePage
+         * @description A page of leases.
+         */
+        LeasePage: {
+            /** Leases */
+            leases: components["schemas"]["Lease"][];
+            /**
+             * Next Cursor
+             * @description Cursor of the next page; null at the end.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * LimitOutlook
          * @description One budget or wallet. Amounts are decimal text in the unit of its kind.
          */
         LimitOutlook: {
             /**
              * What
-             * @description budget or wallet.
+             * @description budget, wallet or plan.
              */
             what: string;
-            /** Name */
+            /**
+             * Name
+             * @description Of a plan its name and the limit's, such as Pro/openai_calls.
+             */
             name: string;
             /** Subject */
             subject: string;
@@ -6791,6 +7052,11 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Last Used At
+             * @description When its last call ended that is in the books; null: it made none.
+             */
+            last_used_at: string | null;
             /**
              * Key
              * @description Shown this once; kept only as a digest.
@@ -7507,7 +7773,7 @@ export interface components {
         Order: "priority" | "weighted" | "cheapest" | "fastest";
         /**
          * OutlookPage
-         * @description A page of budgets or wallets, by name.
+         * @description A page of budgets or wallets by name, or of the limits of plans by user.
          */
         OutlookPage: {
             /** Confidence */
@@ -7546,6 +7812,30 @@ export interface components {
             models: components["schemas"]["TopList"];
             users: components["schemas"]["TopList"];
             keys: components["schemas"]["TopList"];
+        };
+        /**
+         * OwnPassword
+         * @description What became of it.
+         */
+        OwnPassword: {
+            /**
+             * Sessions Ended
+             * @description Those elsewhere; tokens end too, and sign-in links.
+             */
+            sessions_ended: number;
+        };
+        /**
+         * OwnPasswordOrder
+         * @description One's own new password.
+         */
+        OwnPasswordOrder: {
+            /**
+             * Current Password
+             * @description The one so far; null for whoever never had one.
+             */
+            current_password?: string | null;
+            /** Password */
+            password: string;
         };
         /**
          * Pagination
@@ -8268,10 +8558,10 @@ export interface components {
              * @description What one answer costs, with what failed; null where some is unknown.
              */
             cost_per_success_usd: string | null;
-            /** @description Null where only some users' are meant. */
-            latency_ms: components["schemas"]["Percentiles"] | null;
-            /** @description The time to the first token of a stream, of others to the answer. Likewise. */
-            first_byte_ms: components["schemas"]["Percentiles"] | null;
+            /** @description How long attempts took. */
+            latency_ms: components["schemas"]["Percentiles"];
+            /** @description The time to the first token of a stream, of others to the answer. */
+            first_byte_ms: components["schemas"]["Percentiles"];
             /**
              * Output Tokens Per S
              * @description Of text: output by the time that attempts took.
@@ -8291,6 +8581,11 @@ export interface components {
              * @description False: errors are those of the newest failures.
              */
             errors_complete: boolean;
+            /**
+             * Times Complete From
+             * @description Of one user's, one key's or some projects' calls the times are those of the newest 20,000: since when all are in them. Null: all are in them.
+             */
+            times_complete_from: string | null;
             /**
              * Providers
              * @description By category, in the order they are tried.
@@ -9219,6 +9514,59 @@ export interface components {
             total_tokens: number;
         };
         /**
+         * SessionKept
+         * @description A session of the dashboard that has not ended.
+         */
+        SessionKept: {
+            /**
+             * Session Id
+             * @description Its name, to end it by; it opens nothing.
+             */
+            session_id: string;
+            /** User */
+            user: string;
+            /**
+             * Way
+             * @description How it began: password, link or oidc.
+             */
+            way: string;
+            /**
+             * Address
+             * @description From where it began, as this server saw it: behind a proxy the proxy's.
+             */
+            address: string | null;
+            /**
+             * Agent
+             * @description What the browser called itself then.
+             */
+            agent: string | null;
+            /** Created At */
+            created_at: string;
+            /**
+             * Last Used At
+             * @description Accurate to a hundredth of session_idle_s.
+             */
+            last_used_at: string;
+            /**
+             * Expires At
+             * @description When it ends if it is not used; use moves it on.
+             */
+            expires_at: string;
+            /**
+             * Is Current
+             * @description Whether it is the one that asks.
+             */
+            is_current: boolean;
+        };
+        /**
+         * SessionList
+         * @description A user's sessions, the one used last first.
+         */
+        SessionList: {
+            /** Sessions */
+            sessions: components["schemas"]["SessionKept"][];
+        };
+        /**
          * SessionShown
          * @description Who is signed in, and what a page needs to change something.
          */
@@ -9242,6 +9590,29 @@ export interface components {
              * @description When it ends if it is not used; use moves it on.
              */
             expires_at: string;
+            /**
+             * Has Password
+             * @description Whether they may sign in with one.
+             */
+            has_password: boolean;
+            /**
+             * Oidc
+             * @description Whether they have signed in with the OIDC provider.
+             */
+            oidc: boolean;
+            /**
+             * May Mint Keys
+             * @description Whether they may make keys, be it for themselves.
+             */
+            may_mint_keys: boolean;
+        };
+        /**
+         * SessionsEnded
+         * @description How many sessions were ended.
+         */
+        SessionsEnded: {
+            /** Ended */
+            ended: number;
         };
         /**
          * Severity
@@ -10394,7 +10765,7 @@ export interface components {
             name: string;
             /**
              * User
-             * @description The key's name, where not given.
+             * @description The key's name, where not given; of a member themselves.
              */
             user?: string | null;
             /**
@@ -10654,6 +11025,132 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    change_password_api_v1_auth_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnPassword"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_sessions_api_v1_auth_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description Null: one's own. */
+                user?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    end_sessions_api_v1_auth_sessions_delete: {
+        parameters: {
+            query?: {
+                /** @description Null: one's own. */
+                user?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    end_session_api_v1_auth_sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -11315,7 +11812,7 @@ export interface operations {
                 from?: string | null;
                 /** @description Not included. */
                 to?: string | null;
-                /** @description csv, jsonl or focus. */
+                /** @description csv, jsonl, parquet, focus or focus_credits. */
                 format?: components["schemas"]["ExportForm"];
             };
             header?: never;
@@ -11332,6 +11829,7 @@ export interface operations {
                 content: {
                     "text/csv": string;
                     "application/jsonl": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -11392,6 +11890,8 @@ export interface operations {
                 to?: string | null;
                 /** @description So many are left out; a cursor is faster. */
                 offset?: number;
+                /** @description False: the calls are not counted; `total` is null. */
+                total?: boolean;
             };
             header?: never;
             path?: never;
@@ -11533,6 +12033,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
+                user?: string | null;
             };
             header?: never;
             path?: never;
@@ -11646,6 +12147,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    rotate_api_v1_keys__key_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MintedKey"];
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -13107,6 +13639,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_of_budget_api_v1_budgets__name__leases_get: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeasePage"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_of_wallet_api_v1_wallets__name__leases_get: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeasePage"];
                 };
             };
             /** @description An error, in the one envelope for all. */
@@ -15273,7 +15877,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
-                what?: "budget" | "wallet";
+                what?: "budget" | "wallet" | "plan";
                 /** @description How much the band is to hold, such as 0.9. */
                 confidence?: number;
             };

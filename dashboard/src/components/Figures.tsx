@@ -1,9 +1,12 @@
 /** How do an amount, a count, a time and a provider stand on the screen? */
 import { Box, Text, Tooltip } from "@mantine/core";
-import type { ReactElement, ReactNode } from "react";
+import { useHotkeys, useTimeout } from "@mantine/hooks";
+import { type ReactElement, type ReactNode, type RefObject, useId, useRef, useState } from "react";
 import { count, duration, instant, money, short, UNKNOWN, utc } from "@/lib/format";
 import { isUnknown, providerColor, providerName } from "@/lib/providers";
 import classes from "./Figures.module.css";
+
+const OPEN_AFTER_MS = 200;
 
 interface HintProps {
   label: ReactNode;
@@ -13,13 +16,49 @@ interface HintProps {
 
 /** A figure with more of it on hover and focus. */
 export function Hint({ label, children, className }: HintProps): ReactElement {
+  const place = useRef<HTMLSpanElement>(null);
+  const id = useId();
+  const [isOpen, setIsOpen] = useState(false);
+  const later = useTimeout(() => setIsOpen(true), OPEN_AFTER_MS);
   if (!label) return <span className={className}>{children}</span>;
+  const close = (): void => {
+    later.clear();
+    setIsOpen(false);
+  };
   return (
-    <Tooltip label={label}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: its explanation is for keyboards too */}
-      <span className={`${classes.hint} ${className ?? ""}`} tabIndex={0}>
+    <>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it is only told more of */}
+      <span
+        ref={place}
+        className={`${classes.hint} ${className ?? ""}`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: its explanation is for keyboards too
+        tabIndex={0}
+        aria-describedby={isOpen ? id : undefined}
+        onPointerEnter={later.start}
+        onPointerLeave={close}
+        onFocus={(event) => event.currentTarget.matches(":focus-visible") && setIsOpen(true)}
+        onBlur={close}
+      >
         {children}
       </span>
+      {/* Made when it is wanted: a list has hundreds, and each costs as much as its row. */}
+      {isOpen && <Explanation id={id} label={label} target={place} onClose={close} />}
+    </>
+  );
+}
+
+interface ExplanationProps {
+  id: string;
+  label: ReactNode;
+  target: RefObject<HTMLSpanElement | null>;
+  onClose: () => void;
+}
+
+function Explanation({ id, label, target, onClose }: ExplanationProps): ReactElement {
+  useHotkeys([["Escape", onClose, { preventDefault: false }]], []);
+  return (
+    <Tooltip label={<span id={id}>{label}</span>} target={target} opened>
+      <span />
     </Tooltip>
   );
 }
@@ -105,19 +144,19 @@ export function Provider({ provider, display, bucket, upstream }: ProviderProps)
     .filter(Boolean)
     .join(" · ");
   return (
-    <Box className={classes.provider}>
+    <div className={classes.provider}>
       <ProviderDot provider={provider} />
-      <Box miw={0}>
-        <Text fw={700} size="sm" truncate title={name}>
+      <div className={classes.names}>
+        <div className={classes.strong} title={name}>
           {name}
-        </Text>
+        </div>
         {below && (
-          <Text size="xs" c="dimmed" truncate title={below}>
+          <div className={classes.minor} title={below}>
             {below}
-          </Text>
+          </div>
         )}
-      </Box>
-    </Box>
+      </div>
+    </div>
   );
 }
 

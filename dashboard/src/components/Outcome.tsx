@@ -1,7 +1,7 @@
 /** How did a call or an attempt end? A sign and a word; the colour says nothing alone. */
-import { Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import { words } from "@/lib/format";
+import classes from "./Outcome.module.css";
 
 interface OutcomeProps {
   status: string;
@@ -23,15 +23,11 @@ export function Outcome({ status, httpStatus, ending, detail }: OutcomeProps): R
   const code = status === "FAILED" && httpStatus ? ` ${httpStatus}` : "";
   return (
     <div>
-      <Text component="span" size="sm" c={look.color} style={{ whiteSpace: "nowrap" }}>
+      <span className={classes.outcome} style={{ color: look.color }}>
         <span aria-hidden="true">{look.sign}</span> {look.word}
         {code}
-      </Text>
-      {detail && unusual && (
-        <Text size="xs" c="dimmed" truncate>
-          {unusual}
-        </Text>
-      )}
+      </span>
+      {detail && unusual && <div className={classes.detail}>{unusual}</div>}
     </div>
   );
 }

@@ -1,10 +1,10 @@
-/** How is a list searched? What is typed goes into the address a moment after the last letter. */
+/** How is a list searched? What is typed goes into the address a moment after the last letter, or with Enter. */
 import { CloseButton, TextInput, type TextInputProps } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { type ReactElement, useEffect, useRef, useState } from "react";
 import { Icon } from "./icons";
 
-const WAIT_MS = 250;
+const WAIT_MS = 150;
 const LENGTH_MAX = 200;
 
 type Look = Pick<TextInputProps, "className" | "label" | "placeholder" | "w" | "mb" | "maw">;
@@ -53,6 +53,10 @@ export function SearchField(props: SearchFieldProps): ReactElement {
       }}
       onKeyDown={(event) => {
         if (event.key === "Escape") event.currentTarget.blur();
+        if (event.key === "Enter") {
+          tell.cancel();
+          say(typed.trim());
+        }
       }}
       rightSection={
         typed === "" ? null : (

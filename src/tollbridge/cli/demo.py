@@ -8,6 +8,7 @@ import typer
 
 from tollbridge.cli.demo_books import DemoBooks
 from tollbridge.cli.demo_budgets_store import empty_wallet
+from tollbridge.cli.demo_experiment_store import remove_experiment
 from tollbridge.cli.demo_store import count_calls, remove_calls
 from tollbridge.cli.demo_usage import Plan
 from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
@@ -38,9 +39,9 @@ def demo(
     """Fill an empty installation with 30 days of made-up usage, to look around in.
 
     It takes the way of real usage: checked, attributed, priced and summed up like that. All of it
-    is of the node and source `demo`, its budgets and its wallet begin with that; --remove takes
-    it out, and every sum follows. The wallet's lines stay, as all of a ledger do: it is emptied
-    and switched off.
+    is of the node and source `demo`, its budgets, wallet and experiment begin with that; --remove
+    takes it out, and every sum follows. The wallet's lines stay, as all of a ledger do: it is
+    emptied and switched off.
     """
     settings = load_settings(data_dir=data_dir)
     if remove:
@@ -80,4 +81,5 @@ async def _remove(settings: Settings) -> int:
     now_us = SystemClock().now_us()
     async with opened(settings) as database, database.write() as unit:
         await empty_wallet(unit, now_us, actor=actor())
+        await remove_experiment(unit)
         return await remove_calls(unit, ZoneInfo(settings.billing_time_zone), now_us)

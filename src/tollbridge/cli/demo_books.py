@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tollbridge.cli.demo_budgets_store import fill_wallet, holds_of, make_budgets
-from tollbridge.cli.demo_usage import ForeignCall, Plan, pieces
+from tollbridge.cli.demo_experiment_store import start_experiment
+from tollbridge.cli.demo_usage import ForeignCall, Plan, pieces, trial_of
 from tollbridge.cli.demo_world import DEMO
 from tollbridge.cli.replay import make_closer
 from tollbridge.core.call import new_id
@@ -59,11 +60,12 @@ class DemoBooks:
     async def open(
         cls, database: Database, settings: Settings, plan: Plan, *, actor: str
     ) -> "DemoBooks":
-        """Register the source, make its budgets and its wallet, and return the books for it."""
+        """Register the source, make its budgets, wallet and experiment, and return its books."""
         async with database.write() as unit:
             await put_source(unit, DEMO, SourceTerms(), actor=actor, now_us=plan.end_us)
             rows = await make_budgets(unit)
             await fill_wallet(unit, plan.end_us, actor=actor)
+            await start_experiment(unit, trial_of(plan, actor))
         closer = await make_closer(database, settings)
         return cls(database, closer, plan, rows, ZoneInfo(settings.billing_time_zone))
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tollbridge.cli.demo_trial import SHARE, SUBJECTS, asked_by, experiment_of
 from tollbridge.cli.demo_world import CLIENTS, DEMO, FOREIGN, WORKS, Client, Door, Foreign, Work
 from tollbridge.core.call import (
     CATEGORY_OF,
@@ -28,6 +29,7 @@ from tollbridge.core.call import (
 from tollbridge.core.clock import SECOND_US, to_datetime, to_us
 from tollbridge.core.demand import Demand
 from tollbridge.core.evidence import AttemptEvidence, CallEvidence, Closed, Opened
+from tollbridge.routing.experiments import Experiment
 
 DAYS: Final = 30
 FOREIGN_SHARE: Final = 0.12
@@ -73,11 +75,21 @@ class Plan(msgspec.Struct, frozen=True):
 def usage_of(plan: Plan) -> Iterator[CallEvidence | ForeignCall]:
     """Yield the calls in the order in which they ended, as many as are asked for."""
     chance = Chance(plan.seed)
+    trial = trial_of(plan, DEMO)
     for number, at_us in enumerate(_instants(plan, chance)):
-        if chance.random() < FOREIGN_SHARE:
+        draw = chance.random()
+        if draw < FOREIGN_SHARE:
             yield _foreign(chance, at_us, f"{plan.seed}-{plan.end_us}-{number}")
+        elif at_us >= trial.started_at_us and draw > 1 - SHARE:
+            work, client, tag = asked_by(trial, chance.randrange(SUBJECTS))
+            yield _carried(chance, at_us, plan, (work, client, (tag,)))
         else:
-            yield _carried(chance, at_us, plan)
+            yield _carried(chance, at_us, plan, _drawn(chance))
+
+
+def trial_of(plan: Plan, actor: str) -> Experiment:
+    """Return the experiment that is among it: the same arm for each user from the same plan."""
+    return experiment_of(_id(plan.end_us, Chance(plan.seed)), plan.end_us, actor)
 
 
 def _instants(plan: Plan, chance: Chance) -> list[int]:
@@ -96,13 +108,22 @@ def _busy(hour: datetime) -> float:
     return by_day * (WEEKEND if hour.weekday() >= 5 else 1.0)
 
 
-def _carried(chance: Chance, at_us: int, plan: Plan) -> CallEvidence:
+def _drawn(chance: Chance) -> tuple[Work, Client, tuple[str, ...]]:
+    """Return what is asked for, by whom, and with which tags."""
     [work] = chance.choices(WORKS, [one.weight for one in WORKS])
     client = _client(chance, CATEGORY_OF[work.operation])
+    return work, client, tuple(tag for tag in client.tags if chance.random() < 0.7)
+
+
+def _carried(
+    chance: Chance, at_us: int, plan: Plan, asked: tuple[Work, Client, tuple[str, ...]]
+) -> CallEvidence:
+    work, client, tags = asked
     days_ago = (plan.end_us - at_us) // (24 * HOUR_US)
     is_out = days_ago == OUTAGE_DAY and to_datetime(at_us).hour in OUTAGE_HOURS
     attempts, ending, status, began_us = _attempts(chance, work, at_us, is_out=is_out)
     opened = _opened(chance, work, client, began_us, _id(at_us, chance))
+    opened = msgspec.structs.replace(opened, tags=tags)
     closed = Closed(
         call_id=opened.call_id,
         closed_at_us=at_us,
@@ -144,7 +165,6 @@ def _opened(chance: Chance, work: Work, client: Client, began_us: int, call_id: 
             for place, door in enumerate(work.doors, 1)
         ),
         customer=chance.choice(client.customers) if client.customers else None,
-        tags=tuple(tag for tag in client.tags if chance.random() < 0.7),
         demand=Demand(facts=dict(work.facts)),
     )
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.store.test_routing_store import apply, declared
 from tests.support.terminal import Terminal
 from tollbridge.cli.demo_budgets_store import BUDGETS, DEDUCTIONS
-from tollbridge.cli.demo_usage import DAYS, HOUR_US, ForeignCall, Plan, usage_of
+from tollbridge.cli.demo_trial import TERMS
+from tollbridge.cli.demo_usage import DAYS, HOUR_US, ForeignCall, Plan, trial_of, usage_of
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.recording.statements import joined
+from tollbridge.routing.trials import arm_of
 from tollbridge.storage.unit import Database
 
 END_US = 1_795_348_800_000_000
@@ -113,6 +116,38 @@ async def test_the_demo_fills_the_books_and_removing_it_empties_them(
     assert json.loads(terminal.done("demo", "--remove", "--json"))["removed"] == 0
     terminal.done("demo", "--calls", "20")
     terminal.done("doctor", "--books")
+
+
+def test_each_user_of_the_experiment_stays_with_one_arm() -> None:
+    """As the hash says, so that what is found is told apart by it."""
+    trial = trial_of(PLAN, "somebody").trial
+    tagged = [
+        one.opened
+        for one in usage_of(PLAN)
+        if isinstance(one, CallEvidence) and one.opened.label == trial.model
+    ]
+    assert len(tagged) > 10
+    for opened in tagged:
+        arm = trial.arms[arm_of(trial, opened.caller.user)]
+        assert opened.tags == (f"experiment:{trial.name}={arm.name}",)
+        assert opened.expected_provider == arm.endpoint
+
+
+@pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("endpoints", [(), ("openai", "google")], ids=["without", "with"])
+async def test_an_experiment_runs_and_goes_again(
+    terminal: Terminal, database: Database, endpoints: tuple[str, ...]
+) -> None:
+    """It has found something; its route is only on where somebody serves it; nothing is left."""
+    await apply(database, [declared(name) for name in endpoints])
+    terminal.done("demo", "--calls", "2000")
+    told = json.loads(terminal.done("experiments", "results", TERMS.name, "--json"))
+    assert told["experiment"]["running"]
+    assert all(arm["calls"] > 10 for arm in told["arms"])
+    assert await rows(database, "SELECT enabled FROM routes") == [(bool(endpoints),)]
+    terminal.done("demo", "--remove")
+    for table in ("experiments", "routes", "route_candidates"):
+        assert await rows(database, joined("SELECT count(*) FROM", table)) == [(0,)]
 
 
 @pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)

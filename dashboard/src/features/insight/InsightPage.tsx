@@ -6,6 +6,7 @@ import { Empty, Panel, StateOf } from "@/components/States";
 import { useFlows } from "@/lib/insight";
 import { CATEGORIES, type Category } from "@/lib/names";
 import { Elsewhere } from "./Elsewhere";
+import { Experiments } from "./Experiments";
 import { Savings } from "./Savings";
 
 const Flow = lazy(() => import("@/components/ProviderFlow"));
@@ -14,6 +15,7 @@ const TABS = [
   { value: "savings", label: "Savings" },
   { value: "elsewhere", label: "What if" },
   { value: "fallback", label: "Fallback" },
+  { value: "experiments", label: "Experiments" },
 ] as const;
 
 export default function InsightPage(): ReactElement {
@@ -36,20 +38,22 @@ export default function InsightPage(): ReactElement {
             </Tabs.Tab>
           ))}
         </Tabs.List>
-        <div style={{ overflowX: "auto", maxWidth: "100%" }}>
-          <SegmentedControl
-            size="xs"
-            aria-label="Category"
-            data={[...CATEGORIES]}
-            value={category}
-            onChange={(value) =>
-              void navigate({
-                to: ".",
-                search: (before) => ({ ...before, category: value as Category }),
-              })
-            }
-          />
-        </div>
+        {tab !== "experiments" && (
+          <div style={{ overflowX: "auto", maxWidth: "100%" }}>
+            <SegmentedControl
+              size="xs"
+              aria-label="Category"
+              data={[...CATEGORIES]}
+              value={category}
+              onChange={(value) =>
+                void navigate({
+                  to: ".",
+                  search: (before) => ({ ...before, category: value as Category }),
+                })
+              }
+            />
+          </div>
+        )}
       </Group>
       <Tabs.Panel value="savings">
         <Savings category={category} />
@@ -59,6 +63,9 @@ export default function InsightPage(): ReactElement {
       </Tabs.Panel>
       <Tabs.Panel value="fallback">
         <Fallback category={category} />
+      </Tabs.Panel>
+      <Tabs.Panel value="experiments">
+        <Experiments />
       </Tabs.Panel>
     </Tabs>
   );

@@ -35,6 +35,7 @@ const HEAD_PX = 36;
 const LOADING_ROWS = 12;
 /** So many rows before the end the next page is asked for. */
 const AHEAD_ROWS = 40;
+const OVERSCAN_ROWS = 4;
 const STEPS: Readonly<Record<string, number>> = {
   ArrowDown: 1,
   ArrowUp: -1,
@@ -58,7 +59,7 @@ export function CallTable(props: CallTableProps): ReactElement {
     getItemKey: (place) => rows[place]?.call_id ?? place,
     paddingStart: isSmall ? 0 : HEAD_PX,
     scrollPaddingStart: isSmall ? 0 : HEAD_PX,
-    overscan: 8,
+    overscan: OVERSCAN_ROWS,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows of another height are measured anew
   useEffect(() => virtual.measure(), [rowPx]);
@@ -88,7 +89,7 @@ export function CallTable(props: CallTableProps): ReactElement {
         role="grid"
         aria-label="Calls"
         aria-rowcount={hasMore ? -1 : rows.length + 1}
-        aria-busy={isLoading}
+        aria-busy={isLoading || props.isOld}
         tabIndex={rows.length === 0 ? 0 : -1}
         onKeyDown={onKeyDown}
         onScroll={(event) => onReading(event.currentTarget.scrollTop > rowPx)}

@@ -1,21 +1,17 @@
 /** By what can the log be narrowed? Four filters in a row, the others on demand. */
-import { Autocomplete, Button, CloseButton, Menu, Select } from "@mantine/core";
+import { Button, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useEffect, useState } from "react";
+import { type ReactElement, useState } from "react";
 import { Icon } from "@/components/icons";
 import { SearchField } from "@/components/SearchField";
 import { words } from "@/lib/format";
 import { BUCKETS, CALL_CATEGORIES } from "@/lib/names";
-import { providerName } from "@/lib/providers";
+import { type Choice, NamedProvider, OneOf, TypedOne } from "./FilterFields";
 import classes from "./Logs.module.css";
-import { FILTERS, type Filter, useNames } from "./query";
+import { FILTERS, type Filter } from "./query";
 
 const route = getRouteApi("/framed/logs");
 
-interface Choice {
-  value: string;
-  label: string;
-}
 const plain = (...values: string[]): Choice[] =>
   values.map((value) => ({ value, label: words(value) }));
 const yesNo = (yes: string, no: string): Choice[] => [
@@ -60,9 +56,6 @@ export function Filters(): ReactElement {
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/logs" });
   const [added, setAdded] = useState<Filter[]>([]);
-  const providers = useNames("provider");
-  const keys = useNames("key");
-  const users = useNames("user");
   const set = (name: Filter, value: string | null): void =>
     void navigate({ search: (before) => ({ ...before, [name]: value ?? undefined }) });
   const shown = FILTERS.filter(
@@ -70,35 +63,33 @@ export function Filters(): ReactElement {
   );
   const hidden = FILTERS.filter((name) => MORE[name] && !shown.includes(name));
   const isFiltered = FILTERS.some((name) => search[name] !== undefined);
-  const select = (name: Filter, label: string, choices: Choice[]): ReactElement => {
-    const value = search[name] ?? null;
-    const known = value === null || choices.some((choice) => choice.value === value);
-    return (
-      <Select
-        key={name}
-        aria-label={label}
-        placeholder={label}
-        data={known ? choices : [{ value: value ?? "", label: value ?? "" }, ...choices]}
-        value={value}
-        onChange={(chosen) => set(name, chosen)}
-        clearable
-        searchable
-        nothingFoundMessage="Nothing is called so"
-      />
-    );
-  };
-  const named = (names: string[]): Choice[] => names.map((name) => ({ value: name, label: name }));
-  const byName = providers.map((name) => ({ value: name, label: providerName(name) }));
+  const select = (name: Filter, label: string, choices: Choice[]): ReactElement => (
+    <OneOf
+      key={name}
+      label={label}
+      choices={choices}
+      value={search[name] ?? null}
+      onChange={(chosen) => set(name, chosen)}
+    />
+  );
+  const typed = (name: "model" | "key" | "user", label: string): ReactElement => (
+    <TypedOne
+      name={name}
+      label={label}
+      value={search[name]}
+      onChange={(chosen) => set(name, chosen)}
+    />
+  );
   return (
     <div className={classes.filters}>
-      {select("provider", "Provider", byName)}
-      <ModelFilter value={search.model} onChange={(model) => set("model", model)} />
+      <NamedProvider value={search.provider ?? null} onChange={(name) => set("provider", name)} />
+      {typed("model", "Model")}
       {select("status", "Status", [
         { value: "COMPLETED", label: "completed" },
         { value: "FAILED", label: "failed" },
       ])}
-      {select("key", "Key", named(keys))}
-      {select("user", "User", named(users))}
+      {typed("key", "Key")}
+      {typed("user", "User")}
       {shown.map((name) => {
         const { label = name, choices = [] } = MORE[name] ?? {};
         if (choices !== "typed") return select(name, label, choices);
@@ -142,49 +133,5 @@ export function Filters(): ReactElement {
         </Button>
       )}
     </div>
-  );
-}
-
-/** Any model may be typed: there are more than can be listed. */
-function ModelFilter(props: {
-  value: string | undefined;
-  onChange: (model: string | null) => void;
-}): ReactElement {
-  const { value, onChange } = props;
-  const models = useNames("model");
-  const [typed, setTyped] = useState(value ?? "");
-  useEffect(() => setTyped(value ?? ""), [value]);
-  const done = (model: string): void => {
-    if (model.trim() !== (value ?? "")) onChange(model.trim() || null);
-  };
-  return (
-    <Autocomplete
-      aria-label="Model"
-      placeholder="Model"
-      data-page-search
-      data={models}
-      limit={50}
-      value={typed}
-      onChange={setTyped}
-      onOptionSubmit={done}
-      onBlur={() => done(typed)}
-      onKeyDown={(event) => {
-        if (event.key === "Enter") done(typed);
-        if (event.key === "Escape") event.currentTarget.blur();
-      }}
-      rightSection={
-        typed === "" ? null : (
-          <CloseButton
-            size="sm"
-            aria-label="Clear the model"
-            onMouseDown={(event) => event.preventDefault()}
-            onClick={() => {
-              setTyped("");
-              onChange(null);
-            }}
-          />
-        )
-      }
-    />
   );
 }

@@ -48,7 +48,7 @@ export default function LogsPage(): ReactElement {
     <Stack gap="sm" className={classes.page}>
       <Filters />
       <Group justify="space-between" gap="xs">
-        <Totals query={query} counted={pages?.[0]?.total ?? undefined} />
+        <Totals query={query} isDue={log.isSuccess && !log.isPlaceholderData} />
         <Group gap="xs">
           {tail.waiting > 0 && (
             <Button size="compact-sm" variant="light" onClick={tail.show}>

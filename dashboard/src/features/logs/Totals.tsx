@@ -1,18 +1,18 @@
 /** How many calls does the filter let by, and what did they cost in sum? */
 import { Text } from "@mantine/core";
 import type { ReactElement } from "react";
-import type { Schemas } from "@/api/client";
 import { Hint, Money } from "@/components/Figures";
 import { count, percent } from "@/lib/format";
-import { type LogQuery, useSums } from "./query";
+import { type LogQuery, useTotals } from "./query";
 
 interface TotalsProps {
   query: LogQuery;
-  counted: Schemas["CallTotal"] | undefined;
+  /** Whether the rows stand there: they come first. */
+  isDue: boolean;
 }
 
-export function Totals({ query, counted }: TotalsProps): ReactElement {
-  const { isSummed, total } = useSums(query);
+export function Totals({ query, isDue }: TotalsProps): ReactElement {
+  const { isSummed, total, counted } = useTotals(query, isDue);
   if (isSummed && total) {
     const { calls, completed, failed, unpriced, estimated } = total;
     const ended = completed + failed;

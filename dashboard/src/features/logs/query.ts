@@ -1,6 +1,7 @@
 /** Which calls are meant? From the address's filters to what the API is asked for. */
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import type { paths } from "@/api/schema";
 import { useProject, useRange } from "@/lib/range";
@@ -66,7 +67,8 @@ export function readPage(query: LogQuery, cursor: string | undefined, signal?: A
   // The end of the range is left open while it is now, so that new calls come in.
   return read(
     api.GET("/api/v1/usage-logs", {
-      params: { query: { limit: PAGE_ROWS, ...query, cursor } },
+      // How many there are is asked for when the rows stand there.
+      params: { query: { limit: PAGE_ROWS, ...query, cursor, total: false } },
       signal,
     }),
   );
@@ -86,8 +88,8 @@ export function useLog(query: LogQuery) {
   });
 }
 
-/** Sums over all that the filter lets by; null where the filter has something else in it. */
-export function useSums(query: LogQuery) {
+/** How many calls a filter lets by, and their sums where such are kept; asked once `isDue`. */
+export function useTotals(query: LogQuery, isDue: boolean) {
   const search = route.useSearch();
   const isSummed = FILTERS.every((name) => search[name] === undefined || SUMMED.includes(name));
   const list = <T>(value: T | null | undefined): T[] => (value ? [value] : []);
@@ -108,22 +110,44 @@ export function useSums(query: LogQuery) {
     queryKey: ["insight", "sums", asked],
     queryFn: ({ signal }) =>
       read(api.GET("/api/v1/insight/breakdown", { params: { query: asked }, signal })),
-    enabled: isSummed,
+    enabled: isSummed && isDue,
     placeholderData: keepPreviousData,
     refetchInterval: 30_000,
   });
-  return { isSummed, total: isSummed ? sums.data?.total : undefined };
+  const counted = useQuery({
+    queryKey: ["usage-logs-count", query],
+    queryFn: ({ signal }) =>
+      read(api.GET("/api/v1/usage-logs", { params: { query: { ...query, limit: 1 } }, signal })),
+    enabled: !isSummed && isDue,
+  });
+  return isSummed
+    ? { isSummed, total: sums.data?.total, counted: undefined }
+    : { isSummed, total: undefined, counted: counted.data?.total ?? undefined };
 }
 
-/** The names that can be filtered by: those that calls of this time have. */
-export function useNames(groupBy: "provider" | "model" | "key" | "user"): string[] {
-  const { from, to } = useRange();
-  const asked = { group_by: groupBy, from, to, limit: 200 };
-  const { data } = useQuery({
+type Named = "provider" | "model" | "key" | "user";
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The names that can be filtered by, once somebody looks for one: those that calls of this time
+ * have. Of keys and users, which may be ten thousand, those of its last day; any may be typed.
+ */
+export function useNames(groupBy: Named, isWanted: boolean) {
+  const { from, to, hours } = useRange();
+  const isMany = groupBy === "key" || groupBy === "user";
+  const lastDay = new Date(Date.parse(from) + hours * 3_600_000 - DAY_MS).toISOString();
+  const since = isMany && lastDay > from ? lastDay : from;
+  const asked = { group_by: groupBy, from: since, to, limit: 200 };
+  const { data, isPending } = useQuery({
     queryKey: ["usage", "names", asked],
     queryFn: ({ signal }) => read(api.GET("/api/v1/usage", { params: { query: asked }, signal })),
+    enabled: isWanted,
     staleTime: 60_000,
     placeholderData: keepPreviousData,
   });
-  return (data?.groups ?? []).flatMap(({ group }) => (group ? [group] : []));
+  const names = useMemo(
+    () => (data?.groups ?? []).flatMap(({ group }) => (group ? [group] : [])),
+    [data],
+  );
+  return { names, isReading: isWanted && isPending };
 }

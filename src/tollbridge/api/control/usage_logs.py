@@ -22,12 +22,17 @@ from tollbridge.core.errors import InvalidRequestError, NotFoundError
 from tollbridge.insight.log_queries import count_log, read_log
 from tollbridge.insight.queries import find_call, is_call_id
 from tollbridge.insight.usage import CallPlace, LogStart
+from tollbridge.ledger.store import limits_named
 
 router = APIRouter(prefix="/usage-logs", tags=["usage"])
 
 
 class UsageLogQuery(LogFilterQuery, PageQuery):
     """Which calls, and which page of them."""
+
+    total: Annotated[
+        bool, Field(description="False: the calls are not counted; `total` is null.")
+    ] = True
 
 
 class CallTotal(BaseModel):
@@ -41,7 +46,7 @@ class CallPage(BaseModel):
     """A page of calls, the newest first."""
 
     calls: list[Call]
-    total: CallTotal | None = Field(description="Null on pages that a cursor was given for.")
+    total: CallTotal | None = Field(description="Null behind a cursor, and with `total=false`.")
     next_cursor: NextCursor
 
 
@@ -67,7 +72,8 @@ async def list_page(
     async with control.services.database.read() as unit:
         wanted = await filter_of(unit, query, viewer, control)
         page = await read_log(unit, wanted, zone, query.limit, start)
-        total = None if after is not None else await count_log(unit, wanted, zone)
+        is_counted = query.total and after is None
+        total = await count_log(unit, wanted, zone) if is_counted else None
         shown = await shown_of(unit, page.rows, control)
     place = page.next
     return CallPage(
@@ -91,4 +97,5 @@ async def show(call_id: str, viewer: ViewerOf, control: ControlOf) -> CallInFull
         if found is None:
             raise NotFoundError(f"there is no call {call_id!r}")
         [shown] = await shown_of(unit, [found.call], control)
-    return in_full(found, explain(evidence_of_call(found), rules), shown)
+        limits = await limits_named(unit, {one.budget_id for one in found.holds or ()})
+    return in_full(found, explain(evidence_of_call(found), rules), shown, limits)

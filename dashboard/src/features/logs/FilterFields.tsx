@@ -1,0 +1,132 @@
+/** How is one filter chosen: from a few words, from the names that calls have, or typed? */
+import { Autocomplete, CloseButton, Select } from "@mantine/core";
+import { type PointerEvent, type ReactElement, useEffect, useMemo, useState } from "react";
+import { providerName } from "@/lib/providers";
+import { useNames } from "./query";
+
+/** So many are listed; typing finds the others. */
+const LISTED_MAX = 50;
+/** Lists that nobody has open are not drawn anew with each filter. */
+const CLOSED_IS_GONE = { keepMounted: false } as const;
+
+export interface Choice {
+  value: string;
+  label: string;
+}
+
+interface Watch {
+  onFocus: () => void;
+  onBlur: () => void;
+  onPointerEnter: () => void;
+  onPointerLeave: (event: PointerEvent) => void;
+}
+
+/** Whether somebody has come to a field, by pointer or key: its names are asked for then alone. */
+function useSomebody(): { isThere: boolean; watch: Watch } {
+  const [isThere, setIsThere] = useState(false);
+  const watch = useMemo(
+    () => ({
+      onFocus: () => setIsThere(true),
+      onBlur: () => setIsThere(false),
+      onPointerEnter: () => setIsThere(true),
+      onPointerLeave: (event: PointerEvent) =>
+        setIsThere(event.currentTarget.contains(document.activeElement)),
+    }),
+    [],
+  );
+  return { isThere, watch };
+}
+
+interface OneOfProps {
+  label: string;
+  choices: Choice[];
+  value: string | null;
+  onChange: (value: string | null) => void;
+  watch?: Watch;
+  isReading?: boolean;
+}
+
+export function OneOf(props: OneOfProps): ReactElement {
+  const { label, choices, value, onChange, watch, isReading } = props;
+  const known = value === null || choices.some((choice) => choice.value === value);
+  return (
+    <Select
+      aria-label={label}
+      placeholder={label}
+      data={known ? choices : [{ value: value ?? "", label: value ?? "" }, ...choices]}
+      limit={LISTED_MAX}
+      comboboxProps={CLOSED_IS_GONE}
+      value={value}
+      onChange={onChange}
+      {...watch}
+      clearable
+      searchable
+      nothingFoundMessage={isReading ? "Reading the names …" : "Nothing is called so"}
+    />
+  );
+}
+
+type ChosenProps = Pick<OneOfProps, "value" | "onChange">;
+
+export function NamedProvider({ value, onChange }: ChosenProps): ReactElement {
+  const { isThere, watch } = useSomebody();
+  const { names, isReading } = useNames("provider", isThere);
+  const choices = useMemo(() => {
+    const all = value === null || names.includes(value) ? names : [value, ...names];
+    return all.map((name) => ({ value: name, label: providerName(name) }));
+  }, [names, value]);
+  return <OneOf label="Provider" {...{ choices, value, onChange, watch, isReading }} />;
+}
+
+interface TypedOneProps {
+  name: "model" | "key" | "user";
+  label: string;
+  value: string | undefined;
+  onChange: (name: string | null) => void;
+}
+
+/** Any name may be typed: there are more than can be listed. */
+export function TypedOne({ name, label, value, onChange }: TypedOneProps): ReactElement {
+  const { isThere, watch } = useSomebody();
+  const { names } = useNames(name, isThere);
+  const [typed, setTyped] = useState(value ?? "");
+  useEffect(() => setTyped(value ?? ""), [value]);
+  const done = (text: string): void => {
+    if (text.trim() !== (value ?? "")) onChange(text.trim() || null);
+  };
+  return (
+    <Autocomplete
+      aria-label={label}
+      placeholder={label}
+      data-page-search={name === "model" || undefined}
+      data={names}
+      limit={LISTED_MAX}
+      comboboxProps={CLOSED_IS_GONE}
+      value={typed}
+      onChange={setTyped}
+      onOptionSubmit={done}
+      {...watch}
+      onBlur={() => {
+        watch.onBlur();
+        done(typed);
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") done(typed);
+        if (event.key === "Escape") event.currentTarget.blur();
+      }}
+      rightSection={
+        typed === "" ? null : (
+          <CloseButton
+            size="sm"
+            aria-label={`Clear the ${label.toLowerCase()}`}
+            onMouseDown={(event) => event.preventDefault()}
+            onClick={() => {
+              setTyped("");
+              onChange(null);
+            }}
+          />
+        )
+      }
+    />
+  );
+}
