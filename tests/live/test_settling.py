@@ -12,7 +12,7 @@ from tests.support.sandbox_server import running_sandbox
 from tollbridge.core.errors import BugError
 from tollbridge.ledger import store
 from tollbridge.rating.book import PriceBook
-from tollbridge.rating.tariff import Tariff
+from tollbridge.rating.tariff import Tariff, UnitPrice
 
 
 class Unratable(PriceBook):
@@ -21,11 +21,22 @@ class Unratable(PriceBook):
     def __init__(self, book: PriceBook) -> None:
         self._book = book
 
-    def find(self, provider: str, model: str, at_us: int) -> Tariff | None:
-        return self._book.find(provider, model, at_us)
-
     def find_first(self, provider: str, models: tuple[str, ...], at_us: int) -> Tariff | None:
-        raise BugError(f"no price of {provider} {models} at {at_us}")
+        tariff = self._book.find_first(provider, models, at_us)
+        assert tariff is not None
+        assert tariff.plain is not None
+        plain = msgspec.structs.replace(tariff.plain, whole={}, units=Failing(tariff.plain.units))
+        return msgspec.structs.replace(tariff, plain=plain)
+
+
+class Failing(dict[str, UnitPrice]):
+    """What each unit costs, and nobody can read it."""
+
+    def __getitem__(self, unit: str) -> UnitPrice:
+        raise BugError(f"no price of {unit}")
+
+    def get(self, unit: str, /, *others: object) -> UnitPrice:  # type: ignore[override]
+        return self[unit]
 
 
 def break_rating(node: Node) -> None:
