@@ -141,7 +141,10 @@ async def measure_runs(url: str, rows: int) -> dict[str, Measured]:
         ("taken back", take_back),
     ):
         shown = Shown(f"{database.dialect}, {name}", rows)
-        figures[name] = await _timed(work, shown, changes=name != "no row changes")
+        one = figures[name] = await _timed(work, shown, changes=name != "no row changes")
+        rate = one.calls / one.wall_s
+        print(f"{database.dialect}, {name}: {rate:,.0f} rows/s", file=sys.stderr, flush=True)
+    print(f"{database.dialect}: all sums are made anew", file=sys.stderr, flush=True)
     async with database.read() as unit:
         wrong = await rebuild_rollups(unit, UTC)
     await database.close()
