@@ -35,8 +35,8 @@ class Failing(dict[str, UnitPrice]):
     def __getitem__(self, unit: str) -> UnitPrice:
         raise BugError(f"no price of {unit}")
 
-    def get(self, unit: str, /, *others: object) -> UnitPrice:  # type: ignore[override]
-        return self[unit]
+    def __contains__(self, unit: object) -> bool:
+        raise BugError(f"no price of {unit}")
 
 
 def break_rating(node: Node) -> None:
