@@ -3,7 +3,8 @@
 The pure stages 6 to 8, for the drain and for a worker whose call is under a hard limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -30,6 +31,7 @@ from tollbridge.metering.report import meter_report
 from tollbridge.rating.book import PriceBook
 from tollbridge.rating.rate import cost_of, rate
 
+T = TypeVar("T")
 _PLAIN_COUNTS = frozenset({LimitKind.CALLS, LimitKind.VIDEOS, LimitKind.AUDIO})
 """What is known without looking at what was used."""
 _MONEY = LimitKind.MONEY
@@ -142,7 +144,8 @@ def _use(
     usage = meter(attempt, evidence.opened, evidence.closed, conclusions.estimates)
     if not rates:
         return AttemptUse(attempt, usage)
-    cost_nanousd = _cost(attempt, evidence, usage, conclusions)
+    # Without the lines of a bill; with them only where this finds no price.
+    cost_nanousd = _priced(cost_of, attempt, evidence, usage, conclusions)
     if cost_nanousd is None:
         usage, rated = _rate(attempt, evidence, usage, conclusions)
         cost_nanousd = rated.cost_nanousd
@@ -158,21 +161,6 @@ def charge_of(evidence: CallEvidence, conclusions: Conclusions) -> int:
             return 0
         total += cost_nanousd
     return total
-
-
-def _cost(
-    attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
-) -> int | None:
-    """Return what an attempt costs by its usage as it is, without the lines of a bill."""
-    served = attempt.served_model
-    return cost_of(
-        usage,
-        attempt.provider,
-        (attempt.model,) if served is None else (served, attempt.model),
-        attempt.started_at_us,
-        conclusions.book,
-        nothing_owed=owes_nothing(attempt, evidence.closed),
-    )
 
 
 def _account(
@@ -199,20 +187,25 @@ def _rate(
     attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
 ) -> tuple[Usage, Rated]:
     """Return what an attempt costs, and by which usage: speech may have to be estimated for it."""
-    rated = _rate_as_is(attempt, evidence, usage, conclusions)
+    rated = _priced(rate, attempt, evidence, usage, conclusions)
     if rated.cost_nanousd is None:
         for estimated in spoken(usage):
-            again = _rate_as_is(attempt, evidence, estimated, conclusions)
+            again = _priced(rate, attempt, evidence, estimated, conclusions)
             if again.cost_nanousd is not None:
                 return estimated, again
     return usage, rated
 
 
-def _rate_as_is(
-    attempt: AttemptEvidence, evidence: CallEvidence, usage: Usage, conclusions: Conclusions
-) -> Rated:
+def _priced(
+    price: Callable[..., T],
+    attempt: AttemptEvidence,
+    evidence: CallEvidence,
+    usage: Usage,
+    conclusions: Conclusions,
+) -> T:
+    """Return what `rate` or `cost_of` says of an attempt by its usage as it is."""
     served = attempt.served_model
-    return rate(
+    return price(
         usage,
         attempt.provider,
         (attempt.model,) if served is None else (served, attempt.model),

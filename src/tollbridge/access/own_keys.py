@@ -15,6 +15,8 @@ from tollbridge.core.errors import ConflictError, PermissionDeniedError
 OWN_SCOPES = frozenset({Scope.CALL.value, Scope.READ.value})
 FIRST_PROJECT = "default"
 """Of the first key of somebody whom nobody has given one."""
+OWN_KEYS_MAX = 1000
+"""Ever, of one user: of more it is not looked which limits another key would get around."""
 
 
 class MemberKeys(msgspec.Struct, frozen=True):
@@ -55,6 +57,8 @@ def require_mintable(wanted: KeyTerms, own: Sequence[OwnKey], allowed: MemberKey
     if not allowed.may_mint:
         raise PermissionDeniedError("an admin, or a manager of the project, makes keys here")
     require_own_scopes(wanted.scopes)
+    if len(own) >= OWN_KEYS_MAX:
+        raise ConflictError(f"you have had {OWN_KEYS_MAX} keys: an admin makes the next one")
     in_force = [one for one in own if one.in_force]
     if len(in_force) >= allowed.keys_max:
         raise ConflictError(

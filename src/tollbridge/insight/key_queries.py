@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import String, select
 
 from tollbridge.access.keys import KeyRow
-from tollbridge.access.own_keys import OwnKey
+from tollbridge.access.own_keys import OWN_KEYS_MAX, OwnKey
 from tollbridge.access.store import key_row
 from tollbridge.access.tables import keys
 from tollbridge.core.sight import Sight
@@ -64,10 +64,10 @@ async def last_calls(unit: Unit, key_ids: Collection[str]) -> dict[str, int]:
 
 
 async def own_keys(unit: Unit, user: str, now_us: int) -> list[OwnKey]:
-    """Return all keys that a user ever had, and whether a budget stands on each alone."""
+    """Return keys that a user ever had, at most `OWN_KEYS_MAX`, and whether each has a budget."""
     budget = select(budgets.c.budget_id).where(budgets.c.subject == KEY + keys.c.name).exists()
     rows = await unit.connection.execute(
-        select(keys, budget.label("has_budget")).where(keys.c.user == user).limit(ROWS_MAX)
+        select(keys, budget.label("has_budget")).where(keys.c.user == user).limit(OWN_KEYS_MAX)
     )
     return [
         OwnKey(

@@ -3,7 +3,12 @@
 import pytest
 
 from tollbridge.access.keys import KeyTerms
-from tollbridge.access.own_keys import MemberKeys, OwnKey, require_mintable
+from tollbridge.access.own_keys import (
+    OWN_KEYS_MAX,
+    MemberKeys,
+    OwnKey,
+    require_mintable,
+)
 from tollbridge.core.errors import ConflictError, PermissionDeniedError
 
 ALLOWED = MemberKeys(may_mint=True, keys_max=3)
@@ -35,6 +40,13 @@ def test_a_key_of_ones_own_is_made_for_the_projects_that_one_has_keys_of() -> No
     for own in ([given()], [given("shop", in_force=False)], []):
         with pytest.raises(PermissionDeniedError, match="no key in force"):
             require_mintable(wanted("shop"), own, ALLOWED)
+
+
+def test_who_had_more_keys_than_are_looked_at_makes_none() -> None:
+    ended = [given(in_force=False)] * (OWN_KEYS_MAX - 2)
+    require_mintable(wanted(), [given(), *ended], ALLOWED)
+    with pytest.raises(ConflictError, match="an admin"):
+        require_mintable(wanted(), [given(), *ended, given(in_force=False)], ALLOWED)
 
 
 def test_the_first_key_of_somebody_new_is_of_the_default_project() -> None:
