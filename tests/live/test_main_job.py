@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
 
-from tests.support.processes import COMMAND, ServedNode
+from tests.support.processes import COMMAND, WAIT_MAX_S, ServedNode
 
 MODEL = "sandbox-small"
 
@@ -34,9 +34,10 @@ class SandboxNode(ServedNode):
     def key(self) -> str:
         return self.printed().partition("(replaced at each start): ")[2].split()[0]
 
-    def curl(self) -> str:
-        lines = self.printed().partition("  try it:\n")[2]
-        return lines.partition("    tollbridge usage")[0]
+    def to_try(self) -> tuple[str, str]:
+        """Return what the person who started us is told to try: a call, and a look at it."""
+        lines = self.printed().partition("  try it:\n")[2].strip().splitlines()
+        return "\n".join(lines[:-1]), lines[-1]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", name="node")
@@ -45,8 +46,8 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
     (folder / ".env").write_text("OPENAI_API_KEY=sk-not-a-real-one\nXAI_API_KEY=\n")
     node = SandboxNode(folder, "", None, {})
     await node.start()
-    async with asyncio.timeout(20):
-        while "tollbridge usage" not in node.printed():
+    async with asyncio.timeout(WAIT_MAX_S):
+        while "tollbridge usage --data-dir" not in node.printed():
             await asyncio.sleep(0.05)
     yield node
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -56,13 +57,27 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_the_printed_line_works_as_printed(node: SandboxNode) -> None:
-    ended = subprocess.run(
-        ["bash", "-c", node.curl()], capture_output=True, text=True, check=True, timeout=20
-    )
-    answer = json.loads(ended.stdout)
+def as_printed(line: str, node: SandboxNode) -> str:
+    """Return what a printed line prints, in a shell at the place where the node was started."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=node.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WAIT_MAX_S,
+    ).stdout
+
+
+async def test_the_printed_lines_work_as_printed(node: SandboxNode) -> None:
+    call, look = node.to_try()
+    answer = json.loads(as_printed(call, node))
     assert answer["model"] == MODEL
     assert answer["usage"]["total_tokens"] > 0
+    async with asyncio.timeout(WAIT_MAX_S):
+        while MODEL not in (shown := as_printed(look, node)):
+            await asyncio.sleep(0.1)
+    assert "COMPLETED 200" in shown
 
 
 async def test_a_key_in_the_env_file_makes_its_provider_live_and_an_empty_one_is_said(
@@ -70,7 +85,7 @@ async def test_a_key_in_the_env_file_makes_its_provider_live_and_an_empty_one_is
 ) -> None:
     live = next(line for line in node.printed().splitlines() if line.startswith("  live: "))
     assert "openai" in live
-    assert "xai: XAI_API_KEY is not set" in node.printed()
+    assert "xai: XAI_API_KEY is not set" in " ".join(node.printed().split())
     assert "sk-not-a-real-one" not in node.printed()
 
 
@@ -101,18 +116,17 @@ async def test_the_official_sdk_works_unchanged_and_the_usage_shows_each_call(
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=WAIT_MAX_S,
     )
     assert page["calls"][0]["call_id"] in shown.stdout
 
 
 async def test_the_printed_key_outlives_the_office(node: SandboxNode) -> None:
-    os.kill(node.pids("office")[0], signal.SIGKILL)
-    await asyncio.sleep(0.5)
-    async with asyncio.timeout(30):
-        while (await node.health()).get("office") != "ok":
+    dead = node.pids("office")
+    os.kill(dead[0], signal.SIGKILL)
+    async with asyncio.timeout(WAIT_MAX_S):
+        while (await node.health()).get("office") != "ok" or node.pids("office") == dead:
             await asyncio.sleep(0.1)
-    await asyncio.sleep(1)
     body = {"model": MODEL, "messages": [{"role": "user", "content": "still there?"}]}
     async with httpx.AsyncClient(headers={"authorization": f"Bearer {node.key()}"}) as client:
         answer = await client.post(f"{node.url}/v1/chat/completions", json=body)
@@ -127,7 +141,7 @@ async def test_the_books_of_all_this_balance(node: SandboxNode) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=WAIT_MAX_S,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -142,7 +156,7 @@ async def test_a_second_node_on_the_same_port_is_refused_with_a_reason(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=WAIT_MAX_S,
     )
     assert ended.returncode != 0
     assert "cannot listen on" in ended.stderr

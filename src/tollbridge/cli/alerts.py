@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table, time_text
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.insight.alert_queries import AlertFilter, AlertSeen, list_alerts

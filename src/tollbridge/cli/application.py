@@ -5,97 +5,112 @@ says why.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
+from typing_extensions import override
 
-from tollbridge.cli import (
-    alerts,
-    archive,
-    attribute_table,
-    backfill,
-    backup,
-    budgets,
-    changes,
-    credit_rates,
-    database,
-    demo,
-    detect,
-    doctor,
-    endpoints,
-    experiments,
-    export,
-    imports,
-    insight,
-    insight_forecast,
-    intake,
-    jobs,
-    keys,
-    ledger,
-    models,
-    plans,
-    price_sources,
-    prices,
-    replay,
-    routes,
-    rules,
-    serve,
-    subscriptions,
-    usage_show,
-    users,
-    wallets,
-)
 from tollbridge.core.errors import TollbridgeError
-from tollbridge.storage.faults import is_database_fault
 
 FAILED = 2
 INTERRUPTED = 130
+GROUP = "commands"
+STYLE: Mapping[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("serve", "serve"),
+    "detect": ("detect", "detect"),
+    "backfill": ("backfill", "backfill"),
+    "attribute-table": ("attribute_table", "attribute_table"),
+    "replay": ("replay", "replay"),
+    "import": ("imports", "import_usage"),
+    "export": ("export", "export_usage"),
+    "demo": ("demo", "demo"),
+    "doctor": ("doctor", "doctor"),
+    "backup": ("backup", "backup"),
+    "audit": ("changes", "audit"),
+    "intake": ("intake", GROUP),
+    "alerts": ("alerts", GROUP),
+    "archive": ("archive", GROUP),
+    "db": ("database", GROUP),
+    "endpoints": ("endpoints", GROUP),
+    "routes": ("routes", GROUP),
+    "experiments": ("experiments", GROUP),
+    "insight": ("insight_forecast", GROUP),
+    "jobs": ("jobs", GROUP),
+    "keys": ("keys", GROUP),
+    "ledger": ("ledger", GROUP),
+    "models": ("models", GROUP),
+    "budgets": ("budgets", GROUP),
+    "plans": ("plans", GROUP),
+    "prices": ("price_sources", GROUP),
+    "rules": ("rules", GROUP),
+    "subscriptions": ("subscriptions", GROUP),
+    "usage": ("usage_show", GROUP),
+    "wallets": ("wallets", GROUP),
+    "credit-rates": ("credit_rates", GROUP),
+    "users": ("users", GROUP),
+}
+"""Each command, by the module here that has it and its name in there."""
+
+
+class Loading(Mapping[str, Any]):
+    """The commands; each is loaded when it is asked for.
+
+    What one of them needs is most of the program: it would cost a second before `serve` begins,
+    and the supervisor would carry it for as long as it lives.
+    """
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    @override
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, *COMMANDS[name])
+        return self._loaded[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    @override
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Application(TyperGroup):
+    """The program: nothing is loaded but the command that runs."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = Loading()
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands' names in the order of the table."""
+        return list(COMMANDS)
+
 
 application = typer.Typer(
     name="tollbridge",
     help="An AI gateway and the books behind it.",
+    cls=Application,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    **STYLE,
 )
-application.command("serve")(serve.serve)
-application.command("detect")(detect.detect)
-application.command("backfill")(backfill.backfill)
-application.command("attribute-table")(attribute_table.attribute_table)
-application.command("replay")(replay.replay)
-application.command("import")(imports.import_usage)
-application.command("export")(export.export_usage)
-application.add_typer(intake.commands, name="intake")
-application.command("demo")(demo.demo)
-application.command("doctor")(doctor.doctor)
-application.command("backup")(backup.backup)
-application.command("audit")(changes.audit)
-application.add_typer(alerts.commands, name="alerts")
-application.add_typer(archive.commands, name="archive")
-application.add_typer(database.commands, name="db")
-application.add_typer(endpoints.commands, name="endpoints")
-application.add_typer(routes.commands, name="routes")
-application.add_typer(experiments.commands, name="experiments")
-insight.commands.command("forecast")(insight_forecast.forecast)
-insight.commands.command("outlook")(insight_forecast.outlook)
-application.add_typer(insight.commands, name="insight")
-application.add_typer(jobs.commands, name="jobs")
-application.add_typer(keys.commands, name="keys")
-application.add_typer(ledger.commands, name="ledger")
-application.add_typer(models.commands, name="models")
-application.add_typer(budgets.commands, name="budgets")
-application.add_typer(plans.commands, name="plans")
-prices.commands.command("sync")(price_sources.sync)
-prices.commands.command("import")(price_sources.import_file)
-application.add_typer(prices.commands, name="prices")
-application.add_typer(rules.commands, name="rules")
-application.add_typer(subscriptions.commands, name="subscriptions")
-application.add_typer(usage_show.commands, name="usage")
-application.add_typer(wallets.commands, name="wallets")
-application.add_typer(credit_rates.commands, name="credit-rates")
-application.add_typer(users.commands, name="users")
+
+
+@application.callback()
+def _whole() -> None: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,9 +129,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if is_database_fault(error):
+        if _is_database_fault(error):
             _fail(f"the database does not answer: {error}")
         raise
+
+
+def _load(name: str, module: str, attribute: str) -> Any:
+    found = getattr(import_module(f"tollbridge.cli.{module}"), attribute)
+    alone = typer.Typer(**STYLE)
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name)(found)
+    return typer.main.get_group(alone).commands[name]
+
+
+def _is_database_fault(error: Exception) -> bool:
+    # Whoever reached a database has loaded this; to load it for any other fault takes a second.
+    faults = sys.modules.get("tollbridge.storage.faults")
+    return faults is not None and faults.is_database_fault(error)
 
 
 def _fail(message: str) -> None:

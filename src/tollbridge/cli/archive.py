@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table, progress_bar, time_text
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.schedule import Schedule

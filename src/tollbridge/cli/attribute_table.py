@@ -7,7 +7,8 @@ import typer
 
 from tollbridge.attribution import foreign_store
 from tollbridge.attribution.foreign_store import COLUMN, add_column, count_missing, find_table
-from tollbridge.cli.environment import AsJson, require_database
+from tollbridge.cli.environment import AsJson
+from tollbridge.cli.opening import require_database
 from tollbridge.cli.output import print_json, print_line, print_table, progress_bar
 from tollbridge.storage.engine import EngineSettings
 from tollbridge.storage.unit import Database

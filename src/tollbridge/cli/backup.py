@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from tollbridge.cli.environment import DataDir, database_url, load_settings, opened
+from tollbridge.cli.environment import DataDir, load_settings
+from tollbridge.cli.opening import database_url, opened
 from tollbridge.cli.output import print_line
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.processes.places import Places

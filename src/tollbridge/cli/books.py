@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from tollbridge.cli.environment import opened
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_table
 from tollbridge.core.settlement import Discrepancy
 from tollbridge.insight.resource_queries import posted_provider_costs

@@ -10,7 +10,8 @@ import msgspec
 import typer
 
 from tollbridge.api.control.budget_views import budget_view, checked
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table
 from tollbridge.core.amounts import UNIT_NAMES, amount_text, parse_amount
 from tollbridge.core.errors import InvalidRequestError

@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_table, time_text
 from tollbridge.insight.audit_queries import AuditEntry, AuditFilter, list_entries
 from tollbridge.settings import Settings

@@ -7,7 +7,8 @@ import typer
 
 from tollbridge.api.control.plan_views import read_usd
 from tollbridge.api.control.wallet_views import credits_text, read_credits
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import count_text, money_text, print_json, print_line, print_table
 from tollbridge.ledger import credit_store as store
 from tollbridge.ledger.credit_store import CreditRateRow

@@ -6,13 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tollbridge.cli.environment import (
-    DataDir,
-    current_revision,
-    database_url,
-    load_settings,
-    require_database,
-)
+from tollbridge.cli.environment import DataDir, load_settings
+from tollbridge.cli.opening import current_revision, database_url, require_database
 from tollbridge.cli.output import print_line
 from tollbridge.core.errors import ConfigurationError, TollbridgeError
 from tollbridge.storage import migrate

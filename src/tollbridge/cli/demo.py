@@ -11,7 +11,8 @@ from tollbridge.cli.demo_budgets_store import empty_wallet
 from tollbridge.cli.demo_experiment_store import remove_experiment
 from tollbridge.cli.demo_store import count_calls, remove_calls
 from tollbridge.cli.demo_usage import Plan
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, progress_bar
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import ConflictError

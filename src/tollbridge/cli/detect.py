@@ -10,7 +10,8 @@ from tollbridge.attribution.explain import Explanation, Tried, explain
 from tollbridge.attribution.rules import builtin
 from tollbridge.attribution.ruling import Rules
 from tollbridge.attribution.store import RuleBook
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table
 from tollbridge.core.attribution import Evidence
 from tollbridge.core.call import Bucket

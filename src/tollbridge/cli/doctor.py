@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from tollbridge.cli.books import NOT_IN_ORDER, check_books
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_table
 from tollbridge.configuration.read import read_file
 from tollbridge.core.clock import SECOND_US, SystemClock

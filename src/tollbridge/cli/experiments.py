@@ -18,8 +18,9 @@ from tollbridge.api.control.experiments import (
     subject,
 )
 from tollbridge.api.control.insight_query import Scene
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
 from tollbridge.cli.insight import print_found
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table
 from tollbridge.core.clock import SystemClock, to_text
 from tollbridge.core.errors import InvalidRequestError

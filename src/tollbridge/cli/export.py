@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from tollbridge.cli.environment import DataDir, load_settings, opened
+from tollbridge.cli.environment import DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note
 from tollbridge.cli.usage_filter import Where, read_filter
 from tollbridge.core.clock import SystemClock

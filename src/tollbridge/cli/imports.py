@@ -12,8 +12,9 @@ from typing import IO, Annotated
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.import_files import Format, ImportFile, Keep, Line
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table
 from tollbridge.cli.reports import DirectBooks
 from tollbridge.core.clock import SystemClock

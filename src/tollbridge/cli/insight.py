@@ -26,8 +26,9 @@ from tollbridge.api.control.insight_costs import (
 from tollbridge.api.control.insight_providers import ProvidersView, read_providers
 from tollbridge.api.control.insight_query import Scene, SliceQuery
 from tollbridge.api.control.insight_views import NamedSums, TopList
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.instants import read_instant
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table
 from tollbridge.core.clock import SystemClock, to_datetime
 from tollbridge.core.errors import InvalidRequestError

@@ -18,8 +18,9 @@ from tollbridge.api.control.forecast import (
 )
 from tollbridge.api.control.forecast_views import Amounts
 from tollbridge.api.control.insight_query import Scene
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
-from tollbridge.cli.insight import From, Given, Month, To, print_found, query_of
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.insight import From, Given, Month, To, commands, print_found, query_of
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_line, print_table
 from tollbridge.core.clock import SystemClock
 from tollbridge.insight.axes import Axis
@@ -33,6 +34,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Confidence = Annotated[float, typer.Option(min=0.5, max=0.99, help="How much the band is to hold.")]
 
 
+@commands.command()
 def forecast(
     *,
     group_by: Annotated[
@@ -64,6 +66,7 @@ def forecast(
     _print_forecast(found)
 
 
+@commands.command()
 def outlook(
     *,
     what: Annotated[

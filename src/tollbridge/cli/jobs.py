@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table, time_text
 from tollbridge.core.errors import NotFoundError
 from tollbridge.jobs import store

@@ -10,7 +10,8 @@ import typer
 
 from tollbridge.access import store
 from tollbridge.access.keys import KeyRow, KeyTerms, Minted, Scope
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
 from tollbridge.cli.price_options import read_pairs
 from tollbridge.core.clock import SystemClock, to_text, to_us

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, note, print_json, print_line, print_table, time_text
 from tollbridge.core.amounts import UNIT_NAMES, amount_text
 from tollbridge.core.errors import NotFoundError

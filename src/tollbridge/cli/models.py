@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.model_fields import read_fields
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import count_text, note, print_json, print_line, print_table, time_text
 from tollbridge.cli.who import actor_here
 from tollbridge.core.clock import SystemClock

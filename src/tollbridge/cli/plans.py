@@ -10,7 +10,8 @@ import typer
 
 from tollbridge.api.control.plan_views import changed_limits, outer_name, read_usd
 from tollbridge.api.control.wallet_views import credits_text, read_credits
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, print_json, print_line, print_table, time_text
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.ledger import plans_store as store

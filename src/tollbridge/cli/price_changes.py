@@ -7,8 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from tollbridge.cli.environment import DataDir, load_settings, opened
+from tollbridge.cli.environment import DataDir, load_settings
 from tollbridge.cli.instants import read_instant
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_line
 from tollbridge.cli.price_options import ConditionOption, read_pairs
 from tollbridge.cli.who import actor_here

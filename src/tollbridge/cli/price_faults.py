@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.instants import read_instant
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, note, print_json, print_table, time_text
 from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.insight.prices import ChargeDifference, Tolerance, UnpricedGap, Whose

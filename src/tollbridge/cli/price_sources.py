@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tollbridge.cli.environment import DataDir, load_settings, opened
+from tollbridge.cli.environment import DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_line, print_table
+from tollbridge.cli.prices import commands
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.provider_names import ProviderNames
@@ -44,6 +46,7 @@ class DryRunEndedError(Exception):
         self.outcome = outcome
 
 
+@commands.command()
 def sync(*, dry_run: DryRun = False, data_dir: DataDir = None) -> None:
     """Bring in the prices and models of the price lists that come with the program.
 
@@ -55,6 +58,7 @@ def sync(*, dry_run: DryRun = False, data_dir: DataDir = None) -> None:
     _show(outcome, names, dry_run=dry_run)
 
 
+@commands.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, JSON or JSON lines.", show_default=False)],
     *,

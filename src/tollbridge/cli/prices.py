@@ -9,8 +9,9 @@ import msgspec
 import typer
 
 from tollbridge.cli import price_changes, price_faults, rerate
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.instants import read_instant
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, note, print_json, print_line, print_table, time_text
 from tollbridge.cli.price_options import ConditionOption, read_pairs
 from tollbridge.core.account import Rated

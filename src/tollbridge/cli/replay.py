@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from tollbridge.attribution.store import RuleBook
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table
 from tollbridge.core.account import CallAccount
 from tollbridge.core.clock import SystemClock

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
 from tollbridge.cli.instants import read_instant
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import (
     money_text,
     note,

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table
 from tollbridge.core.call import Bucket, OnContentFiltered
 from tollbridge.core.errors import InvalidRequestError

@@ -12,7 +12,8 @@ from tollbridge.attribution import store
 from tollbridge.attribution.rules import Rank, Rule, builtin
 from tollbridge.attribution.ruling import version_of
 from tollbridge.attribution.stored import ListedRule, in_force, listed
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import print_json, print_line, print_table
 from tollbridge.core.call import Bucket
 from tollbridge.core.clock import SystemClock

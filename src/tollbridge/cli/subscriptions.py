@@ -9,7 +9,8 @@ import typer
 
 from tollbridge.api.control.plan_views import IS_ENFORCED, LimitUse, shown_use
 from tollbridge.api.control.subscriptions import next_plan_of, status_of
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, print_json, print_table, time_text
 from tollbridge.core.errors import NotFoundError
 from tollbridge.insight.plan_queries import is_known_user, usage_of

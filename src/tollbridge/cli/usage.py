@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import count_text, money_text, print_json, print_table, time_text
 from tollbridge.cli.usage_filter import Where, read_filter
 from tollbridge.core.provider_names import ProviderNames

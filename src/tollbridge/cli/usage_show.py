@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from tollbridge.cli import usage
-from tollbridge.cli.environment import AsJson, DataDir, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import money_text, note, print_json, print_line, print_table, time_text
 from tollbridge.core.content import ContentKind
 from tollbridge.core.errors import NotFoundError

@@ -10,8 +10,9 @@ import typer
 from tollbridge.access import session_store, user_store
 from tollbridge.access.sessions import SessionListed
 from tollbridge.access.users import Role, UserRow, UserTerms, hash_password
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
 from tollbridge.cli.keys import load_pepper
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import note, print_json, print_line, print_table, time_text
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.errors import InvalidRequestError

@@ -11,7 +11,8 @@ import typer
 from tollbridge.api.control import wallet_views as views
 from tollbridge.api.control.page import instant_us
 from tollbridge.api.control.plan_views import read_usd
-from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings, opened
+from tollbridge.cli.environment import AsJson, DataDir, actor, load_settings
+from tollbridge.cli.opening import opened
 from tollbridge.cli.output import count_text, print_json, print_line, print_table, time_text
 from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock, to_us

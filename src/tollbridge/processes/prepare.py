@@ -37,6 +37,9 @@ class Prepared(msgspec.Struct, frozen=True):
     """What the person who started us should know."""
 
     skipped: tuple[Skipped, ...] = ()
+    """What somebody declared or switched off."""
+    unused: tuple[Skipped, ...] = ()
+    """Built-in endpoints that nobody gave what they need."""
     live: tuple[str, ...] = ()
     minted: tuple[Minted, ...] = ()
     start_key: str | None = None
@@ -63,7 +66,7 @@ async def prepare(
         configuration = Configuration()
     else:
         configuration = read_file(settings.config, environment, known)
-    builtin, skipped = builtin_endpoints(known, environment, configuration.endpoint_names)
+    builtin, unused = builtin_endpoints(known, environment, configuration.endpoint_names)
     now_us = clock.now_us()
     async with database.write() as unit:
         await rating_store.seed(unit, now_us, seed_with_media(load_names().resolve))
@@ -85,9 +88,9 @@ async def prepare(
     return Prepared(
         skipped=(
             *configuration.skipped,
-            *skipped,
             *(Skipped(name, "it is switched off") for name in declared if name in off),
         ),
+        unused=tuple(unused),
         live=tuple(name for name in declared if name not in off),
         minted=keys.minted,
         start_key=start_key,
