@@ -26,40 +26,40 @@ STYLE: Mapping[str, Any] = {
 }
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "serve": ("serve", "serve"),
-    "detect": ("detect", "detect"),
-    "backfill": ("backfill", "backfill"),
-    "attribute-table": ("attribute_table", "attribute_table"),
-    "replay": ("replay", "replay"),
-    "import": ("imports", "import_usage"),
-    "export": ("export", "export_usage"),
-    "demo": ("demo", "demo"),
-    "doctor": ("doctor", "doctor"),
-    "backup": ("backup", "backup"),
-    "audit": ("changes", "audit"),
-    "intake": ("intake", GROUP),
-    "alerts": ("alerts", GROUP),
-    "archive": ("archive", GROUP),
-    "db": ("database", GROUP),
-    "endpoints": ("endpoints", GROUP),
-    "routes": ("routes", GROUP),
-    "experiments": ("experiments", GROUP),
-    "insight": ("insight_forecast", GROUP),
-    "jobs": ("jobs", GROUP),
-    "keys": ("keys", GROUP),
-    "ledger": ("ledger", GROUP),
-    "models": ("models", GROUP),
-    "budgets": ("budgets", GROUP),
-    "plans": ("plans", GROUP),
-    "prices": ("price_sources", GROUP),
-    "rules": ("rules", GROUP),
-    "subscriptions": ("subscriptions", GROUP),
-    "usage": ("usage_show", GROUP),
-    "wallets": ("wallets", GROUP),
-    "credit-rates": ("credit_rates", GROUP),
-    "users": ("users", GROUP),
+    "serve": ("tollbridge.cli.serve", "serve"),
+    "detect": ("tollbridge.cli.detect", "detect"),
+    "backfill": ("tollbridge.cli.backfill", "backfill"),
+    "attribute-table": ("tollbridge.cli.attribute_table", "attribute_table"),
+    "replay": ("tollbridge.cli.replay", "replay"),
+    "import": ("tollbridge.cli.imports", "import_usage"),
+    "export": ("tollbridge.cli.export", "export_usage"),
+    "demo": ("tollbridge.cli.demo", "demo"),
+    "doctor": ("tollbridge.cli.doctor", "doctor"),
+    "backup": ("tollbridge.cli.backup", "backup"),
+    "audit": ("tollbridge.cli.changes", "audit"),
+    "intake": ("tollbridge.cli.intake", GROUP),
+    "alerts": ("tollbridge.cli.alerts", GROUP),
+    "archive": ("tollbridge.cli.archive", GROUP),
+    "db": ("tollbridge.cli.database", GROUP),
+    "endpoints": ("tollbridge.cli.endpoints", GROUP),
+    "routes": ("tollbridge.cli.routes", GROUP),
+    "experiments": ("tollbridge.cli.experiments", GROUP),
+    "insight": ("tollbridge.cli.insight_forecast", GROUP),
+    "jobs": ("tollbridge.cli.jobs", GROUP),
+    "keys": ("tollbridge.cli.keys", GROUP),
+    "ledger": ("tollbridge.cli.ledger", GROUP),
+    "models": ("tollbridge.cli.models", GROUP),
+    "budgets": ("tollbridge.cli.budgets", GROUP),
+    "plans": ("tollbridge.cli.plans", GROUP),
+    "prices": ("tollbridge.cli.price_sources", GROUP),
+    "rules": ("tollbridge.cli.rules", GROUP),
+    "subscriptions": ("tollbridge.cli.subscriptions", GROUP),
+    "usage": ("tollbridge.cli.usage_show", GROUP),
+    "wallets": ("tollbridge.cli.wallets", GROUP),
+    "credit-rates": ("tollbridge.cli.credit_rates", GROUP),
+    "users": ("tollbridge.cli.users", GROUP),
 }
-"""Each command, by the module here that has it and its name in there."""
+"""Each command, by the module that has it and its name in there."""
 
 
 class Loading(Mapping[str, Any]):
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _load(name: str, module: str, attribute: str) -> Any:
-    found = getattr(import_module(f"tollbridge.cli.{module}"), attribute)
+    found = getattr(import_module(module), attribute)
     alone = typer.Typer(**STYLE)
     if isinstance(found, typer.Typer):
         alone.add_typer(found, name=name)
