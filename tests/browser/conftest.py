@@ -8,7 +8,7 @@ from subprocess import TimeoutExpired
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.world import PASSWORD, World
 from tests.support.sandbox_server import process_sandbox
@@ -22,14 +22,21 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_MS = 10_000
+WAIT_MS = 30_000
+"""How long a page may take on a machine that has other work; nothing waits for it in vain."""
 DESK = (1440, 900)
 PHONE = (390, 844)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
-    """Serve a node with something to look at, for all tests."""
+    """Serve a node with something to look at, for the tests of one file.
+
+    Of one file, so that what its pages show does not depend on which others ran before.
+    """
     folder = tmp_path_factory.mktemp("world")
     with process_sandbox(folder / "sandbox.jsonl") as sandbox:
         found = World(folder, sandbox)

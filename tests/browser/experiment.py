@@ -1,7 +1,9 @@
 """An experiment that has found something: a route, an experiment on it, and calls of many users."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import count, islice
 from typing import Any
 
 import httpx
@@ -13,7 +15,7 @@ from tollbridge.routing.trials import arm_of
 
 ROUTE = "try-out"
 CANDIDATES = (("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5"))
-USERS, CALLS_EACH = 60, 3
+USERS_OF_ARM, CALLS_EACH = 30, 3
 HOUR_US = 3600 * SECOND_US
 CHEAPER = "anthropic"
 
@@ -42,18 +44,29 @@ async def asked_first(world: World) -> str:
 async def start(world: World, name: str) -> None:
     """Let an experiment begin; one that runs on the route already ends."""
     arms = [{"name": one[0], "endpoint": one[0], "model": one[1]} for one in CANDIDATES]
+    await stop_all(world)
     async with world.client() as client:
-        for one in (await client.get("/api/v1/experiments")).json()["experiments"]:
-            if one["running"]:
-                await client.post(f"/api/v1/experiments/{one['name']}/stop", json={})
         made = await client.post(
             "/api/v1/experiments", json={"name": name, "model": ROUTE, "arms": arms}
         )
         assert made.status_code == httpx.codes.CREATED, made.text
 
 
+async def stop_all(world: World) -> None:
+    """End whatever experiment runs."""
+    async with world.client() as client:
+        for one in (await client.get("/api/v1/experiments")).json()["experiments"]:
+            if one["running"]:
+                await client.post(f"/api/v1/experiments/{one['name']}/stop", json={})
+
+
+def users_of(trial: Trial, arm: int) -> Iterator[str]:
+    """Yield who gets an arm: which users that are is drawn anew with each experiment."""
+    return (user for user in map("desk-{}".format, count()) if arm_of(trial, user) == arm)
+
+
 async def report(world: World, name: str) -> None:
-    """Let it have begun some hours ago, with calls of many users, one arm's at half the cost."""
+    """Let it have begun some hours ago, with as many calls of each arm, one's at half the cost."""
     now_us = SystemClock().now_us()
     with closing(sqlite3.connect(world.node.data_dir / "tollbridge.db", timeout=10)) as books:
         began_us = now_us - 5 * HOUR_US
@@ -64,9 +77,12 @@ async def report(world: World, name: str) -> None:
     arms = tuple(Arm(endpoint, endpoint, model, 1) for endpoint, model in CANDIDATES)
     trial = Trial(str(experiment_id), name, ROUTE, "text", "user", arms)
     records: list[dict[str, Any]] = []
-    for place in range(USERS * CALLS_EACH):
-        user = f"desk-{place % USERS}"
-        arm = arms[arm_of(trial, user)]
+    users = [
+        (arm, user)
+        for number, arm in enumerate(arms)
+        for user in islice(users_of(trial, number), USERS_OF_ARM)
+    ]
+    for place, (arm, user) in enumerate(users * CALLS_EACH):
         cost = 0.004 if arm.name == CHEAPER else 0.008
         ended_ms = (now_us - 2 * HOUR_US) // 1000 - place * 1000
         records.append({
@@ -79,10 +95,11 @@ async def report(world: World, name: str) -> None:
             "input_token": 900,
             "output_token": 200,
             "cost_usd": str(round(cost * (1 + place % 5 / 20), 6)),
-            "started_at": ended_ms - 900 - place,
+            "started_at": ended_ms - 900 - place % USERS_OF_ARM,
             "completed_at": ended_ms,
             "status_code": 200,
         })  # fmt: skip
     async with world.client() as client:
         answer = await client.post("/v2/usage/gateway-metrics", json=records)
         assert answer.json()["rejected"] == [], answer.text
+    await world.node.drained()

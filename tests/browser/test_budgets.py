@@ -7,14 +7,14 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import DESK, PHONE, OpenPage
+from tests.browser.conftest import DESK, PHONE, WAIT_MS, OpenPage
 from tests.browser.test_pages import findings, settled
 from tests.browser.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TABS = ("budgets", "plans", "subscriptions")
 CHAT = {"model": "sandbox-small", "messages": [{"role": "user", "content": "Name a bridge."}]}
-HOLDS_WITHIN_S = 10.0
+HOLDS_WITHIN_S = WAIT_MS / 1000
 
 
 async def until_refused(client: httpx.AsyncClient) -> httpx.Response:

@@ -8,13 +8,13 @@ import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.conftest import PHONE, WAIT_MS, OpenPage
 from tests.browser.test_pages import findings, settled
 from tests.browser.world import PASSWORD, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-WITHIN_S = 10
+WITHIN_S = WAIT_MS / 1000
 # Long, with markup, and written from right to left: a name that somebody may give.
 ODD = "<script>alert('x')</script>/\u05e9\u05dc\u05d5\u05dd/" + "very-long-name-" * 6
 

@@ -73,6 +73,7 @@ async def test_nothing_runs_out_of_the_screen(
     assert await page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
+@pytest.mark.alone
 async def test_the_first_page_is_small_and_soon_usable(open_page: OpenPage) -> None:
     # The least of three: others may be busy on this machine meanwhile.
     times: list[float] = []

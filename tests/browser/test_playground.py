@@ -1,17 +1,19 @@
 """The playground: calls of each kind, made as an application makes them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_pages import findings, settled
+from tests.browser.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-FILM_MS = 30_000
+TASK_S, FILM_MS = 4.0, 60_000
 
 
 @pytest.fixture
@@ -69,6 +71,15 @@ async def test_speech_can_be_heard(patient: OpenPage) -> None:
     await expect(page.get_by_role("region", name="Answer")).to_contain_text("ElevenLabs")
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def takes_its_time(world: World) -> AsyncIterator[None]:
+    """Let a task last so long that a page which is looked at now and then is seen at it."""
+    await world.plays(task_s=TASK_S)
+    yield
+    await world.plays()
+
+
+@pytest.mark.usefixtures("takes_its_time")
 async def test_a_film_is_made_as_a_job(patient: OpenPage) -> None:
     page = await patient("/playground?category=video")
     await with_key(page)

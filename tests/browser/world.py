@@ -128,8 +128,7 @@ def reports(count: int, now_ms: int, seed: int = 7) -> list[dict[str, Any]]:
         if cost is not None:
             record |= {"cost_usd": str(cost), "input_token": None, "output_token": None}
         made.append({name: value for name, value in record.items() if value is not None})
-    odd = ({"model": name, "completed_at": now_ms} for name in ODD_NAMES)
-    return made + [{"id": f"odd-{place}", **one} for place, one in enumerate(odd)]
+    return made
 
 
 class ShownNode(ServedNode):
@@ -144,6 +143,7 @@ class World:
     """A served node, its played providers, and how to make them busy."""
 
     def __init__(self, folder: Path, sandbox: SandboxProcess) -> None:
+        self._sandbox = sandbox
         self.node = ShownNode(
             folder,
             config(sandbox.url),
@@ -167,6 +167,12 @@ class World:
             base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=30
         )
 
+    async def plays(self, **script: Any) -> None:
+        """Let the providers play so from now on; without any words as they do by themselves."""
+        async with httpx.AsyncClient(base_url=self._sandbox.url) as client:
+            told = await client.post("/sandbox/script", json={"default": script or None})
+            told.raise_for_status()
+
     async def fill(self, count: int = 600) -> None:
         """Report the past, and call everything once."""
         now_ms = SystemClock().now_us() // 1000
@@ -177,8 +183,22 @@ class World:
                     "/v2/usage/gateway-metrics", json=records[start : start + 200]
                 )
                 assert answer.json()["rejected"] == [], answer.text
+            await self.report_odd_names()
             await self.call_all(client)
             await self.settled(client)
+            await self.node.drained()
+
+    async def report_odd_names(self) -> None:
+        """Report one call of each odd name, and wait until they stand first in the log."""
+        now_ms = SystemClock().now_us() // 1000
+        records = [
+            {"id": f"odd-{now_ms}-{place}", "model": name, "completed_at": now_ms}
+            for place, name in enumerate(ODD_NAMES)
+        ]
+        async with self.client() as client:
+            answer = await client.post("/v2/usage/gateway-metrics", json=records)
+            assert answer.json()["rejected"] == [], answer.text
+        await self.node.drained()
 
     async def call_all(self, client: httpx.AsyncClient) -> None:
         """Call everything once, the first text with the key that a hard budget binds."""

@@ -24,6 +24,8 @@ from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US, SystemClock, to_text
 from tollbridge.ledger import subscription_store, wallet_store
 from tollbridge.ledger.alert_store import set_thresholds
+from tollbridge.ledger.applying import plan_limit_id
+from tollbridge.ledger.plans import TEXT_CALLS
 from tollbridge.ledger.tables import leases
 from tollbridge.ledger.wallet_moves import By, Purchase
 from tollbridge.ledger.wallet_moves_store import move
@@ -66,7 +68,7 @@ OWN = {
     "/api/v1/prices/unpriced",
     "/api/v1/prices/differences",
     "/api/v1/subscriptions", "/api/v1/subscriptions/{user}", "/api/v1/subscriptions/{user}/history",
-    "/api/v1/subscriptions/{user}/usage",
+    "/api/v1/subscriptions/{user}/usage", "/api/v1/subscriptions/{user}/leases",
     "/api/v1/wallets", "/api/v1/wallets/{name}", "/api/v1/wallets/{name}/balance",
     "/api/v1/wallets/{name}/transactions", "/api/v1/wallets/{name}/grants",
     "/api/v1/wallets/{name}/leases", "/api/v1/budgets/{name}/leases",
@@ -185,7 +187,8 @@ async def fill(database: Database) -> dict[str, str]:
         )
         wallet = WalletTerms(f"{MARK}-wallet", f"user:{user}")
         made = await wallet_store.create_wallet(unit, wallet, actor=user)
-        await lease(unit, limit_id_of(made.wallet_id))
+        for limit_id in (limit_id_of(made.wallet_id), plan_limit_id(user, TEXT_CALLS)):
+            await lease(unit, limit_id)
         opened = await session_store.open_session(
             unit, await get_user(unit, user), "password", pepper=PEPPER, terms=SessionTerms(),
             now_us=now_us, origin=origin_of("192.0.2.77", f"{MARK}-agent"),

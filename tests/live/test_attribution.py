@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.node import MODEL, Node, chat, running_node
+from tests.support.node import MODEL, WAIT_MAX_S, Node, chat, running_node
+from tests.support.patience import becomes
 from tests.support.raw_provider import COMPLETION, RawProvider, answer, running_raw_provider
 from tollbridge.attribution.rules import Rank, Rule
 from tollbridge.attribution.store import add_rule
@@ -15,7 +16,6 @@ from tollbridge.insight.queries import find_call
 from tollbridge.insight.usage import CallWhole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-WAIT_MAX_S = 5.0
 NAMED = "router-model"
 FRAMES = (
     b'data: {"id":"gen-1700000000-a","model":"m","provider":"Amazon Bedrock",'
@@ -103,6 +103,8 @@ async def test_a_new_rule_is_the_drain_s_within_a_second(node: Node) -> None:
     async with node.database.write() as unit:
         rule = Rule("acme", Rank.MODEL, "fal", words=(MODEL,))
         await add_rule(unit, rule, actor="root", now_us=1)
-    async with asyncio.timeout(1.0):
-        while node.office.attribution_version == before:
-            await asyncio.sleep(0.01)
+
+    async def is_known() -> bool:
+        return node.office.attribution_version != before
+
+    await becomes(is_known, wanted=True, within_s=1.0)

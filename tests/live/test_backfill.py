@@ -18,7 +18,7 @@ from tollbridge.core.clock import SECOND_US
 from tollbridge.storage.unit import Database
 
 CALLS = 24_000
-WAIT_MAX_S = 60
+WAIT_MAX_S = 180
 
 
 def environment(database_url: str, folder: Path) -> dict[str, str]:

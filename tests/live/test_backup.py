@@ -7,10 +7,18 @@ from pathlib import Path
 from tests.support.books import compare, discrepancies, rows_of
 from tests.support.node import BUDGET, config_of
 from tests.support.power import forget
-from tests.support.processes import load, served_node
+from tests.support.processes import WAIT_MAX_S, ServedNode, load, served_node
 from tests.support.sandbox_server import process_sandbox
 
 CALLERS = 6
+MORE = 20
+
+
+async def drained_beyond(node: ServedNode, rows: int) -> None:
+    """Wait until clearly more calls are in the books."""
+    async with asyncio.timeout(WAIT_MAX_S):
+        while len(await rows_of(node.database_url)) < rows + MORE:
+            await asyncio.sleep(0.1)
 
 
 async def test_a_restored_backup_and_the_kept_segments_are_every_call_exactly_once(
@@ -22,14 +30,14 @@ async def test_a_restored_backup_and_the_kept_segments_are_every_call_exactly_on
         async with served_node(tmp_path, config, workers=2) as node:
             until = asyncio.Event()
             calls = asyncio.create_task(load(node, callers=CALLERS, until=until))
-            await asyncio.sleep(1)
+            await drained_beyond(node, 0)
             before = {one.client_request_id for one in provider.log()}
             said = await asyncio.to_thread(node.command, "backup", str(backup), "--with-secrets")
             assert "database:" in said.stdout
-            await asyncio.sleep(1)
+            await drained_beyond(node, len(await rows_of(node.database_url)))
             # Segments whose worker is gone are replayed no less than those of the living.
             node.kill("worker")
-            await asyncio.sleep(1)
+            await drained_beyond(node, len(await rows_of(node.database_url)))
             until.set()
             await calls
             await node.drained()

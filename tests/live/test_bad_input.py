@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.node import KEY, MODEL, Node, chat, config_of, running_node
+from tests.support.node import KEY, MODEL, WAIT_MAX_S, Node, chat, config_of, running_node
 from tests.support.raw_caller import head, raw_caller, whole
 from tests.support.raw_provider import RawProvider, running_raw_provider
 from tollbridge.access.keys import KeyTerms
@@ -368,7 +368,7 @@ async def test_a_revoked_key_is_a_401_within_a_moment(node: Node) -> None:
         client.headers["authorization"] = f"Bearer {minted.key}"
 
         async def until(status: int) -> dict[str, Any]:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_MAX_S):
                 while True:
                     answered = await client.get("/v1/models")
                     if answered.status_code == status:

@@ -137,7 +137,7 @@ async def test_a_key_begins_and_ends_to_keep_while_calls_go_on(tmp_path: Path) -
                     change = {"keep_content": keep}
                     changed = await admin.patch(f"/api/v1/keys/{minted['key_id']}", json=change)
                     assert changed.json()["keep_content"] is keep
-                    await asyncio.sleep(1.0)
+                    await node.caught_up()
                     answer = await call(guest)
                     if keep:
                         assert (await content_of(guest, answer))["prompt"]["body"]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.node import BUDGET, KEY, Node, chat, config_of, frames, running_node
+from tests.support.node import BUDGET, KEY, WAIT_MAX_S, Node, chat, config_of, frames, running_node
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 from tollbridge.conclude import Conclusions, conclude
 from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass, Operation
@@ -157,7 +157,9 @@ async def test_a_caller_who_left_before_the_first_byte_is_noticed_and_billed(
 ) -> None:
     provider.script(Script(delay_first_byte_s=0.3))
     connection = raw_request(node, chat())
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(WAIT_MAX_S):
+        while not provider.log:
+            await asyncio.sleep(0.005)
     connection.close()
     call = await only_call(node)
     assert call.closed.ending is Ending.CALLER_LEFT_BEFORE_FIRST_BYTE
@@ -267,6 +269,7 @@ class GivenInbound:
     credential = KEY
     customer = None
     tags = ()
+    trace = None
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.received_at_us = SystemClock().now_us()

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.support.node import MODEL, Node, chat, config_of, running_node
+from tests.support.node import MODEL, WAIT_MAX_S, Node, chat, config_of, running_node
 from tests.support.sandbox_server import running_sandbox
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.routing import experiment_store
@@ -12,7 +12,6 @@ from tollbridge.routing.part import Arm
 from tollbridge.routing.trials import arm_of
 
 ARMS = (Arm("control", "e1", MODEL), Arm("other", "e2", MODEL))
-WAIT_MAX_S = 10
 
 
 async def begun(node: Node, place: int) -> Experiment:

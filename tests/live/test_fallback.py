@@ -12,7 +12,7 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.node import MODEL, Node, chat, running_node
+from tests.support.node import MODEL, WAIT_MAX_S, Node, chat, running_node
 from tests.support.raw_provider import (
     COMPLETION,
     RawProvider,
@@ -40,7 +40,7 @@ FAILED, UNKNOWN = AttemptOutcome.FAILED, AttemptOutcome.UNKNOWN
 FIRST_BYTE_TIMEOUT_S = 1.0
 CHAT = "/v1/chat/completions"
 RETRY_WAIT_MAX_S = 1.0
-BREAKER_OPEN_S = 1.0
+BREAKER_OPEN_S = 3.0
 """Long enough that a busy machine makes the next call while a breaker is open."""
 PAIRS = 17
 
@@ -480,7 +480,7 @@ async def test_an_empty_account_opens_its_breaker_at_once_and_is_asked_if_nothin
 async def leave(node: Node, label: str, after_s: float, **fields: Any) -> CallEvidence:
     """Make a call, leave it so long after it was let in, and return what is recorded of it."""
     count, begun = len(node.calls()), opened_in(node)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_MAX_S):
         async with node.client() as client:
             body = chat(**fields) | {"model": label}
             asking = asyncio.create_task(client.post(CHAT, json=body))

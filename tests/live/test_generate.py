@@ -18,7 +18,7 @@ from tests.support.task_provider import FILM, TaskProvider, running_task_provide
 from tollbridge import Client, GenerateError
 
 FAST: dict[str, Any] = {"job_poll_first_s": 0.05, "job_poll_max_s": 0.1}
-WAIT_MAX_S = 20.0
+WAIT_MAX_S = 60.0
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
 
 

@@ -64,7 +64,7 @@ candidates = [
 ]
 """
 TEXTS = ["a toll", "a bridge"]
-WAIT_MAX_S = 30.0
+WAIT_MAX_S = 60.0
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

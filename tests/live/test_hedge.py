@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.live.test_fallback import CHAT, account_of, endpoint, leave, post
-from tests.support.node import BUDGET, MODEL, Node, chat, frames, running_node
+from tests.support.node import BUDGET, MODEL, WAIT_MAX_S, Node, chat, frames, running_node
 from tests.support.raw_provider import (
     COMPLETION,
     USAGE,
@@ -26,9 +26,9 @@ from tollbridge.core.call import AttemptOutcome, Ending, ErrorClass
 from tollbridge.core.evidence import AttemptStarted, CallEvidence
 from tollbridge.core.usage import UsageSource
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="module")]
 
-HEDGE_AFTER_MS = 80
+HEDGE_AFTER_MS, HEDGE_LATE_MS = 80, 1500
 SLOW_S = 0.6
 KEYED = ("turns", "limited", "refused", "out", "told")
 """Endpoints with two keys, one for each test: what a key was refused for is not forgotten soon."""
@@ -76,6 +76,8 @@ def config(raw: RawProvider) -> str:
     return (
         f'{doors}[[route]]\nmodel = "hedged"\nhedge_after_ms = {HEDGE_AFTER_MS}\n'
         f"candidates = [ {candidates} ]\n"
+        f'[[route]]\nmodel = "hedged-late"\nhedge_after_ms = {HEDGE_LATE_MS}\n'
+        f"candidates = [ {candidates} ]\n"
         '[[route]]\nmodel = "probed"\ncandidates = [ '
         f'{{ endpoint = "down", model = "{MODEL}" }}, {{ endpoint = "one", model = "{MODEL}" }} ]\n'
         f'[[price]]\nprovider = "good"\nmodel = "{MODEL}"\n'
@@ -117,7 +119,7 @@ def everybody_up(raw: RawProvider) -> None:
 async def evidence_of(node: Node, answered: httpx.Response) -> CallEvidence:
     """Return the one record of the call that was answered so, once the loser is gone too."""
     call_id = answered.headers["x-tollbridge-call-id"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_MAX_S):
         while not (found := [one for one in node.calls() if one.opened.call_id == call_id]):
             await asyncio.sleep(0.005)
     (call,) = found
@@ -191,8 +193,8 @@ async def test_the_first_may_still_win_and_then_stands_last(node: Node, raw: Raw
 
 async def test_a_first_that_fails_is_followed_at_once(node: Node, raw: RawProvider) -> None:
     raw.answers["a"] = DOWN
-    answered = await post(node, "hedged")
-    assert answered.elapsed.total_seconds() < HEDGE_AFTER_MS / 1000
+    answered = await post(node, "hedged-late")
+    assert answered.elapsed.total_seconds() < HEDGE_LATE_MS / 1000
     call = await evidence_of(node, answered)
     assert outcomes(call)[1] == (2, "b", AttemptOutcome.SUCCEEDED)
 
@@ -310,7 +312,7 @@ async def test_the_control_plane_shows_breakers_keys_that_rest_and_the_latest_er
 ) -> None:
     raw.answers["told"] = by_key({b"secret-1": LIMITED, b"secret-2": REFUSED}, raw)
     assert (await post(node, "told")).status_code == 502
-    async with asyncio.timeout(5), node.client() as client:
+    async with asyncio.timeout(WAIT_MAX_S), node.client() as client:
         while True:
             shown = (await client.get("/api/v1/endpoints/told")).json()
             if shown["breaker_states"] and len(shown["recent_errors"]) == 2:
@@ -339,7 +341,7 @@ async def test_a_look_finds_out_that_an_endpoint_answers_again(
     call = await evidence_of(node, await post(node, "probed"))
     assert "breaker open" in call.opened.planned[1]
     raw.answers["down"] = UP
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_MAX_S):
         while True:
             call = await evidence_of(node, await post(node, "probed"))
             if call.closed.attempts[-1].endpoint == "down":

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from tests.support.calendar_time import QUARTER_S, room_in
 from tests.support.node import MODEL, WAIT_MAX_S, Node, chat, config_of, running_node
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 from tollbridge.access.keys import KeyTerms
@@ -38,8 +39,7 @@ from tollbridge.ledger.wallets import WalletTerms
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "/v1/chat/completions"
-LIVE_S = 0.8
-"""Within a second a change is live."""
+ROOM_S = 30.0
 
 
 class Case(NamedTuple):
@@ -163,7 +163,7 @@ async def test_a_case_that_others_got_wrong(shared: Node, name: str) -> None:
         for place, one in enumerate(case.budgets, 1):
             said = one.format(key=f"key-{number}", user=user, customer=customer)
             await store.create_budget(unit, terms_of(said, f"b{place} of {number}"))
-    await asyncio.sleep(LIVE_S)
+    await shared.caught_up()
     headers = {"authorization": f"Bearer {made.key}"}
     if case.as_customer:
         headers["x-tollbridge-customer"] = customer
@@ -235,13 +235,13 @@ async def test_a_limit_below_what_is_spent_stops_at_once(
         terms = BudgetTerms("b", "user:ana", 100, "total", kind=LimitKind.CALLS)
         async with node.database.write() as unit:
             await store.create_budget(unit, terms)
-        await asyncio.sleep(LIVE_S)
+        await node.caught_up()
         assert (await client.post(CHAT, json=chat(max_tokens=9))).status_code == 200
         await settled(node, "b", 1)
         async with node.database.write() as unit:
             lowered = msgspec.structs.replace(terms, limit_amount=0)
             await store.change_budget(unit, lowered)
-        await asyncio.sleep(LIVE_S)
+        await node.caught_up()
         # What the worker was granted before may still be used: at most that.
         statuses = [
             (await client.post(CHAT, json=chat(max_tokens=9))).status_code for _ in range(60)
@@ -260,13 +260,14 @@ async def test_a_plan_refuses_its_users_calls_and_begins_anew_with_another_plan(
             async with node.database.write() as unit:
                 order = subscriptions.Order(user="ana", plan=plan, cycle=Cycle.MONTHLY)
                 await subscriptions.subscribe(unit, order, actor="test", zone=UTC)
-            await asyncio.sleep(LIVE_S)
+            await node.caught_up()
 
         async def statuses(count: int) -> list[int]:
             return [
                 (await client.post(CHAT, json=chat(max_tokens=9))).status_code for _ in range(count)
             ]
 
+        await room_in(QUARTER_S, ROOM_S)
         assert await statuses(2) == [200, 200]  # no subscription, no plan, no limit
         for name, calls, price in (("Small", 2, 1), ("Large", 3, 2)):
             terms = PlanTerms(
@@ -304,7 +305,7 @@ async def test_a_wallet_pays_in_credits_what_its_calls_take_and_no_more_than_it_
             wallet = await wallet_store.create_wallet(unit, terms, actor="test")
             paid = Purchase(amount=25 * MICRO)
             await wallet_moves_store.move(unit, "ana", paid, By("test", "one"))
-        await asyncio.sleep(LIVE_S)
+        await node.caught_up()
         body = chat(max_tokens=20)
         answers = [await client.post(CHAT, json=body) for _ in range(4)]
         assert [one.status_code for one in answers] == [200, 200, 402, 402]

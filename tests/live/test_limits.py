@@ -11,7 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.node import KEY, Node, chat, config_of, running_node
+from tests.support.node import KEY, WAIT_MAX_S, Node, chat, config_of, running_node
+from tests.support.patience import slowness
 from tests.support.raw_caller import Answered, RawCaller, head, raw_caller, whole
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 from tollbridge.core.call import Ending
@@ -24,7 +25,8 @@ CHAT = "/v1/chat/completions"
 MIB = 1024 * 1024
 HEADER_BYTES_MAX = 16 * 1024
 INFLIGHT_BYTES_MAX = 64 * MIB
-SLOW_S = 0.5
+SLOW_S = 2.0
+"""A request that is whole comes faster, on any machine."""
 SWEEP_S = 1.0
 
 
@@ -79,7 +81,7 @@ async def test_an_endless_flood_is_dropped_and_not_kept(node: Node) -> None:
     async with raw_caller(node) as caller:
         await caller.send(b"POST / HTTP/1.1\r\n")
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_MAX_S):
                 while not caller.is_closing:
                     await caller.send(b"x: " + b"y" * 65536)
         assert caller.is_closing
@@ -165,6 +167,11 @@ async def test_a_large_answer_that_is_taken_slowly_is_complete(
     assert calls[-1].closed.ending is Ending.COMPLETE
 
 
+def progress_in(node: Node) -> list[Progress]:
+    """Return what was journaled of open streams: once a second, where more has come."""
+    return [one for one in node.records() if isinstance(one, Progress)]
+
+
 async def test_a_stream_that_is_taken_slowly_is_whole_and_the_provider_is_held_back_meanwhile(
     tmp_path: Path, provider: RunningSandbox
 ) -> None:
@@ -174,8 +181,9 @@ async def test_a_stream_that_is_taken_slowly_is_whole_and_the_provider_is_held_b
         raw_caller(node) as caller,
     ):
         await caller.send(whole(chat(stream=True)))
-        await asyncio.sleep(1.5)  # the caller takes a few megabytes and no more
-        written = [one for one in node.records() if isinstance(one, Progress)]
+        async with asyncio.timeout(WAIT_MAX_S):  # the caller takes a few megabytes and no more
+            while not (written := progress_in(node)):
+                await asyncio.sleep(0.05)
         answered = await caller.response()
         assert answered.body.endswith(b"data: [DONE]\n\n")
         call = (await node.ended(1))[0]
@@ -194,13 +202,15 @@ async def test_an_idle_connection_is_closed_and_one_with_a_call_under_way_is_not
             assert (await caller.response()).status == 200
             began_s = asyncio.get_running_loop().time()
             assert await caller.ended() == b""
-            assert 1.0 <= asyncio.get_running_loop().time() - began_s < 1.0 + SWEEP_S + 1.0
+            idle_s = asyncio.get_running_loop().time() - began_s
+            assert 1.0 <= idle_s < (1.0 + SWEEP_S + 1.0) * slowness()
         provider.script(Script(delay_first_byte_s=1.0 + SWEEP_S + 0.5))
         async with raw_caller(node) as caller:
             await caller.send(whole(chat()))
             assert (await caller.response()).status == 200
 
 
+@pytest.mark.alone
 async def test_a_thousand_idle_connections_do_not_slow_a_call_down(node: Node) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
@@ -210,7 +220,7 @@ async def test_a_thousand_idle_connections_do_not_slow_a_call_down(node: Node) -
         await served(node)
         started_s = asyncio.get_running_loop().time()
         await served(node)
-        assert asyncio.get_running_loop().time() - started_s < 1.0
+        assert asyncio.get_running_loop().time() - started_s < slowness()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -228,6 +238,7 @@ async def roomy(tmp_path: Path, provider: RunningSandbox) -> AsyncIterator[Node]
         yield running
 
 
+@pytest.mark.alone
 async def test_bodies_beyond_the_room_are_a_503_and_memory_stays_bounded(
     roomy: Node, provider: RunningSandbox
 ) -> None:

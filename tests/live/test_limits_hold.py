@@ -12,14 +12,15 @@ from sqlalchemy import text
 
 from tests.support.books import discrepancies, rows_of
 from tests.support.node import KEY, chat, config_of
-from tests.support.processes import ServedNode, served_node
+from tests.support.patience import becomes, slowness
+from tests.support.processes import WAIT_MAX_S, ServedNode, served_node
 from tests.support.sandbox_server import process_sandbox
 from tollbridge.core.clock import SystemClock
 from tollbridge.storage.unit import Database
 
 HEADERS = {"authorization": f"Bearer {KEY}"}
 CALLERS = 64
-FREED_S = 5.0
+FREED_S, REFUSED_S = 5.0, 2.0
 DOLLAR = 10**9
 CALLS = '[[budget]]\nname = "b"\nsubject = "user:ana"\nlimit_calls = 100\nperiod = "total"\n'
 MONEY = '[[budget]]\nname = "b"\nsubject = "key:ci"\nlimit_usd = "1.00"\nperiod = "total"\n'
@@ -42,12 +43,14 @@ async def query(url: str, sql: str) -> list[Any]:
 
 async def spend(node: ServedNode, refused: int, statuses: "Counter[int]") -> None:
     """Call from 64 connections until each has been refused for two seconds."""
-    clock = SystemClock()
+    clock, refused_s = SystemClock(), REFUSED_S * slowness()
 
     async def caller(number: int) -> None:
         first_s: float | None = None
-        async with httpx.AsyncClient(base_url=node.url, headers=HEADERS, timeout=30) as client:
-            while first_s is None or clock.monotonic_s() < first_s + 2:
+        async with httpx.AsyncClient(
+            base_url=node.url, headers=HEADERS, timeout=WAIT_MAX_S
+        ) as client:
+            while first_s is None or clock.monotonic_s() < first_s + refused_s:
                 try:
                     body = chat(f"caller {number}", max_tokens=20)
                     answer = await client.post("/v1/chat/completions", json=body)
@@ -72,7 +75,7 @@ async def spend_with_a_death(
     statuses: Counter[int] = Counter()
     spending = asyncio.create_task(spend(node, refused, statuses))
     if kills:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_MAX_S):
             while statuses[200] < 20:
                 await asyncio.sleep(0.005)
         node.kill("worker")
@@ -110,9 +113,11 @@ async def hold(folder: Path, url: str | None, case: tuple[str, int, int], *, kil
         config = dear(config_of(provider.url, extra=budget))
         async with served_node(folder, config, url, workers=4) as node:
             statuses, rows = await spend_with_a_death(node, refused, kills=kills)
-            async with asyncio.timeout(FREED_S):
-                while (await query(node.database_url, LEFT_BEHIND))[0][0]:
-                    await asyncio.sleep(0.05)
+
+            async def left_behind() -> int:
+                return (await query(node.database_url, LEFT_BEHIND))[0][0]
+
+            await becomes(left_behind, 0, within_s=FREED_S)
             ((spent, leased),) = await query(node.database_url, COUNTED)
             assert await discrepancies(node.database_url) == []
             assert spent + leased <= limit

@@ -15,7 +15,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.node import Node, chat, config_of, running_node
+from tests.support.node import WAIT_MAX_S, Node, chat, config_of, running_node
+from tests.support.patience import slowness
 from tests.support.raw_provider import RawProvider, answer, running_raw_provider
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
 
@@ -27,9 +28,8 @@ limit_usd = "0.000001"
 period = "month"
 hard = false
 """
-WAIT_MAX_S = 10.0
 TOLD_MAX_S = 3.0
-"""The promise is a second; this machine has other work."""
+"""The promise is a second; the test itself has work to do in between."""
 
 
 @pytest_asyncio.fixture
@@ -109,7 +109,7 @@ async def test_what_is_used_up_is_told_within_a_second_in_the_inbox_and_by_webho
         assert (await caller.post("/v1/chat/completions", json=chat())).status_code == 200
         began_s = asyncio.get_running_loop().time()
         [alert] = await until(browser, "/api/v1/alerts", "alerts")
-        assert asyncio.get_running_loop().time() - began_s < TOLD_MAX_S
+        assert asyncio.get_running_loop().time() - began_s < TOLD_MAX_S * slowness()
         assert (alert["limit"], alert["threshold_percent"]) == ("soft", 100)
         assert (alert["severity"], alert["subject"]) == ("error", "user:ana")
         async with asyncio.timeout(WAIT_MAX_S):

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.support.books import discrepancies, rows_of
 from tests.support.node import BUDGET, config_of
 from tests.support.power import SqliteCopy, cut_back, frozen, lose_unsynced
@@ -44,6 +46,7 @@ async def compare_after(node: ServedNode, provider: SandboxProcess, cut_us: int)
     assert await discrepancies(node.database_url) == []
 
 
+@pytest.mark.alone
 async def test_at_most_the_interval_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     """Of the database too: what is written back without a sync, and the commit under way."""
     with process_sandbox(tmp_path / "sandbox.log") as provider:
@@ -58,6 +61,7 @@ async def test_at_most_the_interval_is_lost_and_nothing_is_doubled(tmp_path: Pat
             await compare_after(node, provider, cut_us)
 
 
+@pytest.mark.alone
 async def test_a_database_older_than_the_segments_comes_up_to_them_again(tmp_path: Path) -> None:
     with process_sandbox(tmp_path / "sandbox.log") as provider:
         config = config_of(provider.url, extra=BUDGET.format(limit="1000"))

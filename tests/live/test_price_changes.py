@@ -11,7 +11,8 @@ import httpx
 
 from tests.support.drained import rows
 from tests.support.node import BUDGET, KEY, MODEL, chat, config_of
-from tests.support.processes import ServedNode, served_node
+from tests.support.patience import slowness
+from tests.support.processes import WAIT_MAX_S, ServedNode, served_node
 from tests.support.rerated import disagreements, originals
 from tests.support.sandbox_server import process_sandbox
 from tollbridge.core.evidence import Closed
@@ -28,7 +29,9 @@ async def call(node: ServedNode, count: int) -> list[str]:
     headers = {"authorization": f"Bearer {KEY}"}
 
     async def one(number: int) -> str:
-        async with httpx.AsyncClient(base_url=node.url, headers=headers, timeout=20) as client:
+        async with httpx.AsyncClient(
+            base_url=node.url, headers=headers, timeout=WAIT_MAX_S
+        ) as client:
             answer = await client.post("/v1/chat/completions", json=chat(f"call {number}"))
         assert answer.status_code == 200, answer.text
         return answer.headers["x-tollbridge-call-id"]
@@ -38,7 +41,7 @@ async def call(node: ServedNode, count: int) -> list[str]:
 
 async def state(node: ServedNode, **more: Any) -> None:
     """State new prices by the API."""
-    async with httpx.AsyncClient(base_url=node.url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=node.url, timeout=WAIT_MAX_S) as client:
         signed_in = await client.post(
             "/api/v1/auth/token", json={"username": "admin", "password": PASSWORD}
         )
@@ -85,7 +88,7 @@ async def test_a_changed_price_is_that_of_the_next_call_and_of_no_earlier_one(
             await node.drained()
             first = await originals(database)
             await state(node)
-            await asyncio.sleep(1)
+            await asyncio.sleep(slowness())
             after = await call(node, 24)
             await node.drained()
             taken = charged(node)

@@ -9,15 +9,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.node import BUDGET, Node, chat, config_of, running_node
+from tests.support.calendar_time import MINUTE_S, room_in
+from tests.support.node import BUDGET, WAIT_MAX_S, Node, chat, config_of, running_node
 from tests.support.sandbox_server import RunningSandbox, running_sandbox
-from tollbridge.core.clock import SECOND_US, SystemClock
 from tollbridge.sandbox import Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "/v1/chat/completions"
-MINUTE_US = 60 * SECOND_US
+ROOM_S, HELD_S = 10.0, 1.5
+"""What such a test takes at most, and for how long calls are kept that are to be at once."""
 KEYS = {
     name: f"{name}-key-0123456789-0123456789-0123456789"
     for name in ("MINUTE", "BOTH", "ATONCE", "REFUSED", "HUGE")
@@ -68,17 +69,10 @@ async def call(node: Node, key: str, body: dict[str, Any] | None = None) -> http
         return await client.post(CHAT, json=body or chat(), headers=headers)
 
 
-async def room_in_the_minute(seconds: int) -> None:
-    """Wait until this minute has so many seconds left: windows are the clock's minutes."""
-    left_us = MINUTE_US - SystemClock().now_us() % MINUTE_US
-    if left_us < seconds * SECOND_US:
-        await asyncio.sleep(left_us / SECOND_US + 0.05)
-
-
 async def test_exactly_as_many_calls_a_minute_as_allowed_are_served(
     node: Node, provider: RunningSandbox
 ) -> None:
-    await room_in_the_minute(5)
+    await room_in(MINUTE_S, ROOM_S)
     before = len(provider.log)
     answers = await asyncio.gather(*[call(node, "MINUTE") for _ in range(25)])
     assert Counter(one.status_code for one in answers) == {200: 10, 429: 15}
@@ -96,7 +90,7 @@ async def test_exactly_as_many_calls_a_minute_as_allowed_are_served(
 async def test_a_call_that_was_refused_by_the_provider_counts_in_its_minute(
     node: Node, provider: RunningSandbox
 ) -> None:
-    await room_in_the_minute(5)
+    await room_in(MINUTE_S, ROOM_S)
     provider.script(Script(error="invalid_request"))
     statuses = [(await call(node, "REFUSED")).status_code for _ in range(4)]
     assert statuses == [400, 200, 200, 429]
@@ -111,7 +105,7 @@ async def test_a_body_that_cannot_be_understood_counts_nowhere(node: Node) -> No
 async def test_exactly_as_many_calls_at_once_as_allowed_are_served(
     node: Node, provider: RunningSandbox
 ) -> None:
-    provider.script(*[Script(delay_first_byte_s=0.6)] * 2)
+    provider.script(*[Script(delay_first_byte_s=HELD_S)] * 2)
     answers = await asyncio.gather(*[call(node, "ATONCE") for _ in range(8)])
     assert Counter(one.status_code for one in answers) == {200: 2, 429: 6}
     refused = next(one for one in answers if one.status_code == 429)
@@ -124,7 +118,7 @@ async def test_exactly_as_many_calls_at_once_as_allowed_are_served(
 async def test_a_stream_counts_as_long_as_it_runs_also_without_its_caller(
     node: Node, provider: RunningSandbox
 ) -> None:
-    provider.script(*[Script(chunks=8, delay_per_chunk_s=0.1)] * 2)
+    provider.script(*[Script(chunks=8, delay_per_chunk_s=0.3)] * 2)
     headers = {"authorization": f"Bearer {KEYS['ATONCE']}"}
     async with node.client() as client:
         for _ in range(2):
@@ -134,7 +128,7 @@ async def test_a_stream_counts_as_long_as_it_runs_also_without_its_caller(
                 async for _ in streamed.aiter_raw():
                     break
     assert (await call(node, "ATONCE")).status_code == 429, "both are drained"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_MAX_S):
         while (await call(node, "ATONCE")).status_code != 200:
             await asyncio.sleep(0.1)
 
@@ -142,8 +136,8 @@ async def test_a_stream_counts_as_long_as_it_runs_also_without_its_caller(
 async def test_what_one_limit_refuses_uses_up_nothing_of_the_other(
     node: Node, provider: RunningSandbox
 ) -> None:
-    await room_in_the_minute(5)
-    provider.script(*[Script(delay_first_byte_s=0.5)] * 2)
+    await room_in(MINUTE_S, ROOM_S)
+    provider.script(*[Script(delay_first_byte_s=HELD_S)] * 2)
     answers = await asyncio.gather(*[call(node, "BOTH") for _ in range(6)])
     assert Counter(one.status_code for one in answers) == {200: 2, 429: 4}
     statuses = [(await call(node, "BOTH")).status_code for _ in range(5)]

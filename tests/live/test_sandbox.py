@@ -22,7 +22,7 @@ import pytest_asyncio
 from tests.support.sandbox_server import RunningSandbox, process_sandbox, running_sandbox
 from tollbridge.sandbox import Script
 
-WAIT_MAX_S = 10.0
+WAIT_MAX_S = 60.0
 CHAT = "/v1/chat/completions"
 ASK: dict[str, Any] = {
     "model": "sandbox-small",
@@ -381,6 +381,9 @@ async def test_a_hanging_answer_ends_when_the_caller_leaves(sandbox: RunningSand
     sandbox.script(Script(hang=True))
     reader, writer = await connect(sandbox)
     writer.write(request(CHAT, ASK))
+    async with asyncio.timeout(WAIT_MAX_S):
+        while not sandbox.log:
+            await asyncio.sleep(0.002)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await reader.read(1)
@@ -458,7 +461,7 @@ async def test_a_stream_can_end_in_a_reset(sandbox: RunningSandbox) -> None:
 
 
 async def test_chunks_come_at_their_pace(sandbox: RunningSandbox) -> None:
-    sandbox.script(Script(chunks=4, delay_per_chunk_s=0.03))
+    sandbox.script(Script(chunks=4, delay_per_chunk_s=0.2))
     reader, writer = await connect(sandbox)
     writer.write(request(CHAT, STREAM))
     arrivals: list[float] = []
@@ -469,7 +472,8 @@ async def test_chunks_come_at_their_pace(sandbox: RunningSandbox) -> None:
     writer.close()
     gaps = [later - earlier for earlier, later in pairwise(arrivals)]
     assert len(gaps) == 3
-    assert sum(gaps) >= 0.08
+    # Three pauses; the first chunk may have waited for its reader.
+    assert sum(gaps) >= 0.3
 
 
 @pytest.mark.parametrize("pace_s", [0.02, 0.3])

@@ -15,7 +15,7 @@ from tests.support.node import KEY, config_of, running_node
 from tests.support.raw_provider import running_raw_provider
 
 BOT = Path(__file__).parents[2] / "examples" / "telegram_bot" / "bot.py"
-WAIT_MAX_S = 30.0
+WAIT_MAX_S = 120.0
 
 
 class BotApi:
@@ -119,7 +119,7 @@ async def test_what_is_asked_of_the_bot_is_made_and_sent_with_its_makers_name(
                         await asyncio.sleep(0.05)
             finally:
                 bot.terminate()
-                bot.wait(10)
+                bot.wait(WAIT_MAX_S)
             (_, first), (method, second) = api.sent
             assert _field(first, "text") == "On its way."
             assert (method, _field(second, "text")) == ("sendMessage", "hi\n\nby p1")

@@ -1,21 +1,18 @@
 """What a running node tells those who watch it is what its calls were."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.node import BUDGET, MODEL, Node, chat, config_of, running_node
+from tests.support.collectors import running_collector
+from tests.support.node import BUDGET, MODEL, WAIT_MAX_S, Node, chat, config_of, running_node
 from tests.support.sandbox_server import running_sandbox
 from tollbridge.core.errors import ConfigurationError
 from tollbridge.processes.telemetry import headers_of
 
-WAIT_MAX_S = 10
 CALLS = 3
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -51,37 +48,15 @@ async def told_of(node: Node, calls: int) -> Samples:
             await asyncio.sleep(0.05)
 
 
-@asynccontextmanager
-async def a_collector() -> AsyncGenerator[tuple[str, list[tuple[str, Any]]]]:
-    """Yield the address of a server that keeps what it is sent, head and document."""
-    taken: list[tuple[str, Any]] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        [length] = [
-            int(line.partition(":")[2])
-            for line in head.splitlines()
-            if line.lower().startswith("content-length")
-        ]
-        taken.append((head, json.loads(await reader.readexactly(length))))
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", taken
-
-
 async def test_calls_attempts_tokens_cost_and_budgets_are_told_to_both(tmp_path: Path) -> None:
     async with (
         running_sandbox() as sandbox,
-        a_collector() as (collector, taken),
+        running_collector() as collector,
         running_node(
             tmp_path,
             config_of(sandbox.url, extra=BUDGET.format(limit="1.00")),
             metrics_budgets_s=0.05,
-            otlp_endpoint=collector,
+            otlp_endpoint=collector.url,
             otlp_headers="X-Team=books",
             otlp_interval_s=1,
         ) as node,
@@ -108,9 +83,9 @@ async def test_calls_attempts_tokens_cost_and_budgets_are_told_to_both(tmp_path:
         assert of(found, "tollbridge_budget_limit", budget="ci-month") == 1
         assert of(found, "tollbridge_budget_spent", budget="ci-month") == pytest.approx(cost)
         async with asyncio.timeout(WAIT_MAX_S):
-            while not any(_calls_of(document) == CALLS for _, document in taken):
+            while not any(_calls_of(one.document) == CALLS for one in collector.taken):
                 await asyncio.sleep(0.05)
-        head, document = taken[-1]
+        _, head, document = collector.taken[-1]
         assert head.startswith("POST /v1/metrics HTTP/1.1")
         assert "x-team: books" in head.lower()
         sent = _metrics_of(document)

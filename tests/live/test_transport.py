@@ -116,7 +116,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def transport(clock: ManualClock) -> AsyncIterator[Transport]:
     transport = Transport(LIMITS, clock=clock)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         yield transport
     await transport.aclose()
 
@@ -392,11 +392,11 @@ async def test_the_first_byte_timeout_ends_with_the_head(
 ) -> None:
     async def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(STREAM)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.8)
         writer.write(b"2\r\nhi\r\n0\r\n\r\n")
 
     server.answer = answer
-    response = await transport.send(server.origin, get(server.origin), first_byte_timeout_s=0.1)
+    response = await transport.send(server.origin, get(server.origin), first_byte_timeout_s=0.5)
     assert await response.read_all(10) == b"hi"
 
 
@@ -406,7 +406,7 @@ async def test_the_deadline_bounds_head_and_body(transport: Transport, server: S
         await fetch(transport, server.origin, 0.05)
     assert caught.value.written
     server.answer = say_and_wait(STREAM + b"2\r\nhi\r\n")
-    response = await stream(transport, server.origin, 0.1)
+    response = await stream(transport, server.origin, 0.5)
     assert await response.read() == b"hi"
     with pytest.raises(DeadlineExceededError):
         await response.read()
@@ -427,10 +427,10 @@ async def test_a_shorter_deadline_holds_on_a_connection_that_served_a_longer_one
 async def test_a_longer_deadline_outlasts_the_timer_of_a_shorter_one(
     transport: Transport, server: Server
 ) -> None:
-    await fetch(transport, server.origin, 0.1)
+    await fetch(transport, server.origin, 0.5)
 
     async def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.8)
         writer.write(HI)
 
     server.answer = answer
@@ -441,11 +441,11 @@ async def test_a_longer_deadline_outlasts_the_timer_of_a_shorter_one(
 async def test_the_timer_of_a_shorter_deadline_looks_again_at_the_longer_one(
     transport: Transport, server: Server
 ) -> None:
-    await fetch(transport, server.origin, 0.1)
+    await fetch(transport, server.origin, 0.5)
     server.answer = say_and_wait(b"")
     with pytest.raises(DeadlineExceededError):
-        async with asyncio.timeout(5):
-            await fetch(transport, server.origin, 0.2)
+        async with asyncio.timeout(60):
+            await fetch(transport, server.origin, 0.8)
     assert server.connections == 1
 
 
@@ -468,7 +468,7 @@ async def test_a_provider_that_stops_reading_is_a_write_stall(server: Server) ->
     origin = Origin("http", "127.0.0.1", int(listener.sockets[0].getsockname()[1]))
     transport = Transport(TransportLimits(write_stall_timeout_s=0.1))
     body = b"x" * 30_000_000
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(WriteStallError) as caught:
             await transport.send(origin, post(origin, body), body, whole_bytes_max=10)
     assert caught.value.written
@@ -486,7 +486,7 @@ async def test_an_answer_before_the_request_was_read_is_taken_and_the_connection
     origin = Origin("http", "127.0.0.1", int(listener.sockets[0].getsockname()[1]))
     transport = Transport(LIMITS)
     body = b"x" * 30_000_000
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         response = await transport.send(origin, post(origin, body), body, whole_bytes_max=10)
     assert response.body == b"hi"
     assert open_count(transport, origin) == 0
@@ -637,7 +637,7 @@ async def test_no_more_connections_are_opened_than_allowed_and_those_who_wait_ar
         assert (await fetch(transport, server.origin)).body == b"hi"
         order.append(number)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*[one(number) for number in range(40)])
     assert server.connections == 2
     # Nobody is passed by more than those who are under way: one connection may be slow.
@@ -799,7 +799,7 @@ async def test_a_slow_reader_of_a_large_stream_keeps_few_bytes_waiting(server: S
     server.answer = answer
     limits = TransportLimits(buffered_bytes_high=262_144)
     transport = Transport(limits)
-    response = await stream(transport, server.origin, 20)
+    response = await stream(transport, server.origin, 120)
     peak = 0
     total = 0
     while not response.complete or response.buffered_bytes:

@@ -12,13 +12,15 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.books import outstanding
+from tests.support.calendar_time import MINUTE_S, room_in
 from tests.support.node import BUDGET, KEY, Node, running_node
 from tests.support.processes import served_node
 from tests.support.task_provider import FILM, TaskProvider, running_task_provider, video_config
 from tollbridge.storage.unit import Database
 
 FAST: dict[str, Any] = {"job_poll_first_s": 0.05, "job_poll_max_s": 0.1}
-WAIT_MAX_S = 60.0
+WAIT_MAX_S = 120.0
+ROOM_S = 10.0
 HEADROOM = BUDGET.format(limit="100")
 
 
@@ -197,6 +199,7 @@ async def test_a_keys_limits_hold_for_films_too(
     provider.ends["replicate"] = "never"
     config = video_config(provider.url, extra=f"{limit} = 1\n")
     async with running_node(tmp_path, config, **FAST) as node, node.client() as client:
+        await room_in(MINUTE_S, ROOM_S)
         asked = await ask(client)
         assert asked.status_code == 200
         assert (await ask(client)).status_code == 429

@@ -25,7 +25,6 @@ from tollbridge.ledger.wallet_tables import wallet_transactions
 from tollbridge.ledger.wallets import WalletTerms
 
 CHAT = "/v1/chat/completions"
-LIVE_S = 0.8
 PAID, TAKEN = 100, 10
 """Credits that the wallet holds at first, and that a call takes."""
 CLOCK = SystemClock()
@@ -43,7 +42,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
             await wallet_store.create_wallet(unit, WalletTerms("ana", "user:ana"), actor="test")
             paid = Purchase(amount=PAID * MICRO)
             await wallet_moves_store.move(unit, "ana", paid, By("test", "paid"))
-        await asyncio.sleep(LIVE_S)
+        await one.caught_up()
         async with one.client() as client:
             assert (await client.post(CHAT, json=chat(max_tokens=9))).status_code == 200
         await charged(one, 1)

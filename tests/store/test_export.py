@@ -23,8 +23,9 @@ from tollbridge.core.sheets import guarded
 from tollbridge.core.sight import Sight
 from tollbridge.insight.export import Export, ExportForm, bounded, check_size, export
 from tollbridge.insight.export_focus_rules import COLUMNS, CORRECTION, faults
+from tollbridge.insight.export_line_queries import table_columns
 from tollbridge.insight.export_lines import COLUMNS as COLUMNS_OF_LINES
-from tollbridge.insight.export_parquet import SOURCES, ParquetMaker, require_library
+from tollbridge.insight.export_parquet import ParquetMaker, require_library
 from tollbridge.insight.export_queries import read_page
 from tollbridge.insight.log_queries import read_log
 from tollbridge.insight.usage import CallFilter, CallRow
@@ -189,6 +190,8 @@ async def test_no_cell_is_a_formula(database: Database) -> None:
         "é €",
         '"',
         "a\x1fb\\n",
+        "NULL",
+        "",
     ],
 )
 async def test_any_text_comes_back_as_it_was_but_for_the_guard(
@@ -206,6 +209,10 @@ async def test_any_text_comes_back_as_it_was_but_for_the_guard(
     for name in names:
         assert (row[name], said[name]) == (guarded(text), text), name
     assert json.loads(row["tags"]) == said["tags"] == [text]
+    table = parquet.read_table(io.BytesIO(await export_bytes(database, ExportForm.PARQUET)))
+    [told] = table.to_pylist()
+    assert {told[name] for name in names} == {text}
+    assert told["tags"] == [text]
     assert (row["call_id"], row["status"], row["flags"] or "[]") == (call_id, "COMPLETED", "[]")
 
 
@@ -246,8 +253,9 @@ async def test_parquet_says_what_the_other_forms_say_in_types_of_its_own(
 async def test_a_parquet_file_is_given_out_group_by_group(database: Database) -> None:
     """Memory is that of one group: what is complete has left before the next one begins."""
     await record(database, [CallSpec(at_us=NOON_US + place) for place in range(6)])
+    columns = table_columns(database.dialect)
     async with database.read() as unit:
-        page = await read_page(unit, CallFilter(), UTC, None, 100, SOURCES)
+        page = await read_page(unit, CallFilter(), UTC, None, 100, columns)
     maker = ParquetMaker(UTC, group_rows=2)
     parts = [maker.add(page.rows[start : start + 2], {}) for start in (0, 2, 4)]
     assert all(parts)

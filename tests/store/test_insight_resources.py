@@ -100,13 +100,15 @@ async def test_leases_now_are_those_of_the_running_period_and_what_still_counts(
     made.append({**made[0], "budget_id": "another", "lease_id": "no id of ours"})
     async with database.write() as unit:
         await unit.connection.execute(insert(leases), made)
-        pages = [await leases_now(unit, "b", 7, "", 2)]
-        pages.append(await leases_now(unit, "b", 7, pages[0][-1].lease_id, 10))
-        [other] = await leases_now(unit, "another", 7, "", 10)
+        pages = [await leases_now(unit, ["b"], 7, "", 2)]
+        pages.append(await leases_now(unit, ["b"], 7, pages[0][-1].lease_id, 10))
+        [other] = await leases_now(unit, ["another"], 7, "", 10)
+        both = await leases_now(unit, ["b", "another"], 7, "", 10)
     found = sorted((one.leased, one.drawn, one.outstanding) for page in pages for one in page)
     assert found == [(20, 5, 15), (25, 10, 15), (50, 50, 0), (90, 40, 50)]
     assert {one.since_us for page in pages for one in page} == {made_us}
     assert other.since_us is None
+    assert [one.limit_id for one in both] == [*["b"] * 4, "another"]
 
 
 async def test_price_versions_come_in_pages_each_once(database: Database) -> None:

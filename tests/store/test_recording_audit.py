@@ -10,6 +10,7 @@ from tollbridge.core.clock import ManualClock
 from tollbridge.recording.audit import books
 from tollbridge.recording.drain import DrainSettings
 from tollbridge.recording.rebuild import rebuild_rollups
+from tollbridge.storage import migrate
 from tollbridge.storage.unit import Database
 
 ZONE = ZoneInfo("America/New_York")
@@ -43,6 +44,12 @@ async def filled(database: Database, tmp_path: Path) -> Database:
         ("UPDATE rollup_latency_daily SET count = count + 1", "latency histogram"),
         ("UPDATE rollup_latency SET first_byte_count = 5", "first-byte histogram"),
         ("UPDATE rollups_by_caller_daily SET calls = 0", "rollups_by_caller_daily"),
+        (
+            "UPDATE rollups_by_caller_attempt_daily SET attempts = 0",
+            "rollups_by_caller_attempt_daily",
+        ),
+        ("DELETE FROM rollups_by_call_quarterly", "rollups_by_call_quarterly"),
+        ("UPDATE rollups_by_attempt_quarterly SET failures = 9", "rollups_by_attempt_quarterly"),
         ("DELETE FROM dimensions", "roll-up without its dimension"),
         ("UPDATE call_details SET unpriced = (1 = 1)", "unpriced call"),
         ("UPDATE call_details SET attempt_count = 4", "attempts of a call"),
@@ -73,6 +80,9 @@ async def test_spoilt_rollups_are_put_right(filled: Database) -> None:
             "DELETE FROM rollups_by_attempt",
             "DELETE FROM dimensions",
             "DELETE FROM rollups_by_caller_daily",
+            "DELETE FROM rollups_by_caller_attempt_daily",
+            "UPDATE rollups_by_call_quarterly SET calls = 17",
+            "DELETE FROM rollups_by_attempt_quarterly",
             "INSERT INTO rollup_latency VALUES (0, 5, 5, 5, 5)",
         ):
             await unit.connection.exec_driver_sql(sql)
@@ -80,7 +90,10 @@ async def test_spoilt_rollups_are_put_right(filled: Database) -> None:
     assert found == {
         "rollups_by_call",
         "rollups_by_attempt",
+        "rollups_by_call_quarterly",
+        "rollups_by_attempt_quarterly",
         "rollups_by_caller_daily",
+        "rollups_by_caller_attempt_daily",
         "rollup_latency",
     }
     async with filled.read() as unit:
@@ -96,8 +109,20 @@ async def test_another_billing_zone_moves_the_days_only(filled: Database) -> Non
         "rollups_by_call_daily",
         "rollups_by_attempt_daily",
         "rollups_by_caller_daily",
+        "rollups_by_caller_attempt_daily",
         "rollup_latency_daily",
     }
     assert (
         await rows(filled, "SELECT CAST(sum(cost_nanousd) AS bigint) FROM rollups_by_call_daily")
     )[0][0] >= 6 * COST_NANOUSD
+
+
+async def test_the_migration_makes_the_sums_that_the_drain_makes(
+    filled: Database, database_url: str
+) -> None:
+    """Of calls that were in the books before: those by quarter hour, and of attempts by caller."""
+    await migrate.downgrade(database_url, "0028_details_vacuumed")
+    await migrate.upgrade(database_url)
+    async with filled.read() as unit:
+        assert await rebuild_rollups(unit, ZONE) == []
+        assert await books(unit) == []

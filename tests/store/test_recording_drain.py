@@ -27,6 +27,7 @@ from tollbridge.recording.audit import provider_costs
 from tollbridge.recording.drain import DrainSettings
 from tollbridge.recording.records import RecordCodec
 from tollbridge.recording.statements import joined
+from tollbridge.recording.tables import ROLLUPS
 from tollbridge.storage.unit import Database
 
 
@@ -289,13 +290,7 @@ async def _everything(database: Database) -> list[list[tuple[Any, ...]]]:
         "call_attempts",
         "call_evidence",
         "dimensions",
-        "rollups_by_call",
-        "rollups_by_call_daily",
-        "rollups_by_attempt",
-        "rollups_by_attempt_daily",
-        "rollups_by_caller_daily",
-        "rollup_latency",
-        "rollup_latency_daily",
+        *ROLLUPS,
         "budget_periods",
         "postings",
         "quarantine",

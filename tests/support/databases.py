@@ -15,9 +15,12 @@ A migrated template is made once per session and dialect, then copied. It is mad
 all tables until then (`make_schema`).
 """
 
+import atexit
+import functools
 import importlib
 import itertools
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -56,6 +59,25 @@ def import_tables() -> None:
         importlib.import_module(f"tollbridge.{path.parent.name}.{path.stem}")
 
 
+@functools.cache
+def _template_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="tollbridge-template-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+async def put_migrated(path: Path) -> None:
+    """Make a fresh migrated SQLite database at `path`: a copy of one that is made once."""
+    template = _template_folder() / "template.db"
+    if not template.exists():
+        # Under another name until it is whole: a failed attempt must not become the template.
+        attempt = template.with_name("attempt.db")
+        attempt.unlink(missing_ok=True)
+        await make_schema(f"sqlite:///{attempt}")
+        attempt.rename(template)
+    shutil.copyfile(template, path)
+
+
 class SqliteFiles:
     """Makes SQLite databases by copying a template file."""
 
@@ -69,14 +91,8 @@ class SqliteFiles:
 
     async def copy(self) -> Path:
         """Return the path of a fresh migrated database."""
-        template = self._folder / "template.db"
-        if not template.exists():
-            # Under another name until it is whole: a failed attempt must not become the template.
-            attempt = self.new()
-            await make_schema(f"sqlite:///{attempt}")
-            attempt.rename(template)
         path = self.new()
-        shutil.copyfile(template, path)
+        await put_migrated(path)
         return path
 
 

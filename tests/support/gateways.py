@@ -8,7 +8,7 @@ import httpx
 
 from tests.support.books import discrepancies
 from tests.support.node import KEY
-from tests.support.processes import ServedNode
+from tests.support.processes import WAIT_MAX_S, ServedNode
 from tollbridge.storage.unit import Database
 
 PER_BATCH = 20
@@ -46,7 +46,7 @@ class Gateway:
                 await asyncio.sleep(self._pause_s)
 
     async def _until_taken(self, client: httpx.AsyncClient, records: list[Any]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_MAX_S):
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     answer = await client.post(ADDRESS, json=records)
@@ -60,7 +60,9 @@ class Gateway:
                 await asyncio.sleep(0.1)
 
 
-async def all_count_once(node: ServedNode, gateway: Gateway, wait_max_s: float = 30.0) -> None:
+async def all_count_once(
+    node: ServedNode, gateway: Gateway, wait_max_s: float = WAIT_MAX_S
+) -> None:
     """Assert that each accepted record is in the books, once, and that the books agree."""
     await node.drained(wait_max_s)
     database = Database.open(node.database_url)

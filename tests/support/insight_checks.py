@@ -19,7 +19,8 @@ from tollbridge.insight.advice_queries import LONG_COST_NANOUSD, LONG_TOKENS
 from tollbridge.insight.axes import Axis, Group, Slice, Sums
 from tollbridge.insight.cube import read
 from tollbridge.insight.cube_detail_queries import sums_of_details
-from tollbridge.insight.cube_queries import OF_TRIES, sums
+from tollbridge.insight.cube_queries import sums
+from tollbridge.insight.cube_source_queries import OF_TRIES
 from tollbridge.insight.provider_queries import WELL
 from tollbridge.insight.statistics import percent, share, wilson
 from tollbridge.storage.unit import Database

@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from tests.support.databases import make_schema
+from tests.support.databases import put_migrated
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.evidence import CallEvidence, Closed, Opened
+from tollbridge.processes.broadcast import SOURCES
 from tollbridge.processes.office import Office
 from tollbridge.processes.places import Places
 from tollbridge.processes.prepare import prepare
@@ -20,8 +21,12 @@ from tollbridge.processes.worker import Worker
 from tollbridge.recording.records import RecordCodec
 from tollbridge.settings import Settings
 from tollbridge.storage.unit import Database
+from tollbridge.storage.versions import read_versions
 
-WAIT_MAX_S = 10.0
+WAIT_MAX_S = 60.0
+"""How long anything may take on a machine that has other work; nothing waits so long in vain."""
+LOOP_TURNS = 20
+"""So often the event loop goes round until what the office has sent is with the worker."""
 KEY = "test-key-0123456789-0123456789-0123456789"
 MODEL = "gpt-4o-mini"
 
@@ -97,6 +102,24 @@ class Node:
             if isinstance(one, Closed)
         ]
 
+    async def caught_up(self) -> None:
+        """Wait until the worker goes by what the database says now."""
+        broadcast = self.office._broadcast
+        async with self.database.read() as unit:
+            now = await read_versions(unit)
+        wanted = {
+            part: tuple(now.get(source, 0) for source in sources)
+            for part, sources in SOURCES.items()
+        }
+        async with asyncio.timeout(WAIT_MAX_S):
+            while any(
+                any(seen < want for seen, want in zip(broadcast._seen[part], versions, strict=True))
+                for part, versions in wanted.items()
+            ):
+                await asyncio.sleep(0.005)
+        for _ in range(LOOP_TURNS):
+            await asyncio.sleep(0.002)
+
     async def ended(self, count: int) -> list[CallEvidence]:
         """Wait until `count` calls have ended."""
         async with asyncio.timeout(WAIT_MAX_S):
@@ -121,9 +144,8 @@ async def running_node(
     )
     settings.data_dir.mkdir()
     places = Places(settings.data_dir)
-    url = f"sqlite:///{places.database}"
-    await make_schema(url)
-    database = Database.open(url)
+    await put_migrated(places.database)
+    database = Database.open(f"sqlite:///{places.database}")
     secrets = load_secrets(settings, places)
     known = {"CI_KEY": KEY, **(environment or {})}
     prepared = await prepare(database, settings, secrets, SystemClock(), known, None)

@@ -17,7 +17,7 @@ from tollbridge.recording.records import RecordCodec, SegmentHeader, SpoolRecord
 
 WAL_HEAD_BYTES = 32
 FRAME_HEAD_BYTES = 24
-STOP_MAX_S = 5.0
+STOP_MAX_S = 60.0
 
 
 def cut_back(spool: Path, until_us: int) -> int:

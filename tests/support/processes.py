@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,34 @@ import httpx
 from tests.support.bytecode import compiled_once
 from tests.support.node import KEY
 
-START_MAX_S = 40.0
+START_MAX_S = 180.0
+"""A start is seconds of work, and there may be others at work."""
+STOP_MAX_S = 60.0
+WAIT_MAX_S = 120.0
+PORTS_FROM, PORTS_EACH, PORT_SLOTS = 20_000, 1000, 12
+"""Below those that Linux hands out by itself."""
 COMMAND = str(Path(sys.executable).with_name("tollbridge"))
 
 
+@functools.cache
+def _ports() -> Iterator[int]:
+    """Return the ports of this process of the test run, in turn."""
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS_FROM + place % PORT_SLOTS * PORTS_EACH
+    ports = range(first, first + PORTS_EACH)
+    return itertools.cycle(random.sample(ports, len(ports)))
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on now, nor is given before the node listens on it.
+
+    The system gives its own to whoever asks for any, and to whoever connects: seconds later, when
+    the node is there or is there again, one of those may be taken.
+    """
+    for port in itertools.islice(_ports(), PORTS_EACH):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("every port is taken")
 
 
 class ServedNode:
@@ -127,7 +150,7 @@ class ServedNode:
         if self.process is None or self.process.poll() is not None:
             return -1
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=STOP_MAX_S)
 
     def command(
         self, *arguments: str, status: int = 0, **more: Any
@@ -139,7 +162,7 @@ class ServedNode:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=WAIT_MAX_S,
             check=False,
         )
         assert ended.returncode == status, ended.stdout + ended.stderr
@@ -152,7 +175,7 @@ class ServedNode:
                 return (await client.get(f"{self.url}/healthz")).json()
         return {}
 
-    async def drained(self, wait_max_s: float = 30.0) -> dict[str, Any]:
+    async def drained(self, wait_max_s: float = WAIT_MAX_S) -> dict[str, Any]:
         """Wait until everything in the spool is in the books."""
         async with asyncio.timeout(wait_max_s):
             while True:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tests.support.node import KEY, Node
 
-WAIT_MAX_S = 10.0
+WAIT_MAX_S = 60.0
 
 
 class Answered(NamedTuple):

@@ -25,18 +25,12 @@ from tollbridge.recording.record import Shelf, UnitBooks
 from tollbridge.recording.report_calls import calls_of
 from tollbridge.recording.rollups import Days
 from tollbridge.recording.spool import nothing_happens
+from tollbridge.recording.statements import joined
 from tollbridge.recording.store import RecordingStore
+from tollbridge.recording.tables import ROLLUPS
 from tollbridge.storage.unit import Database
 
-SUMS = (
-    "SELECT * FROM rollups_by_call",
-    "SELECT * FROM rollups_by_call_daily",
-    "SELECT * FROM rollups_by_attempt",
-    "SELECT * FROM rollups_by_attempt_daily",
-    "SELECT * FROM rollups_by_caller_daily",
-    "SELECT * FROM rollup_latency",
-    "SELECT * FROM rollup_latency_daily",
-)
+SUMS = tuple(joined("SELECT * FROM", name) for name in ROLLUPS)
 COSTS = (
     "SELECT call_id, cost_nanousd, known_cost_nanousd, charge_nanousd, components, cost_origin "
     "FROM call_details"

@@ -13,7 +13,7 @@ from tests.support.bytecode import compiled_once
 from tollbridge.core.clock import Clock
 from tollbridge.sandbox import LogEntry, Sandbox, Script, Task, base_urls, read_log, running
 
-WAIT_MAX_S = 10.0
+WAIT_MAX_S = 60.0
 
 
 class RunningSandbox:

@@ -17,11 +17,13 @@ def entry(
     expires_at_us: int | None = None,
     revoked: bool = False,
     scopes: tuple[str, ...] = (Scope.CALL,),
+    name: str = "ci",
+    key_id: str = "id",
 ) -> KeyEntry:
     return KeyEntry(
-        key_id="id",
+        key_id=key_id,
         digest=digest(PEPPER, key),
-        caller=Caller("id", "ci", "ci", "default"),
+        caller=Caller(key_id, name, "ci", "default"),
         scopes=scopes,
         expires_at_us=expires_at_us,
         revoked=revoked,
@@ -77,14 +79,23 @@ def test_a_pass_that_was_not_given_is_not_known(wrong: str) -> None:
     )
 
 
-def test_only_keys_that_may_make_calls_now_are_offered() -> None:
-    reads = entry(mint(), scopes=(Scope.READ,))
-    past = entry(mint(), expires_at_us=NOW_US)
-    ended = entry(mint(), revoked=True)
-    good = entry(mint())
+def test_a_key_is_called_as_by_its_name_only_while_it_may_make_calls() -> None:
+    reads = entry(mint(), scopes=(Scope.READ,), name="reads")
+    past = entry(mint(), expires_at_us=NOW_US, name="past")
+    ended = entry(mint(), revoked=True, name="ended")
+    good = entry(mint(), name="good")
     ring = KeyRing(AccessPart([reads, past, ended, good]), PEPPER)
-    assert ring.callable_by(NOW_US) == ring.callable_by(NOW_US, "ci") == [good]
-    assert ring.callable_by(NOW_US, "somebody") == []
+    assert ring.callable_as("good", NOW_US) == ring.callable_as("good", NOW_US, "ci") == good
+    assert ring.callable_as("good", NOW_US, "somebody") is None
+    for name in ("reads", "past", "ended", "unheard-of"):
+        assert ring.callable_as(name, NOW_US) is None
+
+
+def test_a_pass_is_that_of_its_key_among_many() -> None:
+    ring = KeyRing(AccessPart([entry(mint(), key_id=f"id-{n}") for n in range(9)]), PEPPER)
+    given = entry(mint(), key_id="id-7", scopes=(Scope.ADMIN,))
+    found = ring.authenticate(ring.pass_for(given, 9), NOW_US)
+    assert (found.key_id, found.scopes) == ("id-7", (Scope.CALL,))
 
 
 def test_each_refusal_says_which_it_is_and_never_shows_the_key() -> None:

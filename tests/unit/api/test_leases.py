@@ -1,6 +1,7 @@
-"""Who holds how much of a budget or a wallet now, and until when? Over HTTP."""
+"""Who holds how much of a budget, a wallet or a plan now, and until when? Over HTTP."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 
 import pytest
 from sqlalchemy import insert
@@ -10,7 +11,11 @@ from tollbridge.core.call import new_id
 from tollbridge.core.clock import SECOND_US, to_text
 from tollbridge.core.limits import LimitKind
 from tollbridge.ledger import store
+from tollbridge.ledger.applying import plan_limit_id
 from tollbridge.ledger.budgets import BudgetTerms
+from tollbridge.ledger.plans import MONTHLY_COST
+from tollbridge.ledger.subscription_store import Order, standing, subscribe
+from tollbridge.ledger.subscriptions import Cycle, default_month
 from tollbridge.ledger.tables import leases
 from tollbridge.ledger.wallet_moves import By, Purchase
 from tollbridge.ledger.wallet_moves_store import move
@@ -19,6 +24,7 @@ from tollbridge.ledger.wallets import WalletTerms, limit_id_of
 from tollbridge.storage.unit import Database, Unit
 
 pytestmark = pytest.mark.parametrize("database_dialect", ["sqlite"], indirect=True)
+DAY_US = 86_400 * SECOND_US
 GIVEN_US = 1_790_000_000_000_000
 
 
@@ -64,6 +70,7 @@ async def test_leases_of_a_budget_are_told_in_its_unit_and_end_with_their_period
     assert rest["next_cursor"] is None
     assert rest["leases"][0]["lease_id"] != first["lease_id"]
     assert (first["node"], first["worker"], first["state"]) == ("n", "w", "active")
+    assert first["limit"] == "calls"
     amounts = (first["kind"], first["leased"], first["drawn"], first["left"])
     assert amounts == ("calls", "5000000", "2", "4999998")
     assert (first["since"], first["expires_at"]) == (to_text(GIVEN_US), None)
@@ -87,3 +94,35 @@ async def test_leases_of_a_wallet_end_with_what_expires_next_of_it(plane: Plane)
     [one] = found["leases"]
     assert (one["kind"], one["leased"], one["drawn"]) == ("credits", "2.5", "0")
     assert one["expires_at"] == to_text(ends_us)
+
+
+async def test_leases_of_a_plan_say_of_which_of_its_limits_and_end_with_their_month(
+    plane: Plane,
+) -> None:
+    async with plane.database.write() as unit:
+        now_us = await unit.now_us()
+        order = Order("ana", "Pro", Cycle.YEARLY)
+        await subscribe(unit, order, actor="test", zone=UTC)
+        month = (await standing(unit, "ana", UTC)).month
+        before = default_month(now_us - 40 * DAY_US, UTC)
+        await lease(unit, plan_limit_id("ana", MONTHLY_COST), month.start_us, 2_500_000, 0)
+        await lease(unit, plan_limit_id("ana", "openai_tokens"), before.start_us, 900, 1)
+        await lease(unit, plan_limit_id("bob", MONTHLY_COST), month.start_us, 7, 0)
+    headers = await plane.key("root", "admin")
+    path = "/api/v1/subscriptions/ana/leases"
+    page = (await plane.client.get(path, params={"limit": 1}, headers=headers)).json()
+    asked = {"limit": 1, "cursor": page["next_cursor"]}
+    rest = (await plane.client.get(path, params=asked, headers=headers)).json()
+    assert rest["next_cursor"] is None
+    found = {one["limit"]: one for one in page["leases"] + rest["leases"]}
+    money, tokens = found["monthly_cost_usd"], found["openai_tokens"]
+    assert (money["kind"], money["left"]) == ("money", "0.0025")
+    assert money["expires_at"] == to_text(month.end_us)
+    assert (tokens["kind"], tokens["left"]) == ("tokens", "899")
+    assert tokens["expires_at"] == to_text(before.end_us)
+
+
+async def test_leases_of_anothers_plan_are_not_shown_to_a_member(plane: Plane) -> None:
+    headers = await plane.key("bens", "read", user="ben")
+    answer = await plane.client.get("/api/v1/subscriptions/ana/leases", headers=headers)
+    assert answer.status_code == 403

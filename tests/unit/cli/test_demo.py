@@ -13,18 +13,12 @@ from tollbridge.cli.demo_trial import TERMS
 from tollbridge.cli.demo_usage import DAYS, HOUR_US, ForeignCall, Plan, trial_of, usage_of
 from tollbridge.core.evidence import CallEvidence
 from tollbridge.recording.statements import joined
+from tollbridge.recording.tables import ROLLUPS
 from tollbridge.routing.trials import arm_of
 from tollbridge.storage.unit import Database
 
 END_US = 1_795_348_800_000_000
 PLAN = Plan(600, 7, END_US)
-ROLLUPS = (
-    "rollups_by_call",
-    "rollups_by_call_daily",
-    "rollups_by_attempt",
-    "rollups_by_attempt_daily",
-    "rollup_latency",
-)
 
 
 async def rows(database: Database, sql: str) -> list[tuple[Any, ...]]:

@@ -124,6 +124,9 @@ def test_the_model_that_erred_less_is_taken() -> None:
     history = [float(day) for day in range(60)]
     plan = plan_of([history, [1.0] * 5], 10, DAYS_MIN)
     jobs = jobs_of(plan)
+    assert [job.has_total for job in jobs].count(True) == sum(
+        bool(one.tests) for one in plan.series
+    )
     assert {job.history for job in jobs} == {tuple(history[: len(job.history)]) for job in jobs}
 
     def line(job: Job, slope: float) -> Path:
