@@ -3,6 +3,7 @@
 By copying calls that the drain has brought in, in the database itself: with ids and times of
 their own, spread over the month before. The roll-ups and the evidence are left as they are:
 both are only appended to, or keyed by the running quarter hour, however old the books are.
+bench/fold.py makes the roll-ups of the copies.
 """
 
 from sqlalchemy import Connection

@@ -16,7 +16,8 @@ from tollbridge.cli.output import print_json, print_line, print_table
 from tollbridge.core.amounts import UNIT_NAMES, amount_text, parse_amount
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.limits import DURABLE, LimitKind
-from tollbridge.insight.resource_queries import ROWS_MAX, BudgetNow, list_budgets
+from tollbridge.insight.pages import ROWS_MAX
+from tollbridge.insight.resource_queries import BudgetNow, list_budgets
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import SELECTOR_FIELDS, BudgetRow, BudgetTerms
 from tollbridge.settings import Settings

@@ -15,6 +15,7 @@ from tollbridge.ledger.settle import settle
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.rebuild import rebuild_rollups
 from tollbridge.recording.statements import joined
+from tollbridge.recording.tables import ROLLUPS
 from tollbridge.storage.unit import Unit
 
 _BESIDE = (
@@ -25,16 +26,7 @@ _BESIDE = (
     "attribution_changes",
 )
 """What else is kept of a call, by its id."""
-_LOCKED = ", ".join(
-    [
-        *(tier.details.name for tier in TIERS),
-        "rollups_by_call",
-        "rollups_by_call_daily",
-        "rollups_by_attempt",
-        "rollups_by_attempt_daily",
-        "rollup_latency",
-    ]
-)
+_LOCKED = ", ".join([*(tier.details.name for tier in TIERS), *ROLLUPS])
 
 
 async def count_calls(unit: Unit, *, demo: bool) -> int:

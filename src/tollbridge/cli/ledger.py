@@ -15,7 +15,8 @@ from tollbridge.cli.output import money_text, note, print_json, print_line, prin
 from tollbridge.core.amounts import UNIT_NAMES, amount_text
 from tollbridge.core.errors import NotFoundError
 from tollbridge.core.limits import LimitKind
-from tollbridge.insight.lease_queries import ROWS_MAX, LeaseNow, leases_now
+from tollbridge.insight.lease_queries import LeaseNow, leases_now
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.ledger import store
 from tollbridge.ledger.budgets import LeaseOutstanding
 from tollbridge.ledger.periods import period_bounds
@@ -157,7 +158,7 @@ async def _leases(
         rows: list[LeaseNow] = []
         while True:
             after = rows[-1].lease_id if rows else ""
-            page = await leases_now(unit, limit_id, start_us, after, ROWS_MAX)
+            page = await leases_now(unit, [limit_id], start_us, after, ROWS_MAX)
             rows += page
             if len(page) < ROWS_MAX:
                 return kind, rows

@@ -6,15 +6,13 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, String, and_, func, select, tuple_
 
 from tollbridge.core.sight import Sight
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.sight_queries import subjects_in_sight
 from tollbridge.ledger.alert_tables import alert_reads, alert_rules, alerts
 from tollbridge.ledger.alert_webhook_store import alert_of
 from tollbridge.ledger.alerts import Alert
 from tollbridge.ledger.tables import budgets
 from tollbridge.storage.unit import Unit
-
-ROWS_MAX = 1001
-"""A page of a thousand, and one to know that there are more."""
 
 RULES_MAX = 10_000
 

@@ -6,11 +6,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import or_, select, tuple_
 
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.storage.audit import audit_entries
 from tollbridge.storage.unit import Unit
-
-ROWS_MAX = 1001
-"""A page of a thousand, and one to know that there are more."""
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,13 +26,12 @@ from tollbridge.insight.axes import OF_CALLERS, Axis, Found, Group, Slice, Sums
 from tollbridge.insight.cube_queries import (
     COLUMN_OF,
     Few,
-    Source,
     check_rows,
     conditions_of,
     only_of,
-    sources_of,
     sums,
 )
+from tollbridge.insight.cube_source_queries import Source, sources_of
 from tollbridge.recording.tables import dimensions
 from tollbridge.storage.unit import Unit
 

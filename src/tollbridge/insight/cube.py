@@ -60,7 +60,7 @@ async def read(unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo) ->
     check_axes(axes, wanted)
     if OF_DETAILS.intersection((*axes, *wanted.only)):
         return await sums_of_details(unit, wanted, axes, zone)
-    # Of attempts, those of all users over a long time are only there by quarter hour.
+    # Sums of all callers are many: half as many without what only attempts have.
     attempts = not OF_CALLERS.intersection(axes) or wanted.sight is not None
     return await sums(unit, wanted, axes, zone, attempts=attempts)
 

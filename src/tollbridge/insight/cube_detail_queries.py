@@ -37,7 +37,8 @@ from tollbridge.insight.cube_detail_words import (
     own_of_attempt,
     own_of_call,
 )
-from tollbridge.insight.cube_queries import measures_of, place_of
+from tollbridge.insight.cube_queries import place_of
+from tollbridge.insight.cube_source_queries import measures_of
 from tollbridge.insight.sight_queries import in_sight
 from tollbridge.recording.adjustment_tables import adjustments
 from tollbridge.recording.archive_tables import TIERS, Tier

@@ -7,7 +7,7 @@ of the attempts, so that a provider which failed and billed all the same is seen
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -29,7 +29,6 @@ from tollbridge.core.errors import InvalidRequestError
 from tollbridge.insight.axes import (
     DAY_US,
     HOUR_US,
-    OF_ATTEMPTS,
     OF_CALLERS,
     TIMES,
     Axis,
@@ -42,16 +41,12 @@ from tollbridge.insight.axes import (
     label,
     offsets,
 )
+from tollbridge.insight.cube_source_queries import Source, Span, sources_of
 from tollbridge.insight.sight_queries import in_sight
 from tollbridge.recording.rollups import QUARTER_US
 from tollbridge.recording.tables import (
-    TOKEN_MEASURES,
     dimensions,
-    rollups_by_attempt,
     rollups_by_attempt_daily,
-    rollups_by_call,
-    rollups_by_call_daily,
-    rollups_by_caller_daily,
 )
 from tollbridge.storage.unit import Unit
 
@@ -82,31 +77,6 @@ COLUMN_OF: Mapping[Axis, ColumnElement[Any]] = {
     Axis.STATUS_CLASS: dimensions.c.status_class,
     Axis.USAGE_SOURCE: dimensions.c.usage_source,
 }
-_OF_COST = (*TOKEN_MEASURES, "cost_nanousd", "unpriced", "estimated")
-OF_CALLS = ("calls", "completed", "failed", "charge_nanousd")
-OF_TRIES = (
-    "attempts",
-    "failures",
-    "unknown",
-    "latency_ms_sum",
-    "latency_count",
-    "first_byte_ms_sum",
-    "first_byte_count",
-)
-Span = tuple[int, int]
-
-
-class Source(NamedTuple):
-    """A roll-up, what is summed up in it, and for which times it answers."""
-
-    table: Table
-    measures: tuple[str, ...]
-    spans: tuple[Span, ...]
-
-    @property
-    def is_fine(self) -> bool:
-        """Whether it is one by quarter hour."""
-        return self.table in {rollups_by_call, rollups_by_attempt}
 
 
 class Few(msgspec.Struct, frozen=True):
@@ -114,13 +84,6 @@ class Few(msgspec.Struct, frozen=True):
 
     ids: tuple[int, ...] | None
     """None: nobody is meant in particular, or too many are."""
-
-
-def measures_of(axes: Sequence[Axis], wanted: Slice) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is summed up by call, and what by attempt."""
-    if OF_ATTEMPTS.intersection((*axes, *wanted.only)):
-        return OF_CALLS, (*OF_TRIES, *_OF_COST)
-    return (*OF_CALLS, *_OF_COST), OF_TRIES
 
 
 async def sums(
@@ -154,61 +117,6 @@ async def sums(
     for group in found.groups.values():
         found.total.add(group)
     return found
-
-
-def sources_of(
-    wanted: Slice,
-    axes: Sequence[Axis],
-    zone: tzinfo,
-    *,
-    attempts: bool = True,
-    calls_only: bool = False,
-) -> list[Source]:
-    """Return where the sums of a time are read: by call, and where needed by attempt.
-
-    `attempts`, `calls_only`: as of `sums`.
-    """
-    of_calls, of_attempts = measures_of(axes, wanted)
-    if calls_only:
-        of_calls, of_attempts = (*OF_CALLS, *_OF_COST), ()
-    with_callers = knows_callers(wanted, axes)
-    by_day = rollups_by_caller_daily if with_callers else rollups_by_call_daily
-    families = [(rollups_by_call, by_day, of_calls)]
-    if of_attempts and (attempts or of_attempts != OF_TRIES):
-        families.append((rollups_by_attempt, rollups_by_attempt_daily, of_attempts))
-    found: list[Source] = []
-    for fine, daily, measures in families:
-        days, edges = spans(wanted, axes, zone, of_calls=fine is rollups_by_call)
-        found += [
-            Source(table, measures, tuple(times))
-            for table, times in ((daily, days), (fine, edges))
-            if times
-        ]
-    return found
-
-
-def knows_callers(wanted: Slice, axes: Sequence[Axis]) -> bool:
-    """Return whether a question needs roll-ups with users and keys."""
-    return wanted.sight is not None or bool(OF_CALLERS.intersection((*axes, *wanted.only)))
-
-
-def spans(
-    wanted: Slice, axes: Sequence[Axis], zone: tzinfo, *, of_calls: bool
-) -> tuple[list[Span], list[Span]]:
-    """Return which times the daily roll-ups answer for, and which those by quarter hour.
-
-    By attempt, no daily roll-up has users and keys.
-    """
-    from_us, to_us = wanted.from_us, wanted.to_us
-    if Axis.HOUR in axes or (knows_callers(wanted, axes) and not of_calls):
-        return [], [(from_us, to_us)]
-    first_us, last_us = day_start(from_us, zone), day_start(to_us, zone)
-    if first_us != from_us:
-        first_us = days_later(from_us, 1, zone)
-    if first_us >= last_us:
-        return [], [(from_us, to_us)]
-    edges = [one for one in ((from_us, first_us), (last_us, to_us)) if one[0] < one[1]]
-    return [(first_us, last_us)], edges
 
 
 def conditions_of(wanted: Slice) -> list[ColumnElement[bool]]:
@@ -276,7 +184,7 @@ async def _only_of(
 
 def _starts(table: Table, span: Span, zone: tzinfo) -> list[int]:
     """Return where a roll-up's intervals begin in a time."""
-    if table in {rollups_by_call, rollups_by_attempt}:
+    if "quarter_start_us" in table.c:
         return list(range(*span, QUARTER_US))
     starts, at_us = list[int](), span[0]
     while at_us < span[1]:
@@ -369,6 +277,8 @@ async def check_rows(
     if quarters == 0 or not source.is_fine:
         return
     query = select(func.count()).select_from(dimensions)
+    if not source.has_callers:
+        query = query.where(dimensions.c.user_name == "", dimensions.c.key_id == "")
     told = int((await unit.connection.execute(query)).scalar_one())
     if quarters * told <= rows_max:
         return

@@ -6,20 +6,20 @@ All pages are of the same time: what ends after the export has begun is not in i
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.provider_names import ProviderNames
 from tollbridge.core.sight import Sight
-from tollbridge.insight import export_focus, export_parquet
+from tollbridge.insight import export_focus
 from tollbridge.insight.export_focus import FocusMaker, focus_head
 from tollbridge.insight.export_focus_credits import CreditsMaker, credits_head
-from tollbridge.insight.export_line_queries import csv_runs, json_runs
+from tollbridge.insight.export_line_queries import csv_runs, json_runs, table_columns
 from tollbridge.insight.export_lines import BOOKED, CSV, JSON, LineMaker
 from tollbridge.insight.export_parquet import ParquetMaker, require_library
 from tollbridge.insight.export_queries import (
@@ -35,8 +35,9 @@ from tollbridge.insight.usage import CallFilter, CallPlace
 from tollbridge.insight.wallet_queries import StatementFilter, credit_moves
 from tollbridge.storage.unit import Database, DialectName, Unit
 
-PAGE_ROWS = 2_000
+PAGE_ROWS = 4_000
 PART_ROWS = 250
+"""Memory that is small enough to be used again at once is a good deal faster."""
 CREDITS_PAGE_ROWS = 500
 
 
@@ -129,11 +130,12 @@ async def export(database: Database, order: Export) -> AsyncGenerator[bytes]:
         rows += len(page.rows)
         if rows > order.rows_max:
             raise _too_many(order)
+        after = page.next
+        del page
         for part in parts:
             yield part
-        if page.next is None:
+        if after is None:
             break
-        after = page.next
         # Whoever else is served by this process comes first.
         await asyncio.sleep(0)
     end = await writer.end()
@@ -187,8 +189,11 @@ class _Writer(Protocol):
     head: bytes
     """What is given out first."""
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Sequence[bytes]:
-        """Return what is given out of a page, with what else has to be read for it."""
+    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
+        """Return what is given out of a page, with what else has to be read for it.
+
+        Only what is read needs the unit: parts may be made as they are asked for.
+        """
         ...
 
     async def end(self) -> bytes:
@@ -207,13 +212,10 @@ class _LineWriter:
         self.head = style.head
         self._maker = LineMaker(style, order.zone)
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Sequence[bytes]:
-        corrections = await corrections_of(unit, page.rows)
-        # Memory that is small enough to be used again at once is a good deal faster.
-        return [
-            self._maker.lines(page.rows[start : start + PART_ROWS], corrections)
-            for start in range(0, len(page.rows), PART_ROWS)
-        ]
+    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
+        rows = page.rows
+        corrections = await corrections_of(unit, rows)
+        return (self._maker.lines(part, corrections) for part in _cut(rows))
 
     async def end(self) -> bytes:
         return b""
@@ -227,15 +229,12 @@ class _FocusWriter:
         self.head = focus_head()
         self._maker = FocusMaker(order.zone, order.names)
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Sequence[bytes]:
+    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
         rows = page.rows
         several = [row[1] for row in rows if row[-1] > 1]
         attempts = await attempts_in(unit, several)
         adjustments = await adjustments_in(unit, rows)
-        return [
-            self._maker.csv(rows[start : start + PART_ROWS], attempts, adjustments)
-            for start in range(0, len(rows), PART_ROWS)
-        ]
+        return (self._maker.csv(part, attempts, adjustments) for part in _cut(rows))
 
     async def end(self) -> bytes:
         return b""
@@ -244,13 +243,13 @@ class _FocusWriter:
 class _ParquetWriter:
     """Writes the log by columns, in a thread: whoever else is served waits for none of it."""
 
-    def __init__(self, order: Export) -> None:
-        self.columns: Columns = export_parquet.SOURCES
+    def __init__(self, order: Export, dialect: DialectName) -> None:
+        self.columns: Columns = table_columns(dialect)
         self.head = b""
         self._zone = order.zone
         self._maker: ParquetMaker | None = None
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Sequence[bytes]:
+    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
         corrections = await corrections_of(unit, page.rows)
         maker = await self._made()
         part = await asyncio.to_thread(maker.add, page.rows, corrections)
@@ -265,12 +264,17 @@ class _ParquetWriter:
         return self._maker
 
 
+def _cut(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), PART_ROWS):
+        yield rows[start : start + PART_ROWS]
+
+
 def _writer(order: Export, dialect: DialectName) -> _Writer:
     match order.form:
         case ExportForm.FOCUS:
             return _FocusWriter(order)
         case ExportForm.PARQUET:
-            return _ParquetWriter(order)
+            return _ParquetWriter(order, dialect)
         case _:
             return _LineWriter(order, dialect)
 

@@ -3,15 +3,17 @@
 With the columns of the other forms, in the types of that format: instants in microseconds of UTC,
 money as decimals of nine places, tags as lists, usage as a map. What is not known is null.
 
+The database writes a call as one text, and the library reads the texts of a page as columns: no
+value but usage, tags and flags becomes an object of this program.
+
 pyarrow is the extra `parquet`, which costs some 60 MB where it is used: it is loaded by the first
 export in this form.
 """
 
 import importlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,7 +22,17 @@ from typing_extensions import override
 
 from tollbridge.core.errors import InvalidRequestError
 from tollbridge.core.money import NANO_PLACES
-from tollbridge.insight.export_lines import COLUMNS, Cell, Correction, Months
+from tollbridge.insight.export_lines import (
+    COLUMNS,
+    JSONS,
+    PLAIN,
+    SOURCES,
+    TEXT_CELLS,
+    Cell,
+    Correction,
+    ExportColumn,
+    Months,
+)
 
 LIBRARY = "pyarrow"
 GROUP_ROWS = 20_000
@@ -28,10 +40,13 @@ GROUP_ROWS = 20_000
 MONEY_DIGITS = 28
 WHOLE_DIGITS = 19
 """Of any amount in nano-USD."""
-SOURCES = tuple(dict.fromkeys(column.source for column in COLUMNS.values()))
-"""What is read of a call, behind export_queries.PLACE."""
+UNKNOWN = ("", "NULL")
+"""As the database writes it, without quotes."""
 
-_AT: Mapping[str, int] = {name: place for place, name in enumerate(SOURCES, 2)}
+_CELLS_AT = 2
+"""Where the text stands in a row, behind export_queries.PLACE …"""
+_JSON_AT: Mapping[str, int] = {name: place for place, name in enumerate(JSONS, _CELLS_AT + 1)}
+"""… and where JSON does."""
 _list = msgspec.json.Decoder(list[str]).decode
 _counts = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -55,7 +70,9 @@ class ParquetMaker:
         parquet: Any = importlib.import_module(f"{LIBRARY}.parquet")
         self._months = Months(zone)
         self._group_rows = group_rows
+        self._csv: Any = importlib.import_module(f"{LIBRARY}.csv")
         self._types = _types(self._arrow)
+        self._read_as = _read_as(self._arrow)
         self._schema = self._arrow.schema(
             [
                 self._arrow.field(
@@ -70,14 +87,16 @@ class ParquetMaker:
         self._waiting_rows = 0
 
     def add(self, rows: Sequence[Any], corrections: Mapping[str, Correction]) -> bytes:
-        """Take calls; return what of the file is complete, which mostly is nothing."""
+        """Take calls; return what of the file is complete, which mostly is nothing.
+
+        A row: export_queries.PLACE, and export_line_queries.table_columns.
+        """
         if rows:
-            columns = list(zip(*rows, strict=True))
+            booked = self._read(rows)
+            corrected = _corrected(rows, booked, corrections)
             arrays = [
-                self._array(column.cell, values)
-                for column, values in zip(
-                    COLUMNS.values(), self._values(columns, corrections), strict=True
-                )
+                self._array(column, rows, corrected.get(name, booked.get(column.source)))
+                for name, column in COLUMNS.items()
             ]
             self._waiting.append(self._arrow.record_batch(arrays, schema=self._schema))
             self._waiting_rows += len(rows)
@@ -97,65 +116,96 @@ class ParquetMaker:
         self._writer.write_table(table, row_group_size=self._waiting_rows)
         self._waiting, self._waiting_rows = [], 0
 
-    def _values(
-        self, columns: Sequence[Sequence[Any]], corrections: Mapping[str, Correction]
-    ) -> Iterator[Sequence[Any]]:
-        """Yield what stands in each column."""
-        corrected = _corrected(columns, corrections)
-        for name, column in COLUMNS.items():
-            values = columns[_AT[column.source]]
-            if name in corrected:
-                yield corrected[name]
-            elif column.cell is Cell.MONTH:
-                yield [self._months.text(at_us) for at_us in values]
-            else:
-                make = _MADE.get(column.cell)
-                yield values if make is None else [make(value) for value in values]
-
-    def _array(self, cell: Cell, values: Sequence[Any]) -> Any:
-        if cell is not Cell.MONEY:
-            return self._arrow.array(values, type=self._types[cell])
-        # Whole nano-USD, moved by nine places: no value becomes a Decimal of its own.
-        compute: Any = importlib.import_module(f"{LIBRARY}.compute")
-        nano = self._arrow.array(values, type=self._arrow.int64())
-        whole = nano.cast(self._arrow.decimal128(WHOLE_DIGITS, 0))
-        step = self._arrow.scalar(
-            Decimal(1).scaleb(NANO_PLACES), self._arrow.decimal128(-NANO_PLACES, -NANO_PLACES)
+    def _read(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """Return the columns of PLAIN, as arrays."""
+        text = "\n".join([row[_CELLS_AT] for row in rows]).encode()
+        csv = self._csv
+        table = csv.read_csv(
+            self._arrow.BufferReader(text),
+            # One block: an array a column.
+            csv.ReadOptions(column_names=PLAIN, use_threads=False, block_size=len(text) + 1),
+            csv.ParseOptions(quote_char="'", newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types=self._read_as,
+                null_values=UNKNOWN,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
         )
-        return compute.multiply(whole, step).cast(self._types[Cell.MONEY])
+        return {name: table.column(name).combine_chunks() for name in PLAIN}
 
+    def _array(self, column: ExportColumn, rows: Sequence[Any], booked: Any) -> Any:
+        arrow, kind = self._arrow, self._types[column.cell]
+        match column.cell:
+            case Cell.MONTH:
+                return arrow.array([self._months.text(row[0]) for row in rows], kind)
+            case Cell.INSTANT:
+                return booked.cast(kind)
+            case Cell.MONEY:
+                # Whole nano-USD are the digits of a decimal of nine places.
+                digits = booked.cast(arrow.decimal128(WHOLE_DIGITS, 0))
+                buffers = digits.buffers()
+                return arrow.Array.from_buffers(kind, len(digits), buffers, -1, digits.offset)
+            case Cell.SEVERAL:
+                return arrow.array([count > 1 for count in booked.to_pylist()], kind)
+            case Cell.LIST | Cell.OBJECT:
+                place = _JSON_AT[column.source]
+                read = self._lists if column.cell is Cell.LIST else self._maps
+                return read([row[place] for row in rows])
+            case _:
+                return booked
 
-_MADE: Mapping[Cell, Callable[[Any], Any]] = {
-    Cell.CALL: str,
-    Cell.SEVERAL: lambda count: count > 1,
-    Cell.TRUTH: bool,
-    Cell.LIST: lambda text: _list(text) if text else [],
-    Cell.OBJECT: lambda text: list(_counts(text).items()) if text else [],
-}
+    def _lists(self, texts: Sequence[str | None]) -> Any:
+        ends, found = [0], list[str]()
+        for text in texts:
+            if text:
+                found += _list(text)
+            ends.append(len(found))
+        arrow = self._arrow
+        offsets, values = arrow.array(ends, arrow.int32()), arrow.array(found, arrow.string())
+        return arrow.ListArray.from_arrays(offsets, values)
+
+    def _maps(self, texts: Sequence[str | None]) -> Any:
+        ends, names, counts = [0], list[str](), list[int]()
+        for text in texts:
+            if text:
+                usage = _counts(text)
+                names += usage
+                counts += usage.values()
+            ends.append(len(names))
+        arrow = self._arrow
+        keys, items = arrow.array(names, arrow.string()), arrow.array(counts, arrow.int64())
+        return arrow.MapArray.from_arrays(arrow.array(ends, arrow.int32()), keys, items)
 
 
 def _corrected(
-    columns: Sequence[Sequence[Any]], corrections: Mapping[str, Correction]
-) -> Mapping[str, Sequence[int | None]]:
+    rows: Sequence[Any], booked: Mapping[str, Any], corrections: Mapping[str, Correction]
+) -> Mapping[str, Any]:
     """Return the columns that are not in the books as they are."""
-    costs, charges = columns[_AT["cost_nanousd"]], columns[_AT["charge_nanousd"]]
-    adjustments: list[int | None] = [0] * len(costs)
-    costs_now, charges_now = list(costs), list(charges)
+    costs, charges = booked["cost_nanousd"], booked["charge_nanousd"]
+    kind = costs.type
+    adjustments: list[int | None] = [0] * len(rows)
     if corrections:
-        known = columns[_AT["known_cost_nanousd"]]
-        for place, call_id in enumerate(columns[_AT["call_id"]]):
-            one = corrections.get(call_id)
+        known = booked["known_cost_nanousd"].to_pylist()
+        costs_now, charges_now = costs.to_pylist(), charges.to_pylist()
+        for place, row in enumerate(rows):
+            one = corrections.get(row[1])
             if one is None:
                 continue
             adjustments[place] = one.difference_nanousd
-            if costs[place] is not None or one.is_priced:
+            if costs_now[place] is not None or one.is_priced:
                 costs_now[place] = known[place] + one.difference_nanousd
-            charges_now[place] = charges[place] + one.charge_difference_nanousd
+            charges_now[place] += one.charge_difference_nanousd
+        costs, charges = (_like(kind, values) for values in (costs_now, charges_now))
     return {
-        "adjustment_usd": adjustments,
-        "cost_now_usd": costs_now,
-        "charge_now_usd": charges_now,
+        "adjustment_usd": _like(kind, adjustments),
+        "cost_now_usd": costs,
+        "charge_now_usd": charges,
     }
+
+
+def _like(kind: Any, values: Sequence[int | None]) -> Any:
+    return importlib.import_module(LIBRARY).array(values, kind)
 
 
 def _types(arrow: Any) -> Mapping[Cell, Any]:
@@ -171,6 +221,18 @@ def _types(arrow: Any) -> Mapping[Cell, Any]:
         Cell.SEVERAL: arrow.bool_(),
         Cell.LIST: arrow.list_(text),
         Cell.OBJECT: arrow.map_(text, whole),
+    }
+
+
+def _read_as(arrow: Any) -> Mapping[str, Any]:
+    """Return of what type the columns are as they are read."""
+    return {
+        name: arrow.string()
+        if SOURCES[name] in TEXT_CELLS
+        else arrow.bool_()
+        if SOURCES[name] is Cell.TRUTH
+        else arrow.int64()
+        for name in PLAIN
     }
 
 

@@ -1,11 +1,12 @@
 """All SQL of the export: which rows come next, with what their lines are made of? Read-only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Text, case, cast, func, or_, select, type_coerce
+from sqlalchemy import Column, ColumnElement, Text, case, cast, func, or_, select
 
 from tollbridge.insight.export_focus import AdjustmentPart, AttemptPart
 from tollbridge.insight.export_lines import Correction
@@ -15,7 +16,8 @@ from tollbridge.insight.scan_queries import Branch, Scan, ScanBounds, Span
 from tollbridge.insight.usage import CallFilter, CallPlace
 from tollbridge.recording.adjustment_tables import adjustments
 from tollbridge.recording.archive_tables import TIERS
-from tollbridge.storage.types import Json
+from tollbridge.storage.engine import POSTGRESQL
+from tollbridge.storage.types import CallId, Json
 from tollbridge.storage.unit import Unit
 
 PLACE = ("accounted_at_us", "call_id")
@@ -151,9 +153,7 @@ async def _newest(look: _Look, branch: Branch, span: Span) -> tuple[list[Any], i
     if after is not None:
         query = query.where(or_(at_us < after.accounted_at_us, ident < after.call_id))
     # The index has them by time; to sort whole rows by their ids too is half of the work.
-    found: Sequence[Any] = (
-        await unit.connection.execute(query.order_by(at_us.desc()).limit(limit))
-    ).all()
+    found = await unit.raw_rows(query.order_by(at_us.desc()).limit(limit))
     if len(found) < limit:
         return sorted(found, key=_place, reverse=True), None
     last_us = found[-1][0]
@@ -162,11 +162,10 @@ async def _newest(look: _Look, branch: Branch, span: Span) -> tuple[list[Any], i
         return sorted(whole, key=_place, reverse=True), last_us + 1
     # A page of one instant.
     in_order = query.order_by(at_us.desc(), ident.desc()).limit(limit)
-    return list((await unit.connection.execute(in_order)).all()), last_us
+    return list(await unit.raw_rows(in_order)), last_us
 
 
-def _place(row: Any) -> tuple[int, str]:
-    return row[0], row[1]
+_place: Callable[[Any], tuple[int, str]] = itemgetter(0, 1)
 
 
 async def _are_corrected(unit: Unit, rows: Sequence[Any]) -> bool:
@@ -180,6 +179,6 @@ async def _are_corrected(unit: Unit, rows: Sequence[Any]) -> bool:
 
 def _value(unit: Unit, column: Column[Any]) -> ColumnElement[Any]:
     """Return a column to be read; JSON stays text, which lines take over as it is."""
-    if not isinstance(column.type, Json):
-        return column
-    return type_coerce(column, Text) if unit.dialect == "sqlite" else cast(column, Text)
+    if unit.dialect == POSTGRESQL and isinstance(column.type, Json | CallId):
+        return cast(column, Text)
+    return column

@@ -32,6 +32,8 @@ class Job(msgspec.Struct, frozen=True):
 
     history: tuple[float, ...]
     days: int
+    has_total: bool = True
+    """Whether it is asked too how sure the sum of the days is: a test does not."""
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ class Path(msgspec.Struct, frozen=True):
     deviation: tuple[float, ...]
     """Standard deviation of each day."""
     total_deviation: tuple[float, ...]
-    """Standard deviation of the sum of all days up to it, with it."""
+    """Standard deviation of the sum of all days up to it, with it; empty where nobody asked."""
 
 
 class Accuracy(msgspec.Struct, frozen=True):
@@ -129,7 +131,7 @@ def trials_of(history: Sequence[float], days_min: int) -> list[Job]:
     )
     folds = min(FOLDS_MAX, (room - days) // SEASON_DAYS + 1) if room >= days else 0
     ends = (len(history) - days - fold * SEASON_DAYS for fold in range(folds))
-    return [Job(tuple(history[:end]), days) for end in ends]
+    return [Job(tuple(history[:end]), days, has_total=False) for end in ends]
 
 
 def judge(

@@ -68,18 +68,23 @@ class Theta:
         found = model.predict(h=job.days, level=[ONE_DEVIATION])
         mean = found["mean"] * scale
         deviation = (found[f"hi-{ONE_DEVIATION}"] - found["mean"]) * scale
-        ways = model.simulate(h=job.days, n_paths=PATHS, seed=SEED) * scale
-        spread = numpy.cumsum(ways, axis=1).std(axis=0, ddof=1)
         return Path(
             mean=_plain(mean),
             deviation=_plain(deviation),
-            # Never less than days that know nothing of each other have: it is only measured.
-            total_deviation=tuple(
-                max(float(one), sqrt(least))
-                for one, least in zip(
-                    spread, accumulate(float(one) ** 2 for one in deviation), strict=True
-                )
-            ),
+            total_deviation=self._totals(model, job, scale, deviation) if job.has_total else (),
+        )
+
+    def _totals(
+        self, model: Any, job: Job, scale: float, deviation: Sequence[Any]
+    ) -> tuple[float, ...]:
+        """Return how sure the sum of the days up to each is."""
+        numpy = self._numpy
+        ways = model.simulate(h=job.days, n_paths=PATHS, seed=SEED) * scale
+        spread = numpy.cumsum(ways, axis=1).std(axis=0, ddof=1)
+        # Never less than days that know nothing of each other have: it is only measured.
+        least = accumulate(float(one) ** 2 for one in deviation)
+        return tuple(
+            max(float(one), sqrt(square)) for one, square in zip(spread, least, strict=True)
         )
 
 

@@ -9,13 +9,11 @@ from tollbridge.access.own_keys import OWN_KEYS_MAX, OwnKey
 from tollbridge.access.store import key_row
 from tollbridge.access.tables import keys
 from tollbridge.core.sight import Sight
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.sight_queries import KEY, in_sight
 from tollbridge.ledger.tables import budgets
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.storage.unit import Unit
-
-ROWS_MAX = 1001
-"""Most rows of a list: a page of a thousand, and one to know that there are more."""
 
 
 async def list_keys(

@@ -1,10 +1,13 @@
-"""Which workers hold how much of a budget or a wallet now? SQL, read-only."""
+"""Which workers hold how much of a budget, a wallet or a plan's limits now? SQL, read-only."""
+
+from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import or_, select
 
 from tollbridge.core.call import id_time_us
 from tollbridge.core.sight import Sight
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.sight_queries import subjects_in_sight
 from tollbridge.ledger.allot import ACTIVE
 from tollbridge.ledger.budgets import BudgetRow
@@ -12,14 +15,12 @@ from tollbridge.ledger.store import budget_row
 from tollbridge.ledger.tables import budgets, leases
 from tollbridge.storage.unit import Unit
 
-ROWS_MAX = 1001
-"""Most rows of a list: a page of a thousand, and one to know that there are more."""
-
 
 class LeaseNow(msgspec.Struct, frozen=True):
     """What one worker was granted of a limit in one period, in the unit of the limit's kind."""
 
     lease_id: str
+    limit_id: str
     node: str
     worker: str
     state: str
@@ -47,11 +48,16 @@ async def find_budget_seen(unit: Unit, name: str, sight: Sight | None) -> Budget
 
 
 async def leases_now(
-    unit: Unit, limit_id: str, period_start_us: int, after_lease_id: str, limit: int
+    unit: Unit,
+    limit_ids: Collection[str],
+    period_start_us: int,
+    after_lease_id: str,
+    limit: int,
 ) -> list[LeaseNow]:
-    """Return a page of a limit's leases by id: of the running period, and what else still counts.
+    """Return a page of limits' leases by id: of the running period, and what else still counts.
 
-    `limit_id` is a budget's id, or `ledger.wallets.limit_id_of` a wallet's.
+    A limit's id is a budget's, or made by `ledger.wallets.limit_id_of` of a wallet's, or by
+    `ledger.applying.plan_limit_id` of a user's plan.
     """
     columns = leases.c
     rest = columns.granted - columns.returned - columns.settled
@@ -59,7 +65,7 @@ async def leases_now(
     rows = await unit.connection.execute(
         select(leases)
         .where(
-            columns.budget_id == limit_id,
+            columns.budget_id.in_(limit_ids),
             columns.lease_id > after_lease_id,
             or_(rest > 0, running),
         )
@@ -69,6 +75,7 @@ async def leases_now(
     return [
         LeaseNow(
             lease_id=row.lease_id,
+            limit_id=row.budget_id,
             node=row.node,
             worker=row.worker,
             state=row.state,

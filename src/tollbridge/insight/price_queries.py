@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, String, or_, select, tuple_, type_coerce
 
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.prices import (
     Dispute,
     EventPlace,
@@ -17,8 +18,6 @@ from tollbridge.rating.prices import Source, Status
 from tollbridge.rating.tables import price_events, price_intervals, price_versions
 from tollbridge.storage.unit import Unit
 
-ROWS_MAX = 1001
-"""Most rows of any list here: a page of a thousand, and one to know that there are more."""
 AGAINST_MAX = 5000
 """Most prices that a page of disputes is compared with."""
 

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from tollbridge.insight.axes import Axis, Group, Slice, Times
 from tollbridge.insight.cube_detail_queries import attempts_in
-from tollbridge.insight.cube_queries import COLUMN_OF, conditions_of, spans
+from tollbridge.insight.cube_queries import COLUMN_OF, conditions_of
+from tollbridge.insight.cube_source_queries import spans
 from tollbridge.recording.archive_tables import TIERS
 from tollbridge.recording.tables import dimensions, rollup_latency, rollup_latency_daily
 from tollbridge.storage.unit import Unit
@@ -46,7 +47,7 @@ async def latencies(
     unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo
 ) -> dict[Group, Times]:
     """Return how long attempts took, by group. Without users and keys: no histogram has those."""
-    days, edges = spans(wanted, axes, zone, of_calls=False)
+    days, edges = spans(wanted, axes, zone)
     found: dict[Group, Times] = {}
     for table, (start_us, end_us) in [
         *((rollup_latency_daily, one) for one in days),

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import func, select, tuple_
 
 from tollbridge.core.sight import Sight
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.sight_queries import subjects_in_sight
 from tollbridge.ledger.adjustment_tables import budget_adjustments
 from tollbridge.ledger.budgets import BudgetRow, PeriodState
@@ -15,9 +16,6 @@ from tollbridge.ledger.postings import provider_account
 from tollbridge.ledger.store import budget_row
 from tollbridge.ledger.tables import budget_periods, budgets, postings
 from tollbridge.storage.unit import Unit
-
-ROWS_MAX = 1001
-"""Most rows of any list here: a page of a thousand, and one to know that there are more."""
 
 
 class BudgetNow(msgspec.Struct, frozen=True):

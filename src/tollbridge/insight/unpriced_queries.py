@@ -24,6 +24,8 @@ from tollbridge.recording.tables import (
     dimensions,
     rollups_by_attempt,
     rollups_by_attempt_daily,
+    rollups_by_attempt_quarterly,
+    rollups_by_caller_attempt_daily,
 )
 from tollbridge.storage.unit import Unit
 
@@ -36,7 +38,6 @@ DAY_SPAN_US = 26 * 3600 * 1_000_000
 """No day of any zone is longer."""
 
 _DIMENSION = dimensions.c
-_QUARTER = rollups_by_attempt.c
 
 
 async def list_unpriced(
@@ -46,8 +47,9 @@ async def list_unpriced(
 
     What was priced since by re-rating is not counted any more.
     """
-    # The daily sums do not know users.
-    table = rollups_by_attempt_daily if wanted.sight is None else rollups_by_attempt
+    # Only some of the daily sums know users.
+    everybody = wanted.sight is None
+    table = rollups_by_attempt_daily if everybody else rollups_by_caller_attempt_daily
     start = next(iter(table.primary_key.columns))
     count = func.sum(table.c.unpriced)
     names = (_DIMENSION.provider, _DIMENSION.model, _DIMENSION.category)
@@ -143,17 +145,17 @@ async def _quarter(
     unit: Unit, wanted: Whose, of: tuple[str, str, str], day_us: int, *, last: bool
 ) -> int:
     """Return the first or last quarter hour of a day in which something had no price."""
-    if wanted.sight is not None:
-        return day_us  # it is a quarter hour
-    start = _QUARTER.quarter_start_us
+    table = rollups_by_attempt_quarterly if wanted.sight is None else rollups_by_attempt
+    start = table.c.quarter_start_us
     found = await unit.connection.execute(
         select(func.max(start) if last else func.min(start))
-        .join_from(rollups_by_attempt, dimensions, _DIMENSION.dimension_id == _QUARTER.dimension_id)
+        .join_from(table, dimensions, _DIMENSION.dimension_id == table.c.dimension_id)
         .where(
             start >= day_us,
             start < day_us + DAY_SPAN_US,
-            _QUARTER.unpriced > 0,
+            table.c.unpriced > 0,
             tuple_(_DIMENSION.provider, _DIMENSION.model, _DIMENSION.category) == of,
+            *_seen(wanted, _DIMENSION),
         )
     )
     at_us: int | None = found.scalar()

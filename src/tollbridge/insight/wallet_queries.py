@@ -9,6 +9,7 @@ from sqlalchemy import String, and_, cast, literal, select, tuple_
 
 from tollbridge.core.money import to_usd
 from tollbridge.core.sight import Sight
+from tollbridge.insight.pages import ROWS_MAX
 from tollbridge.insight.sight_queries import subjects_in_sight
 from tollbridge.ledger.wallet_book import GRANT
 from tollbridge.ledger.wallet_store import transaction_of, wallet_row
@@ -22,8 +23,6 @@ from tollbridge.ledger.wallets import Grant, Kind, Transaction, Wallet, WalletUn
 from tollbridge.storage.unit import Unit
 
 _ZERO = Decimal(0)
-ROWS_MAX = 1001
-"""Most rows of any list here: a page of a thousand, and one to know that there are more."""
 
 
 class StatementFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,6 @@ from tollbridge.jobs.job import LEASE_PREFIX, Job
 
 ASKED = 1
 """The request's id: each job asks once."""
-ANSWER_GRACE_S = 5.0
 Amounts = Sequence[tuple[Limit, int]]
 FromGranter = LeaseGrant | LeaseRefusal | LeaseRecall
 LimitErrorOf = Callable[[Limit, LeaseRefusal, int], Exception]
@@ -71,12 +70,19 @@ class JobHolds:
     """The leases of one office's jobs, in its event loop."""
 
     def __init__(
-        self, granter: Granting, clock: Clock, limit_error: LimitErrorOf, wait_s: float
+        self,
+        granter: Granting,
+        clock: Clock,
+        limit_error: LimitErrorOf,
+        wait_s: float,
+        answer_s: float,
     ) -> None:
+        """Hold nothing yet. `wait_s`: for idle leases to come back; `answer_s`: beyond that."""
         self._granter = granter
         self._clock = clock
         self._limit_error = limit_error
         self._wait_s = wait_s
+        self._answer_s = answer_s
         self._asking: dict[str, _Asking] = {}
 
     async def reserve(
@@ -96,7 +102,7 @@ class JobHolds:
         self._granter.hello(worker, ())
         self._granter.receive(worker, LeaseRequest(ASKED, needs, deadline_us))
         try:
-            async with asyncio.timeout(self._wait_s + ANSWER_GRACE_S):
+            async with asyncio.timeout(self._wait_s + self._answer_s):
                 granted = await asking.answer
         except TimeoutError as error:
             said = "the limits cannot be checked now"

@@ -25,7 +25,10 @@ from tollbridge.recording.reconsider import (
     StoredCall,
 )
 from tollbridge.recording.rollups import (
+    BY_ATTEMPT,
+    BY_CALL,
     BY_CALLER,
+    FAMILIES,
     Days,
     Dimension,
     coarse,
@@ -34,7 +37,7 @@ from tollbridge.recording.rollups import (
 )
 from tollbridge.recording.rollups import status_class as status_class_of
 from tollbridge.recording.statements import numbered
-from tollbridge.recording.tables import call_evidence
+from tollbridge.recording.tables import ROLLUPS, call_evidence
 from tollbridge.storage.unit import Unit
 
 BUDGETS_UNKNOWN = "budgets_unknown"
@@ -194,9 +197,7 @@ async def write_corrections(
 
 async def correct_rollups(unit: Unit, corrections: Sequence[CallCorrection], days: Days) -> None:
     """Let the sums of both families follow, at the quarter hours of the calls."""
-    by_call: tuple[Sums, Sums] = {}, {}
-    by_caller: Sums = {}
-    by_attempt: tuple[Sums, Sums] = {}, {}
+    sums: dict[str, Sums] = {name: {} for name in FAMILIES}
     for one in corrections:
         quarter_us = quarter_start(one.call.accounted_at_us)
         day_us = days.start(quarter_us)
@@ -205,20 +206,17 @@ async def correct_rollups(unit: Unit, corrections: Sequence[CallCorrection], day
             one.charge_difference_nanousd,
             -one.call.request_count if one.becomes_priced else 0,
         )
-        _add(by_call, (quarter_us, day_us), one.call.dimension, measures)
-        _add_to(by_caller, (day_us, dimension_id(one.call.dimension)), measures)
+        _add(sums, (BY_CALL, quarter_us, day_us), one.call.dimension, measures)
         for each in one.attempts:
             priced = one.call.request_count if each.attempt.cost_nanousd is None else 0
             measures = each.difference_nanousd, -priced
-            _add(by_attempt, (quarter_us, day_us), each.attempt.dimension, measures)
+            _add(sums, (BY_ATTEMPT, quarter_us, day_us), each.attempt.dimension, measures)
     # In the drain's order of tables and keys, so that the two never wait in a circle.
-    for sql, name, (fine, daily) in (
-        (_BY_CALL, "rollups_by_call", by_call),
-        (_BY_ATTEMPT, "rollups_by_attempt", by_attempt),
-    ):
-        await _update(unit, sql.format(table=name, start="quarter_start_us"), fine)
-        await _update(unit, sql.format(table=f"{name}_daily", start="day_start_us"), daily)
-    await _update(unit, _BY_CALL.format(table=BY_CALLER, start="day_start_us"), by_caller)
+    for name, added in sums.items():
+        table = ROLLUPS[name]
+        sql = _BY_CALL if "charge_nanousd" in table.c else _BY_ATTEMPT
+        start = next(iter(table.primary_key.columns)).name
+        await _update(unit, sql.format(table=name, start=start), added)
 
 
 async def budgets_of(unit: Unit, call_ids: Sequence[str]) -> dict[str, frozenset[tuple[str, str]]]:
@@ -353,11 +351,18 @@ def _record(
 
 
 def _add(
-    sums: tuple[Sums, Sums], starts: tuple[int, int], dimension: Dimension, measures: Sequence[int]
+    sums: Mapping[str, Sums],
+    place: tuple[str, int, int],
+    dimension: Dimension,
+    measures: Sequence[int],
 ) -> None:
-    ids = dimension_id(dimension), dimension_id(coarse(dimension))
-    for table, start_us, key in zip(sums, starts, ids, strict=True):
-        _add_to(table, (start_us, key), measures)
+    """Add to all roll-ups of a family; `place`: the family, its quarter hour and its day."""
+    family, quarter_us, day_us = place
+    fine_id, coarse_id = dimension_id(dimension), dimension_id(coarse(dimension))
+    _add_to(sums[family], (quarter_us, fine_id), measures)
+    _add_to(sums[f"{family}_quarterly"], (quarter_us, coarse_id), measures)
+    _add_to(sums[f"{family}_daily"], (day_us, coarse_id), measures)
+    _add_to(sums[BY_CALLER[family]], (day_us, fine_id), measures)
 
 
 def _add_to(table: Sums, key: tuple[int, int], measures: Sequence[int]) -> None:

@@ -69,14 +69,24 @@ _FAMILIES: Sequence[tuple[str, str, Mapping[str, str], tuple[str, ...], tuple[st
         "{details} AS d",
         CALL_ADJUSTMENTS,
         CALL_MEASURES,
-        ("rollups_by_call", "rollups_by_call_daily", "rollups_by_caller_daily"),
+        (
+            "rollups_by_call",
+            "rollups_by_call_quarterly",
+            "rollups_by_call_daily",
+            "rollups_by_caller_daily",
+        ),
     ),
     (
         ATTEMPT_SUMS,
         "{attempts} AS a JOIN {details} AS d ON d.call_id = a.call_id",
         ATTEMPT_ADJUSTMENTS,
         ATTEMPT_MEASURES,
-        ("rollups_by_attempt", "rollups_by_attempt_daily"),
+        (
+            "rollups_by_attempt",
+            "rollups_by_attempt_quarterly",
+            "rollups_by_attempt_daily",
+            "rollups_by_caller_attempt_daily",
+        ),
     ),
 )
 _SELECT_CALLS = """
@@ -150,10 +160,13 @@ _ROW_CHECKS: Mapping[str, str] = {
         SELECT CAST(r.dimension_id AS VARCHAR(20)) AS subject, 1 AS expected, 0 AS found
         FROM (
             SELECT dimension_id FROM rollups_by_call
+            UNION SELECT dimension_id FROM rollups_by_call_quarterly
             UNION SELECT dimension_id FROM rollups_by_call_daily
             UNION SELECT dimension_id FROM rollups_by_attempt
+            UNION SELECT dimension_id FROM rollups_by_attempt_quarterly
             UNION SELECT dimension_id FROM rollups_by_attempt_daily
             UNION SELECT dimension_id FROM rollups_by_caller_daily
+            UNION SELECT dimension_id FROM rollups_by_caller_attempt_daily
             UNION SELECT dimension_id FROM rollup_latency
             UNION SELECT dimension_id FROM rollup_latency_daily
         ) AS r

@@ -48,6 +48,10 @@ class DrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch_records_max: int = 2000
     interval_ms: int = 50
     """Time between two looks at the spool, while there is little to do."""
+    gather_ms: int = 200
+    """The same while there is much to do: calls share the cost of a unit, and of its pages."""
+    gather_records_min: int = 20
+    """Records of one batch from which on there is much to do."""
     keep_h: float = 24.0
     """Time that a finished segment is kept."""
     tidy_interval_s: float = 60.0
@@ -98,6 +102,8 @@ class DrainHooks(msgspec.Struct, frozen=True, kw_only=True):
     """Gets the lines of each call; None writes none, and costs nothing."""
     call_lines: Callable[[Sequence[bytes]], None] | None = None
     """Gets them rendered instead, a batch at once: each the members of a JSON object."""
+    on_added: Callable[[Sequence[CallAccount]], None] | None = None
+    """Gets the calls of a batch once they are in the books."""
     holds_of: HoldsOf | None = None
     """Which budgets pay for reports of others, where their source says so."""
     reach: Reach = nothing_happens
@@ -283,7 +289,14 @@ class Drain:
             await self._purge()
         if records < self._settings.batch_records_max and self._purged:
             taken_s = self._clock.monotonic_s() - began_s
-            await self._sleep(max(0.0, self._settings.interval_ms / 1000 - taken_s))
+            await self._sleep(max(0.0, self._wait_ms(records) / 1000 - taken_s))
+
+    def _wait_ms(self, records: int) -> int:
+        """Return the time until the next look after a batch of so many records has begun."""
+        settings = self._settings
+        if records < settings.gather_records_min:
+            return settings.interval_ms
+        return max(settings.interval_ms, settings.gather_ms)
 
     async def _purge(self) -> None:
         """Delete evidence and content that were kept long enough, in pieces, while time is left.
@@ -377,5 +390,7 @@ class Drain:
             self._hooks.on_correction(correction)
         if self._hooks.call_logger is not None:
             log_calls(self._hooks.call_logger, added)
+        if self._hooks.on_added is not None and added:
+            self._hooks.on_added(added)
         if self._hooks.call_lines is not None and added:
             self._hooks.call_lines(self._lines.render(added))

@@ -12,6 +12,7 @@ from typing import Any
 from tollbridge.recording.reassign import Move
 from tollbridge.recording.rollups import (
     BY_ATTEMPT,
+    BY_CALL,
     BY_CALLER,
     FAMILIES,
     QUARTER_US,
@@ -37,7 +38,6 @@ ATTEMPT_SUMS = slice(CALL_SUMS.stop, CALL_SUMS.stop + len(ATTEMPT_MEASURES))
 LATENCIES, FIRST_BYTES, APART = range(ATTEMPT_SUMS.stop, ATTEMPT_SUMS.stop + 3)
 STATUS = 9
 """Of the shared ones: the place of the HTTP status."""
-BY_CALL = FAMILIES[0]
 COST = ATTEMPT_MEASURES.index("cost_nanousd")
 FIRST_BYTE = ATTEMPT_MEASURES.index("first_byte_ms_sum")
 FIRST_BYTE_COUNT = ATTEMPT_MEASURES.index("first_byte_count")
@@ -80,22 +80,11 @@ class MovedSums:
 
     def add_call(self, at_us: int, move_id: int, shared: Shared, sums: Measures) -> None:
         """Move what calls of a quarter hour add to the sums by call, or one with a correction."""
-        old, old_coarse, new, new_coarse = self._ids_of(move_id, shared)
-        quarter_us = at_us - at_us % QUARTER_US
-        day_us = self._days.start(quarter_us)
-        tables = self._tables
-        _add(tables[BY_CALL], (quarter_us, old, new), sums)
-        _add(tables[f"{BY_CALL}_daily"], (day_us, old_coarse, new_coarse), sums)
-        _add(tables[BY_CALLER], (day_us, old, new), sums)
+        self._add(BY_CALL, at_us, self._ids_of(move_id, shared), sums)
 
     def add_attempt(self, at_us: int, move_id: int, shared: Shared, sums: Measures) -> None:
         """Move what attempts add to the sums by attempt, or one with a correction."""
-        old, old_coarse, new, new_coarse = self._ids_of(move_id, shared)
-        quarter_us = at_us - at_us % QUARTER_US
-        tables = self._tables
-        _add(tables[BY_ATTEMPT], (quarter_us, old, new), sums)
-        day_us = self._days.start(quarter_us)
-        _add(tables[f"{BY_ATTEMPT}_daily"], (day_us, old_coarse, new_coarse), sums)
+        self._add(BY_ATTEMPT, at_us, self._ids_of(move_id, shared), sums)
         self._costs[move_id] = self._costs.get(move_id, 0) + sums[COST]
 
     def add_apart(
@@ -132,6 +121,16 @@ class MovedSums:
         latency, first_byte = _buckets(self._latencies), _buckets(self._first_bytes)
         rows.update(histograms(latency, first_byte, self._days))
         return rows
+
+    def _add(self, family: str, at_us: int, ids: Ids, sums: Measures) -> None:
+        old, old_coarse, new, new_coarse = ids
+        quarter_us = at_us - at_us % QUARTER_US
+        day_us = self._days.start(quarter_us)
+        tables = self._tables
+        _add(tables[family], (quarter_us, old, new), sums)
+        _add(tables[f"{family}_quarterly"], (quarter_us, old_coarse, new_coarse), sums)
+        _add(tables[f"{family}_daily"], (day_us, old_coarse, new_coarse), sums)
+        _add(tables[BY_CALLER[family]], (day_us, old, new), sums)
 
     def _add_times(
         self,

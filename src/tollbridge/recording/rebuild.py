@@ -20,6 +20,8 @@ from tollbridge.recording.audit import (
     DISCREPANCIES_MAX,
 )
 from tollbridge.recording.rollups import (
+    BY_ATTEMPT,
+    BY_CALL,
     BY_CALLER,
     HISTOGRAM,
     QUARTER_US,
@@ -30,7 +32,12 @@ from tollbridge.recording.rollups import (
 )
 from tollbridge.recording.scope_store import add, add_sums
 from tollbridge.recording.statements import joined
-from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES, DIMENSION_COLUMNS
+from tollbridge.recording.tables import (
+    ATTEMPT_MEASURES,
+    CALL_MEASURES,
+    DIMENSION_COLUMNS,
+    ROLLUPS,
+)
 from tollbridge.storage.unit import Unit
 
 Rows = dict[tuple[int, ...], tuple[int, ...]]
@@ -63,13 +70,7 @@ _CORRECTED_ATTEMPTS = (
 _WINDOW = "d.accounted_at_us >= ? AND d.accounted_at_us < ?"
 _KEY_SIZE = 1 + len(DIMENSION_COLUMNS)
 _STARTS: Mapping[str, str] = {
-    "rollups_by_call": "quarter_start_us",
-    "rollups_by_call_daily": "day_start_us",
-    "rollups_by_attempt": "quarter_start_us",
-    "rollups_by_attempt_daily": "day_start_us",
-    "rollups_by_caller_daily": "day_start_us",
-    "rollup_latency": "quarter_start_us",
-    "rollup_latency_daily": "day_start_us",
+    name: next(column.name for column in table.primary_key) for name, table in ROLLUPS.items()
 }
 
 
@@ -129,16 +130,17 @@ async def _fold(
         unit, (_ATTEMPT_KEY, _CORRECTED_ATTEMPTS), ATTEMPT_ADJUSTMENTS, ATTEMPT_MEASURES, window
     )
     expected: dict[str, Rows] = {}
-    for name, groups in (("rollups_by_call", calls), ("rollups_by_attempt", attempts)):
-        quarterly: Rows = {}
-        daily: Rows = {}
+    for name, groups in ((BY_CALL, calls), (BY_ATTEMPT, attempts)):
+        fine, quarterly, daily, callers = (Rows() for _ in range(4))
         for quarter_us, dimension, measures in groups:
-            _sum(quarterly, (quarter_us, _note(dimensions, dimension)), measures)
-            _sum(daily, (start_us, _note(dimensions, coarse(dimension))), measures)
-        expected[name], expected[f"{name}_daily"] = quarterly, daily
-    callers = expected[BY_CALLER] = {}
-    for _, dimension, measures in calls:
-        _sum(callers, (start_us, dimension_id(dimension)), measures)
+            fine_id = _note(dimensions, dimension)
+            coarse_id = _note(dimensions, coarse(dimension))
+            _sum(fine, (quarter_us, fine_id), measures)
+            _sum(quarterly, (quarter_us, coarse_id), measures)
+            _sum(daily, (start_us, coarse_id), measures)
+            _sum(callers, (start_us, fine_id), measures)
+        expected[name], expected[f"{name}_quarterly"] = fine, quarterly
+        expected[f"{name}_daily"], expected[BY_CALLER[name]] = daily, callers
     latency, by_day = await _fold_latency(unit, window, dimensions)
     expected[HISTOGRAM], expected[f"{HISTOGRAM}_daily"] = latency, by_day
     return expected, dimensions

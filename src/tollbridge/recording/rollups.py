@@ -18,15 +18,18 @@ from tollbridge.recording.tables import CALL_MEASURES, PROVIDER_LENGTH_MAX
 
 QUARTER_US = 15 * 60 * 1_000_000
 DAYS_CACHED_MAX = 10_000
+BY_CALL = "rollups_by_call"
 BY_ATTEMPT = "rollups_by_attempt"
-BY_CALLER = "rollups_by_caller_daily"
+BY_CALLER: Mapping[str, str] = {
+    BY_CALL: "rollups_by_caller_daily",
+    BY_ATTEMPT: "rollups_by_caller_attempt_daily",
+}
+"""Family → its sums of a day with users and keys."""
 FAMILIES = (
-    "rollups_by_call",
-    "rollups_by_call_daily",
-    BY_ATTEMPT,
-    f"{BY_ATTEMPT}_daily",
-    BY_CALLER,
+    *(f"{family}{grain}" for family in BY_CALLER for grain in ("", "_quarterly", "_daily")),
+    *BY_CALLER.values(),
 )
+"""In the order in which everybody writes them, so that no two wait in a circle."""
 HISTOGRAM = "rollup_latency"
 CALL_MEASURES_COUNT = len(CALL_MEASURES)
 
@@ -218,37 +221,43 @@ class Fold:
         tables = {name: list[Row]() for name in FAMILIES}
         self._add_plain_rows(tables)
         # Calls that are not plain are few; what they add to a plain call's row is merged into it.
-        for family, parts in (("rollups_by_call", self._calls), (BY_ATTEMPT, self._attempts)):
+        for family, parts in ((BY_CALL, self._calls), (BY_ATTEMPT, self._attempts)):
             for (quarter_us, ids), found in parts.items():
                 added = _added(found)
                 day_us = self._days.start(quarter_us)
                 tables[family].append((quarter_us, ids[0], *added))
+                tables[f"{family}_quarterly"].append((quarter_us, ids[1], *added))
                 tables[f"{family}_daily"].append((day_us, ids[1], *added))
-                if parts is self._calls:
-                    tables[BY_CALLER].append((day_us, ids[0], *added))
+                tables[BY_CALLER[family]].append((day_us, ids[0], *added))
         merged = {name: _merged(rows) for name, rows in tables.items()}
         merged.update(histograms(self.latency, self.first_byte, self._days))
         return merged
 
     def _add_plain_rows(self, tables: Mapping[str, list[Row]]) -> None:
-        calls, attempts = tables["rollups_by_call"], tables[BY_ATTEMPT]
-        callers = tables[BY_CALLER]
-        of_days: dict[tuple[int, int], list[Measures]] = {}
+        calls, attempts = tables[BY_CALL], tables[BY_ATTEMPT]
+        callers, trying = tables[BY_CALLER[BY_CALL]], tables[BY_CALLER[BY_ATTEMPT]]
+        of_quarters: dict[tuple[int, int], list[Measures]] = {}
         for (quarter_us, ids), found in self._plain.items():
             added = found[0] if len(found) == 1 else _added(found)
-            calls.append((quarter_us, ids[0], *added[:CALL_MEASURES_COUNT]))
-            attempts.append((quarter_us, ids[0], *_of_attempts(added)))
-            day = (self._days.start(quarter_us), ids[1])
-            callers.append((day[0], ids[0], *added[:CALL_MEASURES_COUNT]))
-            parts = of_days.get(day)
+            of_calls, of_attempts = added[:CALL_MEASURES_COUNT], _of_attempts(added)
+            day_us = self._days.start(quarter_us)
+            calls.append((quarter_us, ids[0], *of_calls))
+            attempts.append((quarter_us, ids[0], *of_attempts))
+            callers.append((day_us, ids[0], *of_calls))
+            trying.append((day_us, ids[0], *of_attempts))
+            quarter = quarter_us, ids[1]
+            parts = of_quarters.get(quarter)
             if parts is None:
-                of_days[day] = [added]
+                of_quarters[quarter] = [added]
             else:
                 parts.append(added)
-        for day, found in of_days.items():
+        for (quarter_us, coarse_id), found in of_quarters.items():
             added = _added(found)
-            tables["rollups_by_call_daily"].append((*day, *added[:CALL_MEASURES_COUNT]))
-            tables["rollups_by_attempt_daily"].append((*day, *_of_attempts(added)))
+            of_calls, of_attempts = added[:CALL_MEASURES_COUNT], _of_attempts(added)
+            day_us = self._days.start(quarter_us)
+            for family, sums in ((BY_CALL, of_calls), (BY_ATTEMPT, of_attempts)):
+                tables[f"{family}_quarterly"].append((quarter_us, coarse_id, *sums))
+                tables[f"{family}_daily"].append((day_us, coarse_id, *sums))
 
     def ids(self, dimension: Dimension) -> Ids:
         """Return the ids of a dimension; one that the database may not have is `fresh`."""

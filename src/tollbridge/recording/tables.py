@@ -315,8 +315,16 @@ rollups_by_call = _rollup("rollups_by_call", "quarter_start_us", CALL_MEASURES)
 rollups_by_call_daily = _rollup("rollups_by_call_daily", "day_start_us", CALL_MEASURES)
 rollups_by_attempt = _rollup("rollups_by_attempt", "quarter_start_us", ATTEMPT_MEASURES)
 rollups_by_attempt_daily = _rollup("rollups_by_attempt_daily", "day_start_us", ATTEMPT_MEASURES)
-# By call with users and keys: who spent how much in a month is not read from quarter hours.
+# Without users and keys, as the daily ones: the hours of a week are not read with all callers.
+rollups_by_call_quarterly = _rollup("rollups_by_call_quarterly", "quarter_start_us", CALL_MEASURES)
+rollups_by_attempt_quarterly = _rollup(
+    "rollups_by_attempt_quarterly", "quarter_start_us", ATTEMPT_MEASURES
+)
+# With users and keys: who spent how much in a month is not read from quarter hours.
 rollups_by_caller_daily = _rollup("rollups_by_caller_daily", "day_start_us", CALL_MEASURES)
+rollups_by_caller_attempt_daily = _rollup(
+    "rollups_by_caller_attempt_daily", "day_start_us", ATTEMPT_MEASURES
+)
 
 HISTOGRAM_MEASURES = ("count", "first_byte_count")
 
@@ -342,10 +350,13 @@ ROLLUPS: Mapping[str, Table] = {
     table.name: table
     for table in (
         rollups_by_call,
+        rollups_by_call_quarterly,
         rollups_by_call_daily,
         rollups_by_attempt,
+        rollups_by_attempt_quarterly,
         rollups_by_attempt_daily,
         rollups_by_caller_daily,
+        rollups_by_caller_attempt_daily,
         rollup_latency,
         rollup_latency_daily,
     )
