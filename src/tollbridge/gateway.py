@@ -353,6 +353,7 @@ class Gateway:
             holds=holds,
             attempt=attempt,
             demand=request.demand,
+            trace=inbound.trace,
         )
 
     def _bucket(self, operation: Operation, vendor: str | None) -> Bucket:

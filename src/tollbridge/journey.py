@@ -78,6 +78,11 @@ class Inbound(Protocol):
         """The application's labels."""
         ...
 
+    @property
+    def trace(self) -> str | None:
+        """The header `traceparent`."""
+        ...
+
     def body(self) -> Awaitable[bytes]:
         """Return the whole body; raises InvalidRequestError or OverloadedError."""
         ...

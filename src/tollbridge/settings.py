@@ -313,6 +313,9 @@ class Settings(InsightSettings, BaseSettings):
     drain_interval_ms: int = Field(
         default=50, ge=1, description="Time between two looks at the spool."
     )
+    drain_gather_ms: int = Field(
+        default=200, ge=1, description="The same while calls come thick and fast."
+    )
     evidence_keep_days: int = Field(default=30, ge=0, description="Time that raw evidence is kept.")
     details_keep_months: int = Field(
         default=13,

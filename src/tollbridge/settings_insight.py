@@ -73,3 +73,28 @@ class InsightSettings(PeopleSettings):
     otlp_interval_s: float = Field(
         default=60.0, ge=1, description="Time between two such messages."
     )
+    otlp_timeout_s: float = Field(
+        default=10.0, gt=0, description="Time that the collector may take for a message of spans."
+    )
+    otlp_spans: bool = Field(
+        default=False,
+        description="Whether the same collector gets a span for each call and for each of its "
+        "attempts. They never hold prompts or answers.",
+    )
+    otlp_spans_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of calls that have spans; where a caller sends `traceparent`, its flag "
+        "decides instead.",
+    )
+    otlp_spans_interval_s: float = Field(
+        default=5.0, gt=0, description="Time after which spans are sent at the latest."
+    )
+    otlp_spans_queued_max: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Calls whose spans wait for the collector; those of further ones are dropped, "
+        "and counted.",
+    )

@@ -3,7 +3,11 @@
 A part of `settings.Settings`: the names of the environment variables are made as there.
 """
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from tollbridge.core.proxies import TrustedProxies
+
+TRUSTED_PROXIES = "TOLLBRIDGE_TRUSTED_PROXIES"
 
 
 class PeopleSettings(BaseModel):
@@ -22,6 +26,12 @@ class PeopleSettings(BaseModel):
         default=30 * 86_400.0,
         gt=0,
         description="Time after which it ends, however much it is used.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks of reverse proxies, separated by blanks, that are "
+        "believed when they say by X-Forwarded-For for whom they ask; empty: none is, and where "
+        "somebody signs in from is whoever connects.",
     )
     oidc_issuer: str = Field(
         default="",
@@ -104,3 +114,10 @@ class PeopleSettings(BaseModel):
         gt=0,
         description="Wait before the second try, four times as long before each further one.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        """Raise ConfigurationError where a word is neither an address nor a network."""
+        TrustedProxies.parse(text, TRUSTED_PROXIES)
+        return text

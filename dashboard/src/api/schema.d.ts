@@ -1542,6 +1542,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/subscriptions/{user}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Of Plan
+         * @description List who holds how much of the limits of a user's plan now.
+         *
+         *     These are the leases of the running month, and those of older ones that still count.
+         */
+        get: operations["list_of_plan_api_v1_subscriptions__user__leases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plans": {
         parameters: {
             query?: never;
@@ -6780,6 +6802,11 @@ export interface components {
         Lease: {
             /** Lease Id */
             lease_id: string;
+            /**
+             * Limit
+             * @description Of which limit: a budget, a wallet, or one of a plan's limits.
+             */
+            limit: string;
             /** Node */
             node: string;
             /** Worker */
@@ -13699,6 +13726,42 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeasePage"];
+                };
+            };
+            /** @description An error, in the one envelope for all. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_of_plan_api_v1_subscriptions__user__leases_get: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                user: string;
             };
             cookie?: never;
         };

@@ -1,4 +1,4 @@
-/** Which workers hold how much of a limit now, since when, and until when? */
+/** Which workers hold how much of a limit, or of a user's plan, now, since when, and until when? */
 import { Badge, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
@@ -11,7 +11,7 @@ import stack from "./Stacked.module.css";
 import { StateOf } from "./States";
 
 type Lease = Schemas["Lease"];
-type Of = "budget" | "wallet";
+type Of = "budget" | "wallet" | "plan";
 
 const REFRESH_MS = 5000;
 
@@ -20,12 +20,14 @@ function useLeases(of: Of, name: string) {
     queryKey: ["leases", of, name],
     initialPageParam: null as string | null,
     queryFn: ({ signal, pageParam }) => {
-      const params = { path: { name }, query: { cursor: pageParam } };
-      return read(
-        of === "budget"
-          ? api.GET("/api/v1/budgets/{name}/leases", { params, signal })
-          : api.GET("/api/v1/wallets/{name}/leases", { params, signal }),
-      );
+      const query = { cursor: pageParam };
+      const params = { path: { name }, query };
+      if (of === "budget")
+        return read(api.GET("/api/v1/budgets/{name}/leases", { params, signal }));
+      if (of === "wallet")
+        return read(api.GET("/api/v1/wallets/{name}/leases", { params, signal }));
+      const ofUser = { path: { user: name }, query };
+      return read(api.GET("/api/v1/subscriptions/{user}/leases", { params: ofUser, signal }));
     },
     getNextPageParam: (page) => page.next_cursor,
     // They change with every call.
@@ -33,7 +35,15 @@ function useLeases(of: Of, name: string) {
   });
 }
 
-export function Leases({ of, name }: { of: Of; name: string }): ReactElement {
+interface LeasesProps {
+  of: Of;
+  /** Of a plan its user's. */
+  name: string;
+  /** What a limit is called; without it all are of one, which needs no name. */
+  limitName?: (limit: string) => string;
+}
+
+export function Leases({ of, name, limitName }: LeasesProps): ReactElement {
   const query = useLeases(of, name);
   return (
     <section>
@@ -54,6 +64,7 @@ export function Leases({ of, name }: { of: Of; name: string }): ReactElement {
             <Table aria-label="Leases now" className={stack.stacked}>
               <Table.Thead>
                 <Table.Tr>
+                  {limitName && <Table.Th>Limit</Table.Th>}
                   <Table.Th>Worker</Table.Th>
                   <Table.Th ta="right">Leased</Table.Th>
                   <Table.Th ta="right">Drawn</Table.Th>
@@ -66,7 +77,7 @@ export function Leases({ of, name }: { of: Of; name: string }): ReactElement {
                 {pages
                   .flatMap((page) => page.leases)
                   .map((lease) => (
-                    <Row key={lease.lease_id} lease={lease} />
+                    <Row key={lease.lease_id} lease={lease} limit={limitName?.(lease.limit)} />
                   ))}
               </Table.Tbody>
             </Table>
@@ -78,9 +89,10 @@ export function Leases({ of, name }: { of: Of; name: string }): ReactElement {
   );
 }
 
-function Row({ lease }: { lease: Lease }): ReactElement {
+function Row({ lease, limit }: { lease: Lease; limit: string | undefined }): ReactElement {
   return (
     <Table.Tr>
+      {limit !== undefined && <Table.Td data-label="Limit">{limit}</Table.Td>}
       <Table.Td data-label="Worker">
         <div style={{ maxWidth: 200 }}>
           <Name strong>{lease.worker}</Name>

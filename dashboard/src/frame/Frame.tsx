@@ -2,7 +2,7 @@
 import { ActionIcon, AppShell, Group, Title } from "@mantine/core";
 import { useDisclosure, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { Outlet, useLocation, useNavigate, useRouter } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useRef } from "react";
 import { sessionQuery } from "@/api/session";
 import { Icon } from "@/components/icons";
@@ -28,10 +28,10 @@ function Hatch(): ReactElement {
 }
 
 /** Nobody is signed in: go there, and remember where one wanted to be. */
-function ToSignIn({ from }: { from: string }): ReactElement | null {
+function ToSignIn(): ReactElement | null {
   const navigate = useNavigate();
   // Where it was when it began: going away changes it.
-  const wanted = useRef(from);
+  const wanted = useRef(useRouter().latestLocation.href);
   useEffect(() => {
     const next = wanted.current === "/" ? undefined : wanted.current;
     void navigate({ to: "/sign-in", search: { next }, replace: true });
@@ -41,19 +41,20 @@ function ToSignIn({ from }: { from: string }): ReactElement | null {
 
 export function Frame(): ReactElement {
   const session = useQuery(sessionQuery);
-  const location = useLocation();
+  // Not the whole address: each filter of a page would draw what stands around it anew.
+  const pathname = useLocation({ select: (location) => location.pathname });
   const [drawer, { toggle, close }] = useDisclosure(false);
   const [collapsed, setCollapsed] = useLocalStorage({
     key: "navigation-collapsed",
     defaultValue: false,
   });
   const isSmall = useMediaQuery("(max-width: 47.99em)");
-  const title = PAGES.find((page) => page.to === location.pathname)?.label ?? "Tollbridge";
+  const title = PAGES.find((page) => page.to === pathname)?.label ?? "Tollbridge";
   useEffect(() => {
     document.title = title === "Tollbridge" ? title : `${title} · Tollbridge`;
   }, [title]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new page closes the drawer
-  useEffect(close, [location.pathname]);
+  useEffect(close, [pathname]);
 
   if (session.data === undefined) {
     return (
@@ -66,7 +67,7 @@ export function Frame(): ReactElement {
       </main>
     );
   }
-  if (session.data === null) return <ToSignIn from={location.href} />;
+  if (session.data === null) return <ToSignIn />;
   return (
     <>
       <a className="skip" href="#page">

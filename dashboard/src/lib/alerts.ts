@@ -1,8 +1,30 @@
 /** What should somebody know that they have not read yet? */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, read, type Schemas } from "@/api/client";
+import { amountOf } from "./budget";
+import { sum } from "./decimal";
+import { instant } from "./format";
 
 export type Alert = Schemas["AlertShown"];
+
+/** What it says, with the amounts and the instant written as everywhere else. */
+export function alertText(alert: Alert): string {
+  const { kind, source, used, limit_amount, period_end, subject } = alert;
+  const [spent, limit] = [amountOf(kind, used), amountOf(kind, limit_amount)];
+  if (source === "grant") {
+    const until = period_end ? ` ${instant(period_end)}` : "";
+    return `${spent} of ${limit} are left of a grant that expires${until}.`;
+  }
+  if (source === "wallet") {
+    const left = amountOf(
+      kind,
+      sum(limit_amount, used.startsWith("-") ? used.slice(1) : `-${used}`),
+    );
+    return `${left} of ${limit} are left since the last top-up.`;
+  }
+  const anew = period_end ? ` It begins anew ${instant(period_end)}.` : "";
+  return `${spent} of ${limit} are used, for ${subject}.${anew}`;
+}
 
 /** All lists of alerts in the cache begin so: whoever reads one has them read anew. */
 export const ALERTS = ["alerts"];

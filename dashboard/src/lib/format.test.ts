@@ -51,6 +51,8 @@ describe("counts", () => {
 describe("shares", () => {
   it("are whole only where they are so exactly", () => {
     expect(plain(percent(1))).toBe("100 %");
+    expect(plain(percent(0.96))).toBe("96 %");
+    expect(plain(percent(0.96, true))).toBe("96.0 %");
     expect(plain(percent(0.99999))).toBe("99.9 %");
     expect(percent(0.0000001)).toContain("<");
     expect(percent(null)).toBe("—");

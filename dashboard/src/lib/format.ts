@@ -1,7 +1,7 @@
 /** How is a number, an amount or an instant written? Everything on the screen is written here. */
 
 const THIN = " ";
-const NARROW = " ";
+export const NARROW = " ";
 export const UNKNOWN = "—";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -90,13 +90,17 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(minutes / 60)}${NARROW}h ${minutes % 60}${NARROW}min`;
 }
 
-/** A share from 0 to 1 as `99.1 %`; it is 100 or 0 only where it is so exactly. */
-export function percent(share: number | null | undefined): string {
+/**
+ * A share from 0 to 1 as `99.1 %`; it is 100 or 0 only where it is so exactly. In a column all have
+ * a decimal, or the points do not stand below each other.
+ */
+export function percent(share: number | null | undefined, isInColumn = false): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return UNKNOWN;
   const hundredths = share * 100;
   if (share < 1 && hundredths >= 99.95) return `99.9${NARROW}%`;
   if (share > 0 && hundredths < 0.05) return `<${THIN}0.1${NARROW}%`;
-  const digits = hundredths === Math.round(hundredths) || Math.abs(hundredths) >= 1000 ? 0 : 1;
+  const isWhole = hundredths === Math.round(hundredths);
+  const digits = (isWhole && !isInColumn) || Math.abs(hundredths) >= 1000 ? 0 : 1;
   return `${hundredths.toFixed(digits)}${NARROW}%`;
 }
 

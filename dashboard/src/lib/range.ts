@@ -68,7 +68,11 @@ function made(
 
 /** The range of the page that is shown. */
 export function useRange(): Range {
-  const { range, from, to } = useSearch({ from: "/framed" });
+  const { range, from, to } = useSearch({
+    from: "/framed",
+    select: ({ range, from, to }) => ({ range, from, to }),
+    structuralSharing: true,
+  });
   const quarter = Math.floor(Date.now() / QUARTER_MS);
   // A new quarter of an hour is a new range: the value is only there to say so.
   return useMemo(
@@ -79,5 +83,5 @@ export function useRange(): Range {
 
 /** The project that all pages are narrowed to; undefined is all of them. */
 export function useProject(): string | undefined {
-  return useSearch({ from: "/framed" }).project;
+  return useSearch({ from: "/framed", select: ({ project }) => project });
 }

@@ -7,7 +7,7 @@ export const models = createRoute({
   getParentRoute: () => framed,
   path: "/models",
   validateSearch: searchOf({
-    tab: choice("unpriced", "disputes"),
+    tab: choice("catalogue", "unpriced", "disputes"),
     /** In name, display name or description. */
     q: text,
     type: choice("text", "image", "video", "audio", "embedding", "rerank"),

@@ -14,12 +14,15 @@ PASSES_PREFIX = "tbpass_"
 class KeyRing:
     """All keys, by digest; immutable, made once per snapshot."""
 
-    __slots__ = ("_digest", "_entries")
+    __slots__ = ("_by_id", "_by_name", "_digest", "_entries")
 
     def __init__(self, part: AccessPart, pepper: bytes) -> None:
         self._digest = Digester(pepper).digest
         # By the digest's bytes, so that a call needs no hexadecimal.
         self._entries = {bytes.fromhex(entry.digest): entry for entry in part.keys}
+        # Each is there once: names are never given again.
+        self._by_id = {entry.key_id: entry for entry in part.keys}
+        self._by_name = {entry.caller.key_name: entry for entry in part.keys}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -47,17 +50,18 @@ class KeyRing:
             )
         return entry
 
-    def callable_by(self, now_us: int, user: str | None = None) -> list[KeyEntry]:
-        """Return the keys that may make calls now, by name: a user's, or everybody's."""
-        found = [
-            entry
-            for entry in self._entries.values()
-            if not entry.revoked
-            and (entry.expires_at_us is None or entry.expires_at_us > now_us)
-            and not {Scope.CALL, Scope.ADMIN}.isdisjoint(entry.scopes)
-            and user in {None, entry.caller.user}
-        ]
-        return sorted(found, key=lambda entry: entry.caller.key_name)
+    def callable_as(self, key_name: str, now_us: int, user: str | None = None) -> KeyEntry | None:
+        """Return the key of that name if it may make calls now and is a user's, or anybody's."""
+        entry = self._by_name.get(key_name)
+        if (
+            entry is None
+            or entry.revoked
+            or (entry.expires_at_us is not None and entry.expires_at_us <= now_us)
+            or {Scope.CALL, Scope.ADMIN}.isdisjoint(entry.scopes)
+            or user not in {None, entry.caller.user}
+        ):
+            return None
+        return entry
 
     def pass_for(self, entry: KeyEntry, expires_at_s: int) -> str:
         """Return what may make calls as a key until an instant, and nothing else.
@@ -82,10 +86,8 @@ class KeyRing:
         key_id, _, expires_at_s = said.partition(".")
         if int(expires_at_s) * SECOND_US <= now_us:
             raise AuthenticationError("this pass has ended; ask for another one")
-        for entry in self._entries.values():
-            if entry.key_id == key_id:
-                return msgspec.structs.replace(entry, scopes=(Scope.CALL,))
-        return None
+        entry = self._by_id.get(key_id)
+        return None if entry is None else msgspec.structs.replace(entry, scopes=(Scope.CALL,))
 
     def _pass_signature(self, said: str) -> str:
         return self.sign(f"pass\0{said}".encode(errors="replace")).hex()

@@ -11,6 +11,7 @@ import msgspec
 from tollbridge.api.exchange import Exchange
 from tollbridge.api.inbound import Intake, Room
 from tollbridge.core.errors import BodyTooLargeError, InvalidRequestError, OverloadedError
+from tollbridge.core.proxies import TrustedProxies
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.head import FRAMING_NAMES, METHODS, compose_head
 from tollbridge.providers.origin import Origin
@@ -24,6 +25,7 @@ NOT_PASSED_BACK = frozenset(
 )
 
 
+FORWARDED_FOR = b"x-forwarded-for"
 HEALTH = "/healthz"
 HEALTH_TIMEOUT_S = 2.0
 """An office that takes longer is away, as far as health is concerned."""
@@ -41,6 +43,7 @@ class Elsewhere:
         timeout_s: float,
         own_health: Callable[[], dict[str, object]],
         is_ready: Callable[[], bool],
+        proxies: TrustedProxies,
     ) -> None:
         self._transport = transport
         self._origin = Origin.unix(socket_path)
@@ -49,6 +52,7 @@ class Elsewhere:
         self._timeout_s = timeout_s
         self._own_health = own_health
         self._is_ready = is_ready
+        self._proxies = proxies
 
     async def __call__(self, exchange: Exchange) -> None:
         """Pass one request on."""
@@ -102,8 +106,10 @@ class Elsewhere:
         headers = [pair for pair in exchange.headers if pair[0] not in FRAMING_NAMES]
         host = next((value for name, value in exchange.headers if name == b"host"), b"localhost")
         if exchange.peer_host is not None:
-            headers = [pair for pair in headers if pair[0] != b"x-forwarded-for"]
-            headers.append((b"x-forwarded-for", exchange.peer_host.encode()))
+            said = [value.decode("latin-1") for name, value in headers if name == FORWARDED_FOR]
+            caller = self._proxies.caller(exchange.peer_host, said)
+            headers = [pair for pair in headers if pair[0] != FORWARDED_FOR]
+            headers.append((FORWARDED_FOR, caller.encode()))
         return compose_head(method, target, host, headers, body_length)
 
 

@@ -47,6 +47,17 @@ class LimitFigures(msgspec.Struct, frozen=True):
     leased: float
 
 
+class SpanFigures(msgspec.Struct, frozen=True):
+    """What became of the spans of calls since the office began; each counts calls."""
+
+    sent: int = 0
+    waiting: int = 0
+    dropped_full: int = 0
+    """Too many waited."""
+    dropped_refused: int = 0
+    """The collector does not want them."""
+
+
 class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What the office knows of its node, from memory."""
 
@@ -72,6 +83,8 @@ class OfficeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What the calls have come to since the office began."""
     limits: tuple[LimitFigures, ...] = ()
     """The enabled budgets, as they were when last looked at."""
+    spans: SpanFigures | None = None
+    """None where none are made."""
 
     def seen(self) -> tuple[WorkerFigures, ...]:
         """Return all who have an opinion of endpoints: the workers, and the office."""

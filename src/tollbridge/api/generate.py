@@ -160,6 +160,11 @@ class _Told:
         """The application's labels."""
         return self._inbound.tags
 
+    @property
+    def trace(self) -> str | None:
+        """The header `traceparent`."""
+        return self._inbound.trace
+
     def body(self) -> Awaitable[bytes]:
         """Return the whole body."""
         return _given(self._body)

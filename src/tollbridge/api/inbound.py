@@ -12,6 +12,8 @@ from tollbridge.providers.wire import JSON
 
 TAGS_MAX = 8
 LABEL_CHARACTERS_MAX = 128
+TRACE_CHARACTERS_MAX = 55
+"""Of W3C's `traceparent`; later versions of it may add to these."""
 ACTED_ON = frozenset(
     {
         b"anthropic-beta",
@@ -20,6 +22,7 @@ ACTED_ON = frozenset(
         b"content-length",
         b"content-type",
         b"openai-beta",
+        b"traceparent",
         b"x-api-key",
         b"x-goog-api-key",
         b"x-tollbridge-customer",
@@ -113,6 +116,7 @@ class CallInbound:
         "path",
         "received_at_us",
         "tags",
+        "trace",
     )
 
     def __init__(
@@ -133,6 +137,7 @@ class CallInbound:
         self.credential: str | None = None
         self.customer: str | None = None
         self.tags: tuple[str, ...] = ()
+        self.trace: str | None = None
         self._exchange = exchange
         self._intake = intake
         self._content_length: int | None = None
@@ -162,6 +167,8 @@ class CallInbound:
                 raise InvalidRequestError("encoded request bodies are not carried")
         elif name in PASSED:
             self.passed = (*self.passed, (name, value))
+        elif name == b"traceparent":
+            self.trace = value[:TRACE_CHARACTERS_MAX].decode("latin-1")
         elif name.startswith(b"x-tollbridge-"):
             self._act_on_ours(name, value)
         else:

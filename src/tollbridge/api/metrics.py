@@ -14,7 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tollbridge.api.figures import LimitFigures, OfficeFigures, WorkerFigures
+from tollbridge.api.figures import LimitFigures, OfficeFigures, SpanFigures, WorkerFigures
 from tollbridge.recording.metrics import (
     OPERATION_OF,
     SYSTEM_OF,
@@ -58,6 +58,8 @@ class FiguresCollector(Collector):
         yield _gauge("media_jobs_stuck", "Jobs past their time, or met by faults.", jobs.stuck)
         yield from _of_workers(figures.workers)
         yield from _of_limits(figures.limits)
+        if figures.spans is not None:
+            yield from _of_spans(figures.spans)
         if figures.calls is not None:
             yield from _of_calls(figures.calls)
             yield from _of_models(figures.calls)
@@ -93,6 +95,17 @@ def _of_workers(workers: tuple[WorkerFigures, ...]) -> Iterator[Metric]:
             if state != "closed":
                 breakers.add_metric([worker.worker, endpoint, state], 1)
     yield from (under_way, drains, room, faults, not_carried, breakers)
+
+
+def _of_spans(spans: SpanFigures) -> Iterator[Metric]:
+    yield _counter("spans_sent_calls", "Calls whose spans a collector took.", spans.sent)
+    yield _gauge("spans_waiting_calls", "Calls whose spans wait for it.", spans.waiting)
+    dropped = CounterMetricFamily(
+        "tollbridge_spans_dropped_calls", "Calls whose spans it never gets.", labels=["reason"]
+    )
+    dropped.add_metric(["full"], spans.dropped_full)
+    dropped.add_metric(["refused"], spans.dropped_refused)
+    yield dropped
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

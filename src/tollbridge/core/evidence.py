@@ -93,6 +93,8 @@ class Opened(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     """What somebody else reported, where we did not carry the call ourselves."""
     demand: Demand = NO_DEMAND
     """What of media was asked for: what an attempt used whose answer nobody saw."""
+    trace: str | None = None
+    """The caller's `traceparent`, as it was sent."""
 
 
 class AttemptStarted(

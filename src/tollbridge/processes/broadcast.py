@@ -85,6 +85,8 @@ class Broadcast:
         self._limits_due_us: int | None = None
         self.unreadable: tuple[str, ...] = ()
         """Endpoints whose provider key the master key in force cannot open."""
+        self.addresses: dict[str, str] = {}
+        """Endpoint → base URL."""
 
     async def renew(self) -> list[PartName]:
         """Look at the versions; read, keep and hand on each part that has changed."""
@@ -123,6 +125,8 @@ class Broadcast:
     async def _load_routing(self, unit: Unit) -> object:
         part = await routing_store.load_part(unit, self._installation.master, self._builtin_here)
         self.unreadable = part.unreadable
+        self.addresses.clear()
+        self.addresses.update((one.name, one.base_url) for one in part.endpoints)
         return part
 
     async def _load_prices(self, unit: Unit) -> PricePart:

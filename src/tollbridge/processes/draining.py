@@ -11,6 +11,7 @@ def drain_settings(settings: Settings, zone: tzinfo) -> DrainSettings:
     return DrainSettings(
         batch_records_max=settings.drain_batch_records_max,
         interval_ms=settings.drain_interval_ms,
+        gather_ms=settings.drain_gather_ms,
         keep_h=settings.spool_keep_h,
         tidy_interval_s=settings.spool_tidy_s,
         evidence_keep_days=settings.evidence_keep_days,

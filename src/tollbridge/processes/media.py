@@ -173,7 +173,8 @@ class MediaDesk:
         self._outside = Outside(
             self._transport, resolver, limits, settings.fetch_private_hosts.split()
         )
-        self.holds = JobHolds(granter, clock, limit_error, settings.reserve_wait_ms / 1000)
+        waits_s = settings.reserve_wait_ms / 1000, settings.reserve_answer_ms / 1000
+        self.holds = JobHolds(granter, clock, limit_error, *waits_s)
         self._health = Health(
             clock,
             BreakerSettings(

@@ -92,8 +92,7 @@ class Office:
         self._clock = SystemClock()
         self._places = Places(settings.data_dir)
         self._database = database
-        self._faults = 0
-        self._database_is_up = True
+        self._faults, self._database_is_up = 0, True
         self._told, self._changed = asyncio.Event(), asyncio.Event()
         self._conclusions: Conclusions | None = None
         zone = ZoneInfo(settings.billing_time_zone)
@@ -110,6 +109,9 @@ class Office:
                 recall_poll_us=SECOND_US // (4 if database.dialect == "postgresql" else 2),
             ),
         )
+        web = self._oidc_web = OidcWeb(make_transport(settings, self._clock), self._clock)
+        urls = self._broadcast.addresses
+        self._telemetry = Telemetry(settings, database, self._clock, web, self._figures, urls)
         self._drain = self._make_drain(zone)
         self._intake = make_intake(
             settings,
@@ -130,8 +132,6 @@ class Office:
         )
         outside, signing = self._media.outside, installation.signing
         self._alerts = AlertDesk(settings, database, self._clock, zone, outside, signing)
-        self._oidc_web = OidcWeb(make_transport(settings, self._clock), self._clock)
-        self._telemetry = Telemetry(settings, database, self._clock, self._oidc_web, self._figures)
         self._services = self._make_services(installation, zone, here)
 
     async def run(self, prepared: Prepared, alive: int | None) -> None:
@@ -160,8 +160,7 @@ class Office:
             asyncio.create_task(self._telemetry.run()),
         ]
         if self._database.dialect == "postgresql":
-            listening = listen_for_versions(self._database, self._changed.set)
-            work.append(asyncio.create_task(listening))
+            work.append(asyncio.create_task(listen_for_versions(self._database, self._changed.set)))
         welcoming = asyncio.create_task(self._welcome(prepared))
         link = await listen(str(self._places.link_socket), self._desk.serve)
         told = asyncio.create_task(self._told.wait())
@@ -291,6 +290,7 @@ class Office:
             jobs=self._media.figures(),
             calls=self._drain.counts,
             limits=self._telemetry.limits,
+            spans=self._telemetry.spans.figures(),
         )
 
     def _on_fault(self, action: str, error: BaseException) -> None:
@@ -311,6 +311,7 @@ class Office:
                 on_correction=self._desk.send_all,
                 call_logger=lines if lines is not None and lines.is_plain else None,
                 call_lines=None if lines is None or lines.is_plain else lines.take,
+                on_added=self._telemetry.spans.take,
                 holds_of=holds_of_reports(zone, lambda: self._broadcast.limits),
                 reach=self._reach,
             ),

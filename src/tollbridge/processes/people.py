@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -21,6 +21,7 @@ from tollbridge.processes.logs import cause_of
 from tollbridge.providers.failures import TransportError
 from tollbridge.providers.head import compose_head
 from tollbridge.providers.origin import Origin
+from tollbridge.providers.refusals import retry_after_s
 from tollbridge.providers.transport import Transport
 from tollbridge.settings import Settings
 from tollbridge.storage.unit import Database
@@ -29,6 +30,15 @@ OIDC_TIMEOUT_S = 10.0
 OIDC_ANSWER_BYTES_MAX = 1024 * 1024
 
 log: Any = structlog.get_logger()
+
+
+class WebAnswer(NamedTuple):
+    """What somebody whom the operator has named answers."""
+
+    status: int
+    body: bytes
+    wait_s: float | None
+    """How long it asks to be left alone; None where it says nothing."""
 
 
 class OidcWeb:
@@ -42,7 +52,19 @@ class OidcWeb:
         self, method: str, url: str, headers: tuple[tuple[bytes, bytes], ...], body: bytes
     ) -> tuple[int, bytes]:
         """Return status and body. Raises OverloadedError where there is no answer."""
-        deadline_s = self._clock.monotonic_s() + OIDC_TIMEOUT_S
+        answer = await self.exchange(method, url, headers, body, OIDC_TIMEOUT_S)
+        return answer.status, answer.body
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[tuple[bytes, bytes], ...],
+        body: bytes,
+        timeout_s: float,
+    ) -> WebAnswer:
+        """Return the answer whole. Raises OverloadedError where there is none within the time."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
         try:
             origin = Origin.parse(url)
             parts = urlsplit(url)
@@ -52,9 +74,11 @@ class OidcWeb:
             name = origin.authority.encode("ascii")
             head = compose_head(method.encode(), target.encode("ascii"), name, every, length)
             response = await self._transport.send(origin, head, body, deadline_s=deadline_s)
-            return response.status, await response.read_all(OIDC_ANSWER_BYTES_MAX)
+            wait_s = retry_after_s(response, self._clock.now_us())
+            found = await response.read_all(OIDC_ANSWER_BYTES_MAX)
+            return WebAnswer(response.status, found, wait_s)
         except (TransportError, ValueError) as error:
-            raise OverloadedError("the sign-in provider does not answer") from error
+            raise OverloadedError(f"{urlsplit(url).hostname} does not answer") from error
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -1,7 +1,7 @@
 """How do those who watch a node hear of its budgets, and how does a collector get its metrics?"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +14,11 @@ from tollbridge.api.otlp import Moment, payload
 from tollbridge.core.amounts import amount_text
 from tollbridge.core.clock import Clock
 from tollbridge.core.errors import ConfigurationError, OverloadedError
-from tollbridge.insight.resource_queries import ROWS_MAX, BudgetNow, list_budgets
+from tollbridge.insight.pages import ROWS_MAX
+from tollbridge.insight.resource_queries import BudgetNow, list_budgets
 from tollbridge.processes.logs import cause_of
 from tollbridge.processes.people import OidcWeb
+from tollbridge.processes.spans import Spans
 from tollbridge.settings import Settings
 from tollbridge.storage.unit import Database
 
@@ -28,7 +30,7 @@ log: Any = structlog.get_logger()
 
 
 class Telemetry:
-    """Looks at the budgets now and then, and sends all metrics where that is asked for."""
+    """Looks at the budgets now and then, and sends metrics and spans where that is asked for."""
 
     def __init__(
         self,
@@ -37,19 +39,27 @@ class Telemetry:
         clock: Clock,
         web: OidcWeb,
         figures: Callable[[], OfficeFigures],
+        base_urls: Mapping[str, str],
     ) -> None:
-        """Raise ConfigurationError where the headers cannot be read."""
+        """Raise ConfigurationError where what the settings say of a collector cannot be.
+
+        `base_urls`: of endpoints, by name.
+        """
         self._settings = settings
         self._database = database
         self._clock = clock
         self._web = web
         self._figures = figures
         self._headers = headers_of(settings.otlp_headers.get_secret_value())
+        self.spans = Spans(settings, web, self._headers, base_urls)
         self._started_at_us = clock.now_us()
         self.limits: tuple[LimitFigures, ...] = ()
 
     async def run(self) -> None:
-        """Do both for ever; what fails is tried again at the next time."""
+        """Do all of it for ever; what fails is tried again at the next time."""
+        await asyncio.gather(self._run_metrics(), self.spans.run())
+
+    async def _run_metrics(self) -> None:
         settings = self._settings
         sending = settings.otlp_endpoint != ""
         interval_s = settings.otlp_interval_s if sending else settings.metrics_budgets_s

@@ -26,6 +26,7 @@ from tollbridge.core.call import new_id
 from tollbridge.core.clock import SystemClock
 from tollbridge.core.limits import LeaseCorrection, LeaseGrant, LeaseRecall, LeaseRefusal
 from tollbridge.core.models import ModelPart
+from tollbridge.core.proxies import TrustedProxies
 from tollbridge.gateway import Gateway, Outside
 from tollbridge.journey import Known
 from tollbridge.ledger.applying import LimitsPart, LimitTable
@@ -62,6 +63,7 @@ from tollbridge.routing.health import BreakerSettings, Health
 from tollbridge.routing.part import RoutingPart
 from tollbridge.routing.plan import RouteTable
 from tollbridge.settings import Settings
+from tollbridge.settings_people import TRUSTED_PROXIES
 
 TICK_S = 1.0
 PRICES_HOLD_S = 60.0
@@ -331,6 +333,7 @@ class Worker:
             timeout_s=settings.total_timeout_s,
             own_health=self._own_health,
             is_ready=lambda: self.gateway.known is not None,
+            proxies=TrustedProxies.parse(settings.trusted_proxies, TRUSTED_PROXIES),
         )
         limits = BodyLimits(
             body_bytes_max=settings.body_bytes_max,

@@ -52,19 +52,22 @@ class Delivery:
     ) -> Given:
         """Return what was made with the things themselves where the caller wants them.
 
-        Raises AttemptFailedError with the outcome BROKE: it was made, and will be billed.
+        What came in the caller's own format and cannot be fetched is left as it came. Else raises
+        AttemptFailedError with the outcome BROKE: it was made, and will be billed.
         """
         if not _wants_things(request):
             return given
         try:
             outputs = [await self._brought(passage, endpoint, one) for one in given.outputs]
         except (FetchFailedError, InvalidRequestError, TransportError, ValueError) as error:
+            if given.body:
+                return given
             raise AttemptFailedError(
                 ErrorClass.UPSTREAM_ERROR,
                 AttemptOutcome.BROKE,
                 f"what was made could not be fetched: {error}",
             ) from error
-        return msgspec.structs.replace(given, outputs=tuple(outputs))
+        return msgspec.structs.replace(given, body=b"", outputs=tuple(outputs))
 
     async def _brought(self, passage: Passage, endpoint: Endpoint, output: Output) -> Output:
         url = output.url

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import aiosqlite
+from sqlalchemy import Executable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -92,6 +93,18 @@ class Unit:
             self._begun = True
         raw = await self.connection.get_raw_connection()
         return cast("PostgresDriver", raw.driver_connection)
+
+    async def raw_rows(self, query: Executable) -> Sequence[Any]:
+        """Return the rows of a query as the driver gives them, which for many of them costs less.
+
+        Tuples, or asyncpg's records, of the columns' own values: see `storage.types`.
+        """
+        found = await self.connection.execute(query)
+        self._begun = True
+        # The driver has fetched them all by now.
+        rows: Sequence[Any] = found.cursor.fetchall() if found.cursor else ()
+        found.close()
+        return rows
 
     async def run_many(self, sql: str, rows: Rows) -> None:
         """Run a statement of the driver's dialect (`?` or `$1`) once for each row, in one step."""

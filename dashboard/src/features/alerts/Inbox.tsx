@@ -10,7 +10,7 @@ import { SearchField } from "@/components/SearchField";
 import { Severity } from "@/components/Severity";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
-import { ALERTS, type Alert, useMarkRead } from "@/lib/alerts";
+import { ALERTS, type Alert, alertText, useMarkRead } from "@/lib/alerts";
 import { counted } from "@/lib/format";
 import classes from "./Alerts.module.css";
 
@@ -121,7 +121,7 @@ function Row({ alert }: { alert: Alert }): ReactElement {
         <Text size="sm" fw={alert.read_at ? 400 : 600}>
           {alert.title}
         </Text>
-        <Text size="sm">{alert.message}</Text>
+        <Text size="sm">{alertText(alert)}</Text>
         <Text size="xs" c="dimmed">
           <Instant iso={alert.created_at} /> · {alert.source} <About alert={alert} /> of{" "}
           <bdi>{alert.subject}</bdi>

@@ -6,6 +6,7 @@ import type { ReactElement } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { Provider } from "@/components/Figures";
 import { Name } from "@/components/Name";
+import stack from "@/components/Stacked.module.css";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { count, percent } from "@/lib/format";
 import { useProject, useRange } from "@/lib/range";
@@ -113,8 +114,8 @@ function Doubted({ view }: { view: View }): ReactElement {
           Of every call it is certain who served it.
         </Alert>
       ) : (
-        <Table.ScrollContainer minWidth={680}>
-          <Table>
+        <div style={{ overflowX: "auto", position: "relative" }}>
+          <Table className={stack.stacked}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>How sure</Table.Th>
@@ -136,7 +137,7 @@ function Doubted({ view }: { view: View }): ReactElement {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </div>
       )}
       {view.doubted_more > 0 && (
         <Text size="sm" c="dimmed" mt="xs">
@@ -151,17 +152,19 @@ function DoubtedRow({ one }: { one: Schemas["DoubtedCalls"] }): ReactElement {
   const { range, from, to, project } = route.useSearch();
   return (
     <Table.Tr>
-      <Table.Td>
+      <Table.Td data-label="How sure">
         <Sure confidence={one.confidence} />
       </Table.Td>
-      <Table.Td maw={260}>
-        <Name strong>{one.model}</Name>
-        <Name minor>{one.bucket}</Name>
+      <Table.Td data-label="Bucket, model">
+        <div style={{ maxWidth: 260 }}>
+          <Name strong>{one.model}</Name>
+          <Name minor>{one.bucket}</Name>
+        </div>
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="Said to be">
         <Provider provider={one.provider} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="By rule">
         {one.rule_id === "none" ? (
           <Text size="sm" c="dimmed">
             no rule fits
@@ -170,7 +173,7 @@ function DoubtedRow({ one }: { one: Schemas["DoubtedCalls"] }): ReactElement {
           <Text size="sm">{one.rule_id}</Text>
         )}
       </Table.Td>
-      <Table.Td ta="right" className="tabular">
+      <Table.Td data-label="Calls" ta="right" className="tabular">
         <Anchor
           size="sm"
           renderRoot={(props) => (

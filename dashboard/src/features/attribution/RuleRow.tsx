@@ -27,24 +27,27 @@ export function RuleRow({ rule, own, edit }: RuleRowProps): ReactElement {
   const more = reads.length - READS_MAX;
   return (
     <Table.Tr className={rule.enabled ? undefined : classes.off}>
-      <Table.Td>
-        <Group gap={6} wrap="nowrap">
-          <Text size="sm" style={{ whiteSpace: "nowrap" }}>
-            {rule.id}
-          </Text>
-          {rule.origin === "operator" && (
-            <Badge c="var(--mantine-color-text)" color="cyan">
-              yours
-            </Badge>
+      <Table.Td data-label="Rule">
+        <div>
+          {" "}
+          <Group gap={6} wrap="nowrap">
+            <Text size="sm" style={{ whiteSpace: "nowrap" }}>
+              {rule.id}
+            </Text>
+            {rule.origin === "operator" && (
+              <Badge c="var(--mantine-color-text)" color="cyan">
+                yours
+              </Badge>
+            )}
+          </Group>
+          {rule.note && (
+            <Text size="xs" c="dimmed">
+              {rule.note}
+            </Text>
           )}
-        </Group>
-        {rule.note && (
-          <Text size="xs" c="dimmed">
-            {rule.note}
-          </Text>
-        )}
+        </div>{" "}
       </Table.Td>
-      <Table.Td maw={360} className={classes.reads}>
+      <Table.Td data-label="Looks for" maw={360} className={classes.reads}>
         <Text size="sm" title={reads.join(", ")}>
           {shown || "anything"}
           {more > 0 && (
@@ -54,13 +57,13 @@ export function RuleRow({ rule, own, edit }: RuleRowProps): ReactElement {
           )}
         </Text>
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="Says">
         <Provider provider={rule.provider} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="How sure">
         <Sure confidence={rule.confidence} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="On">
         <Group gap={4} justify="flex-end" wrap="nowrap">
           {rule.origin === "operator" && <OwnRule rule={rule} own={own} edit={edit} />}
           <OnOff rule={rule} />

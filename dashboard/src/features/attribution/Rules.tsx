@@ -7,6 +7,7 @@ import { api, read, type Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Icon } from "@/components/icons";
 import { SearchField } from "@/components/SearchField";
+import stack from "@/components/Stacked.module.css";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { count } from "@/lib/format";
 import classes from "./Attribution.module.css";
@@ -119,8 +120,8 @@ function RuleTable({ rules, all, edit }: RuleTableProps): ReactElement {
   if (rules.length === 0) return <Empty says="No rule fits this search." />;
   const own = all.filter((rule) => rule.origin === "operator").map((rule) => rule.id);
   return (
-    <Table.ScrollContainer minWidth={720}>
-      <Table verticalSpacing={4}>
+    <div style={{ overflowX: "auto", position: "relative" }}>
+      <Table verticalSpacing={4} className={stack.stacked}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Rule</Table.Th>
@@ -145,6 +146,6 @@ function RuleTable({ rules, all, edit }: RuleTableProps): ReactElement {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }

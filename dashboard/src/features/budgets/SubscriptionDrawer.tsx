@@ -6,6 +6,7 @@ import type { ReactElement } from "react";
 import { api, read, type Schemas } from "@/api/client";
 import { useIsAdmin } from "@/api/session";
 import { Instant, Money } from "@/components/Figures";
+import { Leases } from "@/components/Leases";
 import { Empty, StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
 import { day, percent } from "@/lib/format";
@@ -22,13 +23,14 @@ export function SubscriptionDrawer(): ReactElement {
       opened={user !== undefined}
       onClose={() => void navigate({ to: ".", search: (old) => ({ ...old, user: undefined }) })}
       position="right"
-      size="lg"
+      size="xl"
       title={user ? `Subscription of ${user}` : ""}
     >
       {user && (
         <Stack gap="lg" key={user}>
           <Standing user={user} />
           <Use user={user} />
+          <Leases of="plan" name={user} limitName={limitName} />
           <Past user={user} />
         </Stack>
       )}

@@ -8,6 +8,7 @@ import { useIsAdmin } from "@/api/session";
 import { Icon } from "@/components/icons";
 import { More } from "@/components/More";
 import { Name } from "@/components/Name";
+import stack from "@/components/Stacked.module.css";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { sum } from "@/lib/decimal";
 import { ago } from "@/lib/format";
@@ -58,8 +59,8 @@ export function Wallets(): ReactElement {
 
 function WalletTable({ wallets }: { wallets: Wallet[] }): ReactElement {
   return (
-    <Table.ScrollContainer minWidth={560}>
-      <Table highlightOnHover>
+    <div style={{ overflowX: "auto", position: "relative" }}>
+      <Table highlightOnHover className={stack.stacked}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Wallet</Table.Th>
@@ -75,7 +76,7 @@ function WalletTable({ wallets }: { wallets: Wallet[] }): ReactElement {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 
@@ -87,35 +88,43 @@ function WalletRow({ wallet }: { wallet: Wallet }): ReactElement {
   const aside = sum(wallet.held, wallet.leased);
   return (
     <Table.Tr style={{ cursor: "pointer" }} onClick={open}>
-      <Table.Td maw={280}>
-        <Group gap={6} wrap="nowrap">
-          <UnstyledButton
-            miw={0}
-            onClick={(event) => {
-              event.stopPropagation();
-              open();
-            }}
-          >
-            <Name strong>{wallet.name}</Name>
-          </UnstyledButton>
-          {!wallet.enabled && (
-            <Badge c="var(--mantine-color-text)" color="gray">
-              off
-            </Badge>
-          )}
-        </Group>
-        <Name minor>{wallet.subject}</Name>
+      <Table.Td data-label="Wallet" maw={280}>
+        <div>
+          {" "}
+          <Group gap={6} wrap="nowrap">
+            <UnstyledButton
+              miw={0}
+              onClick={(event) => {
+                event.stopPropagation();
+                open();
+              }}
+            >
+              <Name strong>{wallet.name}</Name>
+            </UnstyledButton>
+            {!wallet.enabled && (
+              <Badge c="var(--mantine-color-text)" color="gray">
+                off
+              </Badge>
+            )}
+          </Group>
+          <Name minor>{wallet.subject}</Name>
+        </div>{" "}
       </Table.Td>
-      <Table.Td ta="right" fw={600} c={Number(wallet.available) <= 0 ? "var(--bad)" : undefined}>
+      <Table.Td
+        data-label="Available"
+        ta="right"
+        fw={600}
+        c={Number(wallet.available) <= 0 ? "var(--bad)" : undefined}
+      >
         <Amount amount={wallet.available} unit={wallet.unit} named />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Balance" ta="right">
         <Amount amount={wallet.balance} unit={wallet.unit} />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Set aside" ta="right">
         {aside === "0" ? "none" : <Amount amount={aside} unit={wallet.unit} />}
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="Expires next">
         {next ? (
           <Text size="sm">
             {amountText(next.amount, wallet.unit)} {ago(next.expires_at)}

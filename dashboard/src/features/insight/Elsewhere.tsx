@@ -4,17 +4,18 @@ import type { ReactElement } from "react";
 import type { Schemas } from "@/api/client";
 import { Money, Provider } from "@/components/Figures";
 import { Saving } from "@/components/Saving";
+import stack from "@/components/Stacked.module.css";
 import { Empty, Panel, StateOf } from "@/components/States";
 import { count, counted } from "@/lib/format";
-import type { Category } from "@/lib/names";
 import { providerFill, providerName } from "@/lib/providers";
 import { useRange } from "@/lib/range";
 import classes from "./Insight.module.css";
-import { useCounterfactual } from "./query";
+import { useCategory, useCounterfactual } from "./query";
 
 type One = Schemas["CounterfactualView"];
 
-export function Elsewhere({ category }: { category: Category }): ReactElement {
+export function Elsewhere(): ReactElement {
+  const category = useCategory();
   const { label } = useRange();
   const query = useCounterfactual(category);
   return (
@@ -85,8 +86,8 @@ function Candidates({ candidates }: { candidates: One[] }): ReactElement {
     1e-9,
   );
   return (
-    <Table.ScrollContainer minWidth={780}>
-      <Table>
+    <div style={{ overflowX: "auto", position: "relative" }}>
+      <Table className={stack.stacked}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>With</Table.Th>
@@ -103,7 +104,7 @@ function Candidates({ candidates }: { candidates: One[] }): ReactElement {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 
@@ -111,16 +112,16 @@ function Row({ one, most }: { one: One; most: number }): ReactElement {
   const width = (usd: string | null): string => `${(Number(usd ?? 0) / most) * 100}%`;
   return (
     <Table.Tr>
-      <Table.Td maw={260}>
+      <Table.Td data-label="With" maw={260}>
         <Provider provider={one.provider} bucket={one.model} />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Would have cost" ta="right">
         <Money usd={one.compared_usd} reason={one.reasons[0]} />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Really cost" ta="right">
         <Money usd={one.actual_usd} reason={one.reasons[0]} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="Side by side">
         <div className={classes.pair} aria-hidden="true">
           <span
             style={{ width: width(one.compared_usd), background: providerFill(one.provider) }}
@@ -128,10 +129,10 @@ function Row({ one, most }: { one: One; most: number }): ReactElement {
           <span className={classes.actual} style={{ width: width(one.actual_usd) }} />
         </div>
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Difference" ta="right">
         <Saving usd={one.saving_usd} notes={one.approximations} />
       </Table.Td>
-      <Table.Td ta="right" className="tabular">
+      <Table.Td data-label="Calls compared" ta="right" className="tabular">
         {count(one.calls_compared)}
       </Table.Td>
     </Table.Tr>

@@ -3,6 +3,7 @@ import { Alert, Badge, Table, Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import { Hint, Latency, Money, Provider } from "@/components/Figures";
 import { Saving } from "@/components/Saving";
+import stack from "@/components/Stacked.module.css";
 import { Panel } from "@/components/States";
 import { count, percent } from "@/lib/format";
 import type { Category } from "@/lib/names";
@@ -34,8 +35,8 @@ export function Ranking({ found, category }: RankingProps): ReactElement {
           : "Each of them misses something; the last column says what."}
       </Alert>
       {found.ranking.length > 0 && (
-        <Table.ScrollContainer minWidth={860}>
-          <Table>
+        <div style={{ overflowX: "auto", position: "relative" }}>
+          <Table className={stack.stacked}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Provider</Table.Th>
@@ -61,7 +62,7 @@ export function Ranking({ found, category }: RankingProps): ReactElement {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </div>
       )}
     </Panel>
   );
@@ -77,13 +78,13 @@ function Row({ one, category, isBest }: RowProps): ReactElement {
   const interval = one.success_interval;
   return (
     <Table.Tr className={isBest ? classes.best : undefined}>
-      <Table.Td maw={220}>
+      <Table.Td data-label="Provider" maw={220}>
         <Provider provider={one.provider} bucket={one.model} />
       </Table.Td>
-      <Table.Td ta="right" className="tabular">
+      <Table.Td data-label="Calls" ta="right" className="tabular">
         {count(one.attempts)}
       </Table.Td>
-      <Table.Td ta="right" className="tabular">
+      <Table.Td data-label="Success" ta="right" className="tabular">
         <Hint
           label={
             interval
@@ -91,29 +92,31 @@ function Row({ one, category, isBest }: RowProps): ReactElement {
               : null
           }
         >
-          {percent(one.success_rate)}
+          {percent(one.success_rate, true)}
         </Hint>
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="Cost per answer" ta="right">
         <Money usd={one.cost_per_success_usd} reason="not all of its answers have a price" />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="p95" ta="right">
         <Latency ms={one.latency_ms_p95} />
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td data-label="All of it there" ta="right">
         <Saving usd={one.saving_usd} notes={one.saving_notes} />
       </Table.Td>
-      <Table.Td maw={240}>
+      <Table.Td data-label="Standing" maw={240}>
         {one.rank !== null ? (
           <Badge c="var(--mantine-color-text)" color={isBest ? "green" : "gray"}>
             {isBest ? "recommended" : `no. ${one.rank}`}
           </Badge>
         ) : (
-          one.why_not.map((why) => (
-            <Text key={why} size="xs" c="dimmed">
-              {why}
-            </Text>
-          ))
+          <div>
+            {one.why_not.map((why) => (
+              <Text key={why} size="xs" c="dimmed">
+                {why}
+              </Text>
+            ))}
+          </div>
         )}
       </Table.Td>
       <Table.Td ta="right">

@@ -10,7 +10,7 @@ import type { Category } from "@/lib/names";
 import { useRange } from "@/lib/range";
 import { AskFirst } from "./AskFirst";
 import classes from "./Insight.module.css";
-import type { Advice } from "./query";
+import { type Advice, useCategory } from "./query";
 import { Ranking } from "./Ranking";
 
 const route = getRouteApi("/framed/insight");
@@ -21,7 +21,8 @@ const KINDS: Readonly<Record<string, string>> = {
   paid_failures: "Failures that cost",
 };
 
-export function Savings({ category }: { category: Category }): ReactElement {
+export function Savings(): ReactElement {
+  const category = useCategory();
   const query = useRecommendations(category);
   return (
     <StateOf query={query}>

@@ -2,7 +2,7 @@
 import { Loader, Skeleton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactElement, useEffect, useRef, useState } from "react";
 import { CallRow } from "./CallRow";
 import classes from "./Logs.module.css";
 import type { Call } from "./query";
@@ -45,7 +45,7 @@ const STEPS: Readonly<Record<string, number>> = {
   End: Number.POSITIVE_INFINITY,
 };
 
-export function CallTable(props: CallTableProps): ReactElement {
+export const CallTable = memo(function CallTable(props: CallTableProps): ReactElement {
   const { rows, isLoading, hasMore, onMore, onOpen, onReading } = props;
   const scroll = useRef<HTMLDivElement>(null);
   const isSmall = useMediaQuery("(max-width: 47.99em)") ?? false;
@@ -134,4 +134,4 @@ export function CallTable(props: CallTableProps): ReactElement {
       </div>
     </div>
   );
-}
+});

@@ -1,8 +1,8 @@
 /** How is one filter chosen: from a few words, from the names that calls have, or typed? */
 import { Autocomplete, CloseButton, Select } from "@mantine/core";
-import { type PointerEvent, type ReactElement, useEffect, useMemo, useState } from "react";
+import { memo, type PointerEvent, type ReactElement, useEffect, useMemo, useState } from "react";
 import { providerName } from "@/lib/providers";
-import { useNames } from "./query";
+import { type Filter, useNames } from "./query";
 
 /** So many are listed; typing finds the others. */
 const LISTED_MAX = 50;
@@ -37,17 +37,21 @@ function useSomebody(): { isThere: boolean; watch: Watch } {
   return { isThere, watch };
 }
 
+type Set = (name: Filter, value: string | null) => void;
+
 interface OneOfProps {
+  name: Filter;
   label: string;
   choices: Choice[];
   value: string | null;
-  onChange: (value: string | null) => void;
+  onChange: Set;
   watch?: Watch;
   isReading?: boolean;
 }
 
-export function OneOf(props: OneOfProps): ReactElement {
-  const { label, choices, value, onChange, watch, isReading } = props;
+// Each of Mantine's fields is as much work as ten rows of the list: only those that change are done.
+export const OneOf = memo(function OneOf(props: OneOfProps): ReactElement {
+  const { name, label, choices, value, onChange, watch, isReading } = props;
   const known = value === null || choices.some((choice) => choice.value === value);
   return (
     <Select
@@ -57,42 +61,45 @@ export function OneOf(props: OneOfProps): ReactElement {
       limit={LISTED_MAX}
       comboboxProps={CLOSED_IS_GONE}
       value={value}
-      onChange={onChange}
+      onChange={(chosen) => onChange(name, chosen)}
       {...watch}
       clearable
       searchable
       nothingFoundMessage={isReading ? "Reading the names …" : "Nothing is called so"}
     />
   );
-}
+});
 
 type ChosenProps = Pick<OneOfProps, "value" | "onChange">;
 
-export function NamedProvider({ value, onChange }: ChosenProps): ReactElement {
+export const NamedProvider = memo(function NamedProvider(props: ChosenProps): ReactElement {
+  const { value, onChange } = props;
   const { isThere, watch } = useSomebody();
   const { names, isReading } = useNames("provider", isThere);
   const choices = useMemo(() => {
     const all = value === null || names.includes(value) ? names : [value, ...names];
     return all.map((name) => ({ value: name, label: providerName(name) }));
   }, [names, value]);
-  return <OneOf label="Provider" {...{ choices, value, onChange, watch, isReading }} />;
-}
+  const own = { choices, value, onChange, watch, isReading };
+  return <OneOf name="provider" label="Provider" {...own} />;
+});
 
 interface TypedOneProps {
   name: "model" | "key" | "user";
   label: string;
   value: string | undefined;
-  onChange: (name: string | null) => void;
+  onChange: Set;
 }
 
 /** Any name may be typed: there are more than can be listed. */
-export function TypedOne({ name, label, value, onChange }: TypedOneProps): ReactElement {
+export const TypedOne = memo(function TypedOne(props: TypedOneProps): ReactElement {
+  const { name, label, value, onChange } = props;
   const { isThere, watch } = useSomebody();
   const { names } = useNames(name, isThere);
   const [typed, setTyped] = useState(value ?? "");
   useEffect(() => setTyped(value ?? ""), [value]);
   const done = (text: string): void => {
-    if (text.trim() !== (value ?? "")) onChange(text.trim() || null);
+    if (text.trim() !== (value ?? "")) onChange(name, text.trim() || null);
   };
   return (
     <Autocomplete
@@ -122,11 +129,11 @@ export function TypedOne({ name, label, value, onChange }: TypedOneProps): React
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => {
               setTyped("");
-              onChange(null);
+              onChange(name, null);
             }}
           />
         )
       }
     />
   );
-}
+});

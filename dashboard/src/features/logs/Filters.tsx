@@ -1,7 +1,7 @@
 /** By what can the log be narrowed? Four filters in a row, the others on demand. */
 import { Button, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useCallback, useState } from "react";
 import { Icon } from "@/components/icons";
 import { SearchField } from "@/components/SearchField";
 import { words } from "@/lib/format";
@@ -18,6 +18,12 @@ const yesNo = (yes: string, no: string): Choice[] => [
   { value: "true", label: yes },
   { value: "false", label: no },
 ];
+
+const STATUSES: Choice[] = [
+  { value: "COMPLETED", label: "completed" },
+  { value: "FAILED", label: "failed" },
+];
+const NONE: Choice[] = [];
 
 /** What is offered besides the four that always stand there. */
 const MORE: Partial<Record<Filter, { label: string; choices: Choice[] | "typed" }>> = {
@@ -56,8 +62,12 @@ export function Filters(): ReactElement {
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/logs" });
   const [added, setAdded] = useState<Filter[]>([]);
-  const set = (name: Filter, value: string | null): void =>
-    void navigate({ search: (before) => ({ ...before, [name]: value ?? undefined }) });
+  // The same each time: a field is then only drawn anew when what it shows has changed.
+  const set = useCallback(
+    (name: Filter, value: string | null): void =>
+      void navigate({ search: (before) => ({ ...before, [name]: value ?? undefined }) }),
+    [navigate],
+  );
   const shown = FILTERS.filter(
     (name) => MORE[name] && (search[name] !== undefined || added.includes(name)),
   );
@@ -66,32 +76,22 @@ export function Filters(): ReactElement {
   const select = (name: Filter, label: string, choices: Choice[]): ReactElement => (
     <OneOf
       key={name}
+      name={name}
       label={label}
       choices={choices}
       value={search[name] ?? null}
-      onChange={(chosen) => set(name, chosen)}
-    />
-  );
-  const typed = (name: "model" | "key" | "user", label: string): ReactElement => (
-    <TypedOne
-      name={name}
-      label={label}
-      value={search[name]}
-      onChange={(chosen) => set(name, chosen)}
+      onChange={set}
     />
   );
   return (
     <div className={classes.filters}>
-      <NamedProvider value={search.provider ?? null} onChange={(name) => set("provider", name)} />
-      {typed("model", "Model")}
-      {select("status", "Status", [
-        { value: "COMPLETED", label: "completed" },
-        { value: "FAILED", label: "failed" },
-      ])}
-      {typed("key", "Key")}
-      {typed("user", "User")}
+      <NamedProvider value={search.provider ?? null} onChange={set} />
+      <TypedOne name="model" label="Model" value={search.model} onChange={set} />
+      {select("status", "Status", STATUSES)}
+      <TypedOne name="key" label="Key" value={search.key} onChange={set} />
+      <TypedOne name="user" label="User" value={search.user} onChange={set} />
       {shown.map((name) => {
-        const { label = name, choices = [] } = MORE[name] ?? {};
+        const { label = name, choices = NONE } = MORE[name] ?? {};
         if (choices !== "typed") return select(name, label, choices);
         return (
           <SearchField

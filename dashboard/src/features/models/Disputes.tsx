@@ -3,6 +3,7 @@ import { Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
+import { useIsAdmin } from "@/api/session";
 import { Confirm } from "@/components/Confirm";
 import { More } from "@/components/More";
 import { Empty, StateOf } from "@/components/States";
@@ -15,7 +16,8 @@ import { type Price, refresh, useDisputes } from "./queries";
 
 type Dispute = Schemas["Disputed"];
 
-export function Disputes({ canEdit }: { canEdit: boolean }): ReactElement {
+export function Disputes(): ReactElement {
+  const canEdit = useIsAdmin();
   const disputes = useDisputes();
   return (
     <StateOf

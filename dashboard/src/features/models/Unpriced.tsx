@@ -4,8 +4,10 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, read, type Schemas } from "@/api/client";
+import { useIsAdmin } from "@/api/session";
 import { Instant } from "@/components/Figures";
 import { More } from "@/components/More";
+import stack from "@/components/Stacked.module.css";
 import { Empty, StateOf } from "@/components/States";
 import { failed, told } from "@/components/toasts";
 import { count, counted, money } from "@/lib/format";
@@ -17,7 +19,8 @@ import { refresh, useUnpriced } from "./queries";
 type Gap = Schemas["Unpriced"];
 type Gaps = ReturnType<typeof useUnpriced>;
 
-export function Unpriced({ canEdit }: { canEdit: boolean }): ReactElement {
+export function Unpriced(): ReactElement {
+  const canEdit = useIsAdmin();
   const gaps = useUnpriced();
   const [wanted, setWanted] = useState<Wanted | null>(null);
   return (
@@ -37,7 +40,7 @@ export function Unpriced({ canEdit }: { canEdit: boolean }): ReactElement {
               {canEdit && <RateAgain since={() => firstSeen(gaps)} />}
             </Group>
             <div className={`panel ${classes.wide}`} style={{ padding: 0 }}>
-              <Table aria-label="Without a price">
+              <Table aria-label="Without a price" className={stack.stacked}>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>Provider</Table.Th>
@@ -79,22 +82,26 @@ function Row(props: { gap: Gap; onPrice: ((wanted: Wanted) => void) | undefined 
   const { provider, model, category: type } = gap;
   return (
     <Table.Tr>
-      <Table.Td>
+      <Table.Td data-label="Provider">
         <ProviderBadge provider={provider} />
       </Table.Td>
-      <Table.Td style={{ overflowWrap: "anywhere", minWidth: 160 }}>
-        <Link to="/logs" search={{ model, unpriced: "true" }} className={classes.link}>
-          <bdi>{model}</bdi>
-        </Link>
-        <Text size="xs" c="dimmed">
-          {gap.reason}
-        </Text>
+      <Table.Td data-label="Model" style={{ overflowWrap: "anywhere" }}>
+        <div style={{ minWidth: 160 }}>
+          <Link to="/logs" search={{ model, unpriced: "true" }} className={classes.link}>
+            <bdi>{model}</bdi>
+          </Link>
+          <Text size="xs" c="dimmed">
+            {gap.reason}
+          </Text>
+        </div>
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label="Type">
         <TypeBadge type={type} />
       </Table.Td>
-      <Table.Td className={classes.number}>{count(gap.count)}</Table.Td>
-      <Table.Td className={classes.number}>
+      <Table.Td data-label="Calls" className={classes.number}>
+        {count(gap.count)}
+      </Table.Td>
+      <Table.Td data-label="Last" className={classes.number}>
         <Instant iso={gap.last_seen} />
       </Table.Td>
       {onPrice && (

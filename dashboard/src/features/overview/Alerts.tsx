@@ -6,7 +6,7 @@ import { Instant } from "@/components/Figures";
 import { Severity } from "@/components/Severity";
 import { Panel } from "@/components/States";
 import { failed } from "@/components/toasts";
-import { useMarkRead, useUnread } from "@/lib/alerts";
+import { alertText, useMarkRead, useUnread } from "@/lib/alerts";
 import { count } from "@/lib/format";
 
 /** Those that nobody has read yet; nothing where there is none. */
@@ -26,7 +26,7 @@ export function Alerts(): ReactElement | null {
       {data.alerts.map((one) => (
         <Group key={one.alert_id} justify="space-between" wrap="nowrap" gap="sm" py={4}>
           <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-            <Severity of={one.severity} /> <b>{one.title}</b> {one.message}{" "}
+            <Severity of={one.severity} /> <b>{one.title}</b> {alertText(one)}{" "}
             <Text component="span" size="xs" c="dimmed">
               <Instant iso={one.created_at} />
             </Text>

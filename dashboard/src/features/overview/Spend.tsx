@@ -2,7 +2,7 @@
 import { Box, SimpleGrid, Text } from "@mantine/core";
 import type { ReactElement } from "react";
 import { Hint, Money, Stat, Tokens } from "@/components/Figures";
-import { count, day, percent, points } from "@/lib/format";
+import { count, day, NARROW, percent, points } from "@/lib/format";
 import { useRange } from "@/lib/range";
 import type { OverviewView } from "./series";
 
@@ -77,6 +77,9 @@ export function Spend({ overview }: { overview: OverviewView }): ReactElement {
   );
 }
 
+/** From so much more on per cent are hard to read: it is said how many times it was. */
+const TIMES_FROM = 10;
+
 interface DifferenceProps {
   share: number | null;
   /** What it was before. */
@@ -99,7 +102,9 @@ function Difference(props: DifferenceProps): ReactElement {
   const color = isGood === undefined ? undefined : isGood ? "var(--good)" : "var(--bad)";
   const size = isPoints
     ? points(share)
-    : percent(Math.abs(share)).replace(/\.\d/, (digit) => (Math.abs(share) < 0.1 ? digit : ""));
+    : share >= TIMES_FROM
+      ? `×${NARROW}${count(Math.round(share + 1))}`
+      : percent(Math.abs(share)).replace(/\.\d/, (digit) => (Math.abs(share) < 0.1 ? digit : ""));
   return (
     <Hint
       label={

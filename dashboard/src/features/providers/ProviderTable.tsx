@@ -1,15 +1,16 @@
 /** One row per provider and category: share, success, latency, what a thousand calls cost, state. */
 import { Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { DataTable, type DataTableColumn } from "mantine-datatable";
 import "mantine-datatable/styles.layer.css";
 import type { ReactElement } from "react";
 import { Hint, Money, Provider } from "@/components/Figures";
-import { thousandfold } from "@/lib/decimal";
 import type { Endpoint } from "@/lib/endpoints";
 import { count, duration, percent, words } from "@/lib/format";
-import { providerName } from "@/lib/providers";
+import { ProviderCards } from "./ProviderCards";
 import type { ProviderView } from "./query";
+import { costOf1k, type Row, rowsOf } from "./rows";
 import { Success } from "./Success";
 
 interface ProviderTableProps {
@@ -18,51 +19,19 @@ interface ProviderTableProps {
   isOld: boolean;
 }
 
-type Row = ProviderView & { id: string; callShare: number | null; state: string };
-const SORTS: Readonly<Record<string, (row: Row) => number | string>> = {
-  provider: (row) => providerName(row.provider),
-  callShare: (row) => -(row.callShare ?? -1),
-  success: (row) => -(row.attempt_success_rate ?? -1),
-  p50: (row) => row.latency_ms?.p50 ?? Number.POSITIVE_INFINITY,
-  p95: (row) => row.latency_ms?.p95 ?? Number.POSITIVE_INFINITY,
-  cost: (row) => Number(row.average_cost_usd ?? Number.POSITIVE_INFINITY),
-};
-
-/** Worst first: an open breaker is what one must know. */
-function stateOf(provider: string, endpoints: readonly Endpoint[]): string {
-  const own = endpoints.filter((one) => one.provider === provider && !one.withdrawn_at);
-  if (own.length === 0) return "no endpoint here";
-  const breakers = own.flatMap((one) => Object.values(one.breakers));
-  if (breakers.includes("open")) return "✕ breaker open";
-  if (breakers.includes("half_open")) return "… being tried again";
-  return own.some((one) => one.enabled) ? "✔ in use" : "switched off";
-}
-
 export function ProviderTable(props: ProviderTableProps): ReactElement {
-  const { sort } = useSearch({ from: "/framed/providers" });
+  const { sort = "callShare" } = useSearch({ from: "/framed/providers" });
   const navigate = useNavigate({ from: "/providers" });
-  const calls = props.rows.reduce((sum, row) => sum + row.calls, 0);
-  const key = SORTS[sort ?? "callShare"] ?? SORTS.callShare;
-  const rows = props.rows
-    .map(
-      (row): Row => ({
-        ...row,
-        id: `${row.provider}/${row.category}`,
-        callShare: calls > 0 ? row.calls / calls : null,
-        state: stateOf(row.provider, props.endpoints),
-      }),
-    )
-    .sort((one, other) => {
-      const [a, b] = [key?.(one) ?? 0, key?.(other) ?? 0];
-      return a < b ? -1 : a > b ? 1 : 0;
-    });
+  const isSmall = useMediaQuery("(max-width: 47.99em)") ?? false;
+  const rows = rowsOf(props.rows, props.endpoints, sort);
+  if (isSmall) return <ProviderCards rows={rows} />;
   return (
     <DataTable<Row>
       records={rows}
       idAccessor="id"
       columns={COLUMNS}
       fetching={props.isOld}
-      sortStatus={{ columnAccessor: sort ?? "callShare", direction: "asc" }}
+      sortStatus={{ columnAccessor: sort, direction: "asc" }}
       onSortStatusChange={({ columnAccessor }) =>
         void navigate({ search: (before) => ({ ...before, sort: columnAccessor as typeof sort }) })
       }
@@ -97,7 +66,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
     ...right,
     render: (row) => (
       <>
-        {percent(row.callShare)}
+        {percent(row.callShare, true)}
         <Text size="xs" c="dimmed">
           {count(row.calls)}
         </Text>
@@ -132,7 +101,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
     ...right,
     render: (row) => (
       <Money
-        usd={row.average_cost_usd === null ? null : thousandfold(row.average_cost_usd)}
+        usd={costOf1k(row)}
         reason="some of them have no price"
         estimated={row.estimated > 0}
       />

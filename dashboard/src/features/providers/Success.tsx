@@ -33,7 +33,7 @@ export function Success({ provider }: { provider: ProviderView }): ReactElement 
   return (
     <Hint label={label}>
       <Text component="span" size="sm" c={color} fw={600} className="tabular">
-        <span aria-hidden="true">{sign}</span> {percent(rate)}
+        <span aria-hidden="true">{sign}</span> {percent(rate, true)}
       </Text>
     </Hint>
   );

@@ -43,8 +43,7 @@ async def give_pass(order: PassOrder, viewer: SignedInOf, control: ControlOf) ->
     now_us = control.services.clock.now_us()
     async with control.services.database.write() as unit:
         ring = await control.key_rings.current(unit)
-        able = ring.callable_by(now_us, None if viewer.is_admin else viewer.user)
-        entry = next((one for one in able if one.caller.key_name == order.key), None)
+        entry = ring.callable_as(order.key, now_us, None if viewer.is_admin else viewer.user)
         if entry is None:
             raise NotFoundError(f"you have no key {order.key!r} that may make calls")
         await audit.record_change(

@@ -94,7 +94,8 @@ class TextRequests:
         CHAT_FIELDS.refuse_twice(body, chat.messages)
         require(chat.messages, "messages", list[msgspec.Raw], b"[")
         plain = body
-        if b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None:
+        # One byte is looked for much faster than several; without it nothing is escaped.
+        if b"\\" in body and b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None:
             # No way of writing a name hides an attachment.
             plain = self._encode(msgspec.json.decode(body))
         return Request(

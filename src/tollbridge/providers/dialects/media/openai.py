@@ -23,7 +23,7 @@ from tollbridge.providers.dialects.media.answers import (
 )
 from tollbridge.providers.dialects.media.at_once import as_events
 from tollbridge.providers.dialects.media.forms import Part, is_form, read_form, with_field
-from tollbridge.providers.dialects.media.images import QUALITY, SIZE, read_image
+from tollbridge.providers.dialects.media.images import QUALITY, SIZE, read_image, wants_data
 from tollbridge.providers.dialects.media.kinds import image_size
 from tollbridge.providers.dialects.media.limits import UNBOUNDED
 from tollbridge.providers.dialects.media.openai_retold import retell_pictures
@@ -166,7 +166,8 @@ def by_sides(request: Request, model: str) -> bytes:
 def read_pictures(request: Request, headers: Mapping[bytes, bytes], body: bytes) -> Given:
     """Read an answer with pictures in OpenAI's shape; the caller gets it as it came.
 
-    What was made is counted in the answer; size and quality are its own where it says them.
+    What was made is counted in the answer; size and quality are its own where it says them. Where
+    the pictures themselves were asked for and it names addresses, they are to be fetched.
     """
     fields = object_of(body)
     data = objects_in(fields, "data")
@@ -176,7 +177,10 @@ def read_pictures(request: Request, headers: Mapping[bytes, bytes], body: bytes)
     facts = _facts(request, fields, made[0].get("b64_json"))
     content_type = headers.get(b"content-type", JSON)
     counts = {Unit.IMAGE.value: len(made)}
-    return Given(names_of(fields, usage_in(fields)), body, content_type, (), counts, facts)
+    links = () if all(one.get("b64_json") for one in made) else outputs_of(fields)
+    are_wanted = request.original is None and not request.stream and links and wants_data(request)
+    outputs = tuple(links) if are_wanted else ()
+    return Given(names_of(fields, usage_in(fields)), body, content_type, outputs, counts, facts)
 
 
 def outputs_of(fields: Mapping[str, Any]) -> list[Output]:
