@@ -1,5 +1,8 @@
 """Credits, as a person uses them: a wallet is made, given something, and tells every line."""
 
+import csv
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.async_api import Page, expect
@@ -19,7 +22,7 @@ async def make_wallet(world: World, name: str) -> None:
         assert made.status_code == httpx.codes.CREATED, made.text
         bought = await client.post(
             f"/api/v1/wallets/{name}/purchases",
-            json={"amount": "100"},
+            json={"amount": "100", "price_usd": "9.50"},
             headers={"idempotency-key": name},
         )
         assert bought.status_code == httpx.codes.CREATED, bought.text
@@ -105,3 +108,17 @@ async def test_a_wallet_fits_a_phone(open_page: OpenPage, world: World) -> None:
     await expect(page.get_by_role("dialog", name="Wallet small")).to_contain_text("100 of 100")
     await settled(page)
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+async def test_credits_are_taken_away_as_focus_rows(
+    open_page: OpenPage, world: World, tmp_path: Path
+) -> None:
+    await make_wallet(world, "to-export")
+    page = await open_page("/credits")
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="Export").click()
+    kept = tmp_path / "credits.csv"
+    await (await started.value).save_as(kept)
+    rows = list(csv.DictReader(kept.open(encoding="utf-8-sig", newline="")))
+    bought = [row for row in rows if row["ChargeCategory"] == "Purchase"]
+    assert "to-export" in {row["BillingAccountName"] for row in bought}

@@ -37,8 +37,28 @@ export function Wallets(): ReactElement {
       New wallet
     </Button>
   );
+  const take = (
+    // The session's cookie goes along; members get their own wallets' rows.
+    <Button
+      component="a"
+      href="/api/v1/usage-logs/export?format=focus_credits"
+      download
+      size="compact-sm"
+      variant="default"
+      leftSection={<Icon name="download" size={14} />}
+      title="Purchases, presents, uses, refunds and expiries as FOCUS 1.2 rows, for finance"
+    >
+      Export
+    </Button>
+  );
+  const aside = (
+    <Group gap="xs">
+      {take}
+      {isAdmin && add}
+    </Group>
+  );
   return (
-    <Panel title="Wallets" aside={isAdmin && add}>
+    <Panel title="Wallets" aside={aside}>
       <StateOf
         query={query}
         isEmpty={({ pages }) => pages.every((page) => page.wallets.length === 0)}
