@@ -35,6 +35,7 @@ QUESTIONS: Mapping[str, Question] = {
     "overview of one user's month": lambda unit: overview(unit, OWN, UTC),
     "breakdown: provider, day": _by(MONTH, Axis.PROVIDER, Axis.DAY),
     "breakdown: user": _by(MONTH, Axis.USER),
+    "breakdown: user, day": _by(MONTH, Axis.USER, Axis.DAY),
     "breakdown: key, model": _by(MONTH, Axis.KEY, Axis.MODEL),
     "breakdown: hour, a week": _by(WEEK, Axis.HOUR),
     "breakdown: hour, provider, a month": _by(MONTH, Axis.HOUR, Axis.PROVIDER),

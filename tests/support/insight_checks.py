@@ -253,6 +253,38 @@ async def _check_breakdown(ask: Ask, books: Books, wanted: Slice) -> None:
         check_sums(found["previous"], total_before)
 
 
+async def _check_breakdown_in_time(ask: Ask, books: Books, wanted: Slice) -> None:
+    """Compare the intervals of the groups that are the largest over the whole time."""
+    for axes, order in (
+        ([Axis.DAY, Axis.USER], "cost_nanousd"),
+        ([Axis.KEY, Axis.MODEL, Axis.WEEK], "calls"),
+        ([Axis.USER, Axis.HOUR], "total_tokens"),
+        ([Axis.DAY, Axis.PROVIDER], "attempts"),
+    ):
+        names = [axis.value for axis in axes]
+        found = await ask("breakdown", group_by=names, top=2, order=order.removesuffix("_nanousd"))
+        calls_only = found["total"]["attempts"] is None
+        groups, total = books.sums(wanted, axes, calls_only=calls_only)
+        groups = _known(groups)
+        check_sums(found["total"], total)
+        [time] = (place for place, axis in enumerate(axes) if axis in TIMES)
+        series: dict[Group, int] = {}
+        for group, of in groups.items():
+            name = (*group[:time], *group[time + 1 :])
+            series[name] = series.get(name, 0) + getattr(of, order)
+        largest = sorted(series, key=lambda name: (-series[name], name))[:2]
+        expected = [group for group in groups if (*group[:time], *group[time + 1 :]) in largest]
+        expected.sort(
+            key=lambda group: (group[time], largest.index((*group[:time], *group[time + 1 :])))
+        )
+        shown = [tuple(one["group"][name] or "" for name in names) for one in found["groups"]]
+        assert shown == expected
+        for group, one in zip(shown, found["groups"], strict=True):
+            check_sums(one, groups[group])
+        check_sums(found["rest"], total.less(groups[group] for group in shown))
+        assert len(largest) + found["rest_count"] == len(series)
+
+
 async def _check_flows(ask: Ask, books: Books, wanted: Slice) -> None:
     if wanted.only:
         await ask("flows", http_status=400)
@@ -378,6 +410,7 @@ CHECKS = (
     _check_overview,
     _check_providers,
     _check_breakdown,
+    _check_breakdown_in_time,
     _check_flows,
     _check_model,
     _check_model_providers,

@@ -22,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from tollbridge.insight.axes import OF_CALLERS, Axis, Found, Group, Slice, Sums
+from tollbridge.insight.axes import OF_CALLERS, TIMES, Axis, Found, Group, Slice, Sums
 from tollbridge.insight.cube_queries import (
     COLUMN_OF,
     Few,
@@ -100,6 +100,27 @@ async def sums_of_groups(
     return found
 
 
+async def intervals_of_groups(
+    unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo, names: Sequence[Group]
+) -> list[tuple[Group, Sums]]:
+    """Return the sums of some groups of callers by interval, in no order.
+
+    `axes`: with a time among them; `names`: the groups without it, as of `largest_callers`.
+    Raises InvalidRequestError where that would be too much to look through.
+    """
+    if not names:
+        return []
+    series = [place for place, axis in enumerate(axes) if axis not in TIMES]
+    narrowed = _narrowed(wanted, [axes[place] for place in series], names)
+    found = await sums(unit, narrowed, axes, zone, attempts=False)
+    wanted_names = frozenset(names)
+    return [
+        (group, of)
+        for group, of in found.groups.items()
+        if tuple(group[place] for place in series) in wanted_names
+    ]
+
+
 async def _top(
     unit: Unit, wanted: Slice, zone: tzinfo, of: tuple[Axis, Ranked], total: Sums
 ) -> Top:
@@ -122,13 +143,18 @@ async def _sums_of(
     """Return the sums of some groups, in their order."""
     if not groups:
         return {}
-    narrowed = wanted
+    narrowed = _narrowed(wanted, axes, groups)
+    found = await sums(unit, narrowed, axes, zone, attempts=False, calls_only=calls_only)
+    return {group: found.of(group) for group in groups}
+
+
+def _narrowed(wanted: Slice, axes: Sequence[Axis], groups: Sequence[Group]) -> Slice:
+    """Return a slice with little more than some groups in it."""
     for place, axis in enumerate(axes):
         # A key may have been named by its id; its name may be another key's too.
         if axis is not Axis.KEY or axis not in wanted.only:
-            narrowed = narrowed.narrowed(axis, *{group[place] for group in groups})
-    found = await sums(unit, narrowed, axes, zone, attempts=False, calls_only=calls_only)
-    return {group: found.of(group) for group in groups}
+            wanted = wanted.narrowed(axis, *{group[place] for group in groups})
+    return wanted
 
 
 async def _ranked(

@@ -6,6 +6,7 @@ else in the calls themselves, within a bound.
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from typing import TypeVar
 
 import msgspec
 
@@ -21,11 +22,16 @@ from tollbridge.insight.axes import (
     check_axes,
     previous,
 )
-from tollbridge.insight.caller_queries import largest_callers, sums_of_groups
+from tollbridge.insight.caller_queries import (
+    intervals_of_groups,
+    largest_callers,
+    sums_of_groups,
+)
 from tollbridge.insight.cube_detail_queries import sums_of_details
 from tollbridge.insight.cube_queries import sums
 from tollbridge.storage.unit import Unit
 
+Named = TypeVar("Named", str, Axis)
 ORDERS = (
     "cost_nanousd",
     "charge_nanousd",
@@ -46,7 +52,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[tuple[Group, Sums], ...]
     rest: Sums
     rest_groups: int
-    """How many groups are in the rest."""
+    """How many groups are in the rest; of a time, how many there are beside it."""
     total: Sums
     has_attempts: bool
     source: str
@@ -80,12 +86,14 @@ async def breakdown(
     Of time, the intervals stay in their order: `top` is by what else is told apart.
     """
     if _is_ranked(wanted, axes):
+        if any(axis in TIMES for axis in axes):
+            return await _of_callers_in_time(unit, wanted, axes, zone, (top, order))
         return await _of_callers(unit, wanted, axes, zone, (top, order), compare=compare)
     found = await read(unit, wanted, axes, zone)
     before = None
     if compare:
         before = await read(unit, previous(wanted, zone), axes, zone)
-    kept = _largest(found, axes, top, order)
+    kept, others = _largest(found, axes, top, order)
     rest = [of for group, of in found.groups.items() if group not in kept]
     groups = [(group, found.groups[group]) for group in kept]
     # Of several tags a call is in several groups: then the groups are more than all.
@@ -93,7 +101,7 @@ async def breakdown(
     return Breakdown(
         groups=tuple(groups),
         rest=_added(rest) if several else found.total.less(of for _, of in groups),
-        rest_groups=len(rest),
+        rest_groups=others,
         total=found.total,
         has_attempts=found.has_attempts,
         source=found.source,
@@ -104,10 +112,9 @@ async def breakdown(
 
 def _is_ranked(wanted: Slice, axes: Sequence[Axis]) -> bool:
     """Return whether the database had better say which groups come first: of all callers."""
-    known = {*axes, *wanted.only}
     return (
         bool(OF_CALLERS.intersection(axes))
-        and not known & {*OF_DETAILS, *TIMES}
+        and not OF_DETAILS.intersection((*axes, *wanted.only))
         and wanted.sight is None
         and not OF_CALLERS.intersection(wanted.only)
     )
@@ -140,23 +147,50 @@ async def _of_callers(
     )
 
 
-def _largest(found: Found, axes: Sequence[Axis], top: int, order: str) -> dict[Group, None]:
-    """Return the groups to be shown, in their order."""
+async def _of_callers_in_time(
+    unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo, first: tuple[int, str]
+) -> Breakdown:
+    """Rank over the whole time first: the intervals of all callers would be too many to read."""
+    check_axes(axes, wanted)
+    [time] = (place for place, axis in enumerate(axes) if axis in TIMES)
+    found, count = await largest_callers(unit, wanted, _without(axes, time), zone, *first)
+    place = {name: number for number, name in enumerate(found.groups)}
+    groups = await intervals_of_groups(unit, wanted, axes, zone, tuple(place))
+    groups.sort(key=lambda group: (group[0][time], place[_without(group[0], time)]))
+    return Breakdown(
+        groups=tuple(groups),
+        rest=found.total.less(of for _, of in groups),
+        rest_groups=count - len(place),
+        total=found.total,
+        has_attempts=found.has_attempts,
+        source=found.source,
+        complete_from_us=found.complete_from_us,
+    )
+
+
+def _largest(
+    found: Found, axes: Sequence[Axis], top: int, order: str
+) -> tuple[dict[Group, None], int]:
+    """Return the groups to be shown, in their order, and how many others there are."""
     time = next((place for place, axis in enumerate(axes) if axis in TIMES), None)
     if time is None:
         ranked = sorted(
             found.groups, key=lambda group: (-getattr(found.groups[group], order), group)
         )
-        return dict.fromkeys(ranked[:top])
+        return dict.fromkeys(ranked[:top]), len(ranked[top:])
     series: dict[Group, int] = {}
     for group, of in found.groups.items():
-        name = (*group[:time], *group[time + 1 :])
+        name = _without(group, time)
         series[name] = series.get(name, 0) + getattr(of, order)
     ranked = sorted(series, key=lambda name: (-series[name], name))
     place = {name: number for number, name in enumerate(ranked[:top])}
-    kept = [group for group in found.groups if (*group[:time], *group[time + 1 :]) in place]
-    kept.sort(key=lambda group: (group[time], place[(*group[:time], *group[time + 1 :])]))
-    return dict.fromkeys(kept)
+    kept = [group for group in found.groups if _without(group, time) in place]
+    kept.sort(key=lambda group: (group[time], place[_without(group, time)]))
+    return dict.fromkeys(kept), len(ranked[top:])
+
+
+def _without(group: Sequence[Named], time: int) -> tuple[Named, ...]:
+    return (*group[:time], *group[time + 1 :])
 
 
 def _added(groups: Sequence[Sums]) -> Sums:
