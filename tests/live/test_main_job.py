@@ -46,12 +46,14 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
     (folder / ".env").write_text("OPENAI_API_KEY=sk-not-a-real-one\nXAI_API_KEY=\n")
     node = SandboxNode(folder, "", None, {})
     await node.start()
-    async with asyncio.timeout(WAIT_MAX_S):
-        while "tollbridge usage --data-dir" not in node.printed():
-            await asyncio.sleep(0.05)
-    yield node
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        node.stop()
+    try:
+        async with asyncio.timeout(WAIT_MAX_S):
+            while "tollbridge usage --data-dir" not in node.printed():
+                await asyncio.sleep(0.05)
+        yield node
+    finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            node.stop()
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -93,14 +93,22 @@ class ServedNode:
                 stdout=log,
                 stderr=log,
             )
-        async with asyncio.timeout(START_MAX_S), httpx.AsyncClient() as client:
-            while True:
-                if self.process.poll() is not None:
-                    raise AssertionError(self.log_path.read_text()[-4000:])
-                with contextlib.suppress(httpx.TransportError):
-                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                        return
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(START_MAX_S), httpx.AsyncClient() as client:
+                await self._serves(client)
+        except BaseException:
+            self.process.kill()  # nobody else will: its children see it and end
+            raise
+
+    async def _serves(self, client: httpx.AsyncClient) -> None:
+        """Wait until it serves; raise AssertionError with what it said where it has ended."""
+        while True:
+            if self.process is None or self.process.poll() is not None:
+                raise AssertionError(self.log_path.read_text()[-4000:])
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.02)
 
     def children(self) -> dict[int, str]:
         """Return the running children by process id: office, worker or another word."""
