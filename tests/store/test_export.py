@@ -1,5 +1,6 @@
 """The usage log leaves whole, in each form, with the same calls and the same sums."""
 
+import asyncio
 import csv
 import importlib
 import io
@@ -273,6 +274,24 @@ async def test_what_ends_after_the_export_began_is_not_in_it(database: Database)
     wanted = bounded(CallFilter(), NOON_US + 5)
     assert await exported(database, ExportForm.JSONL, wanted) == ""
     assert bounded(CallFilter(to_us=3), 5).to_us == 3
+
+
+async def test_who_goes_away_early_leaves_nothing_that_still_reads(database: Database) -> None:
+    await record(database, [CallSpec(at_us=NOON_US + place) for place in range(9)])
+    order = Export(
+        form=ExportForm.CSV,
+        wanted=bounded(CallFilter(), LATER_US),
+        zone=UTC,
+        names=NAMES,
+        rows_max=1000,
+        page_rows=3,
+    )
+    before = asyncio.all_tasks()
+    given = export(database, order)
+    assert [await anext(given) for _ in range(2)]
+    assert asyncio.all_tasks() > before, "the next page is read meanwhile"
+    await given.aclose()
+    assert asyncio.all_tasks() == before
 
 
 @pytest.mark.parametrize("form", [one for one in ExportForm if one != ExportForm.FOCUS_CREDITS])

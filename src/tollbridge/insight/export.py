@@ -1,15 +1,16 @@
 """How does the usage log leave whole, however long it is?
 
 Page by page, the newest call first, each page in a unit of its own that is over before anybody
-waits for who reads: memory is that of one page, and no reader keeps the database from tidying up.
-All pages are of the same time: what ends after the export has begun is not in it.
+waits for who reads: no reader keeps the database from tidying up. While lines are made of one page
+the next is read: memory is that of two. All pages are of the same time: what ends after the export
+has begun is not in it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,7 +21,7 @@ from tollbridge.insight import export_focus
 from tollbridge.insight.export_focus import FocusMaker, focus_head
 from tollbridge.insight.export_focus_credits import CreditsMaker, credits_head
 from tollbridge.insight.export_line_queries import csv_runs, json_runs, table_columns
-from tollbridge.insight.export_lines import BOOKED, CSV, JSON, LineMaker
+from tollbridge.insight.export_lines import BOOKED, CSV, JSON, Correction, LineMaker
 from tollbridge.insight.export_parquet import ParquetMaker, require_library
 from tollbridge.insight.export_queries import (
     Columns,
@@ -119,28 +120,37 @@ async def export(database: Database, order: Export) -> AsyncGenerator[bytes]:
     writer = _writer(order, database.dialect)
     if writer.head:
         yield writer.head
-    after: CallPlace | None = None
     rows = 0
-    while True:
-        async with database.read() as unit:
-            page = await read_page(
-                unit, order.wanted, order.zone, after, order.page_rows, writer.columns
-            )
-            parts = await writer.parts(unit, page)
-        rows += len(page.rows)
-        if rows > order.rows_max:
-            raise _too_many(order)
-        after = page.next
-        del page
-        for part in parts:
-            yield part
-        if after is None:
-            break
-        # Whoever else is served by this process comes first.
-        await asyncio.sleep(0)
+    reading = asyncio.create_task(_read(database, order, writer, None))
+    try:
+        while True:
+            page = await reading
+            rows += page.rows
+            if rows > order.rows_max:
+                raise _too_many(order)
+            if page.next is not None:
+                reading = asyncio.create_task(_read(database, order, writer, page.next))
+            async for part in page.parts:
+                yield part
+            if page.next is None:
+                break
+            del page
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
     end = await writer.end()
     if end:
         yield end
+
+
+async def _read(
+    database: Database, order: Export, writer: "_Writer", after: CallPlace | None
+) -> "_Page":
+    async with database.read() as unit:
+        page = await read_page(
+            unit, order.wanted, order.zone, after, order.page_rows, writer.columns
+        )
+        return _Page(len(page.rows), page.next, await writer.parts(unit, page))
 
 
 async def _credits(database: Database, order: Export) -> AsyncGenerator[bytes]:
@@ -181,6 +191,15 @@ def statement_of(wanted: CallFilter) -> tuple[tuple[Sight, ...], StatementFilter
     return tuple(one for one in sights if one is not None), span
 
 
+class _Page(NamedTuple):
+    """A page that has been read."""
+
+    rows: int
+    next: CallPlace | None
+    parts: AsyncIterator[bytes]
+    """What is given out of it, made as it is asked for."""
+
+
 class _Writer(Protocol):
     """Makes of pages what is given out."""
 
@@ -189,10 +208,10 @@ class _Writer(Protocol):
     head: bytes
     """What is given out first."""
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
+    async def parts(self, unit: Unit, page: ExportPage) -> AsyncIterator[bytes]:
         """Return what is given out of a page, with what else has to be read for it.
 
-        Only what is read needs the unit: parts may be made as they are asked for.
+        Only what is read needs the unit: parts are made as they are asked for, page after page.
         """
         ...
 
@@ -212,10 +231,10 @@ class _LineWriter:
         self.head = style.head
         self._maker = LineMaker(style, order.zone)
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
+    async def parts(self, unit: Unit, page: ExportPage) -> AsyncIterator[bytes]:
         rows = page.rows
         corrections = await corrections_of(unit, rows)
-        return (self._maker.lines(part, corrections) for part in _cut(rows))
+        return _in_turn(self._maker.lines(part, corrections) for part in _cut(rows))
 
     async def end(self) -> bytes:
         return b""
@@ -229,12 +248,12 @@ class _FocusWriter:
         self.head = focus_head()
         self._maker = FocusMaker(order.zone, order.names)
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
+    async def parts(self, unit: Unit, page: ExportPage) -> AsyncIterator[bytes]:
         rows = page.rows
         several = [row[1] for row in rows if row[-1] > 1]
         attempts = await attempts_in(unit, several)
         adjustments = await adjustments_in(unit, rows)
-        return (self._maker.csv(part, attempts, adjustments) for part in _cut(rows))
+        return _in_turn(self._maker.csv(part, attempts, adjustments) for part in _cut(rows))
 
     async def end(self) -> bytes:
         return b""
@@ -249,19 +268,31 @@ class _ParquetWriter:
         self._zone = order.zone
         self._maker: ParquetMaker | None = None
 
-    async def parts(self, unit: Unit, page: ExportPage) -> Iterable[bytes]:
-        corrections = await corrections_of(unit, page.rows)
-        maker = await self._made()
-        part = await asyncio.to_thread(maker.add, page.rows, corrections)
-        return [part] if part else []
+    async def parts(self, unit: Unit, page: ExportPage) -> AsyncIterator[bytes]:
+        return self._added(page.rows, await corrections_of(unit, page.rows))
 
     async def end(self) -> bytes:
         return await asyncio.to_thread((await self._made()).close)
+
+    async def _added(
+        self, rows: Sequence[Any], corrections: Mapping[str, Correction]
+    ) -> AsyncGenerator[bytes]:
+        maker = await self._made()
+        part = await asyncio.to_thread(maker.add, rows, corrections)
+        if part:
+            yield part
 
     async def _made(self) -> ParquetMaker:
         if self._maker is None:
             self._maker = await asyncio.to_thread(ParquetMaker, self._zone)
         return self._maker
+
+
+async def _in_turn(parts: Iterable[bytes]) -> AsyncGenerator[bytes]:
+    for part in parts:
+        # Whoever else is served by this process comes first, and so does the reading of a page.
+        await asyncio.sleep(0)
+        yield part
 
 
 def _cut(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
