@@ -104,6 +104,7 @@ bench: $(READY) ## the side-by-side benchmark and the large-data tests
 	@$(BIN)/python -m bench.log_page
 	@$(BIN)/python -m bench.insight
 	@$(BIN)/python -m bench.export
+	@$(BIN)/python -m bench.forecast
 	@$(BIN)/python -m bench.dialects
 	@$(BIN)/pytest -m long
 	@$(BIN)/python -m bench
