@@ -76,11 +76,11 @@ def _ranked(one: ProviderStat, times: Times | None, wanted: Constraints) -> Rank
     if wanted.enabled_only and not one.enabled:
         why.append("no endpoint of it is enabled")
     if one.requests < wanted.calls_min:
-        why.append(f"it was asked {one.requests} times, and {wanted.calls_min} are needed")
+        why.append(f"{wanted.calls_min} calls are needed, and it has had {one.requests}")
     elif one.successes <= wanted.success_rate_above * one.requests:
         why.append(f"its success rate is not above {wanted.success_rate_above:g}")
     if not one.cost_is_known:
-        why.append(f"the cost of {one.sums.unpriced} attempts is not known")
+        why.append(f"attempts whose cost is not known: {one.sums.unpriced}")
     for name, found, most in (
         ("latency", latency, wanted.latency_ms_p95_max),
         ("time to the first byte", first_byte, wanted.first_byte_ms_p95_max),
