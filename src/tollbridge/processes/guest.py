@@ -1,8 +1,8 @@
 """How is the office's HTTP application served? On its unix socket, within the office's own loop."""
 
 import contextlib
+import math
 from collections.abc import Generator
-from pathlib import Path
 
 import uvicorn
 
@@ -11,7 +11,11 @@ from tollbridge.api.deps import ControlServices
 from tollbridge.insight.forecast_process import ForecastModels
 from tollbridge.insight.forecast_usage import ForecastTerms
 from tollbridge.insight.foretell import Forecaster
+from tollbridge.processes.places import Places
 from tollbridge.settings import Settings
+
+SPARE_S = 5
+"""How much longer than its workers the office keeps an idle connection."""
 
 
 class GuestServer(uvicorn.Server):
@@ -23,8 +27,13 @@ class GuestServer(uvicorn.Server):
         yield
 
 
-def make_guest_server(services: ControlServices, socket_path: Path) -> GuestServer:
-    """Return the server of the control plane, which is not started yet."""
+def make_guest_server(services: ControlServices, settings: Settings) -> GuestServer:
+    """Return the server of the control plane, which is not started yet.
+
+    Its idle connections outlive those of the workers: a request on a connection that is just being
+    closed would be answered with 503.
+    """
+    socket_path = Places(settings.data_dir).office_socket
     socket_path.unlink(missing_ok=True)
     config = uvicorn.Config(
         create_application(services),
@@ -35,6 +44,7 @@ def make_guest_server(services: ControlServices, socket_path: Path) -> GuestServ
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=math.ceil(settings.upstream_idle_max_s) + SPARE_S,
     )
     return GuestServer(config)
 

@@ -145,7 +145,7 @@ class Office:
         # What dead workers left is in the books before anything is granted anew.
         await self._drain.catch_up_with_the_dead()
         self._desk.open(self._granter)
-        server = make_guest_server(self._services, self._places.office_socket)
+        server = make_guest_server(self._services, self._settings)
         draining = asyncio.create_task(self._drain.run())
         serving = asyncio.create_task(server.serve())
         work = [
