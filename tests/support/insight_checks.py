@@ -268,15 +268,14 @@ async def _check_breakdown_in_time(ask: Ask, books: Books, wanted: Slice) -> Non
         groups = _known(groups)
         check_sums(found["total"], total)
         [time] = (place for place, axis in enumerate(axes) if axis in TIMES)
+        name_of = {group: (*group[:time], *group[time + 1 :]) for group in groups}
         series: dict[Group, int] = {}
         for group, of in groups.items():
-            name = (*group[:time], *group[time + 1 :])
+            name = name_of[group]
             series[name] = series.get(name, 0) + getattr(of, order)
         largest = sorted(series, key=lambda name: (-series[name], name))[:2]
-        expected = [group for group in groups if (*group[:time], *group[time + 1 :]) in largest]
-        expected.sort(
-            key=lambda group: (group[time], largest.index((*group[:time], *group[time + 1 :])))
-        )
+        expected = [group for group in groups if name_of[group] in largest]
+        expected.sort(key=lambda group: (group[time], largest.index(name_of[group])))
         shown = [tuple(one["group"][name] or "" for name in names) for one in found["groups"]]
         assert shown == expected
         for group, one in zip(shown, found["groups"], strict=True):

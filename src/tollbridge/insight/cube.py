@@ -83,11 +83,10 @@ async def breakdown(
 ) -> Breakdown:
     """Return the `top` groups by a measure of ORDERS, and the rest as one.
 
-    Of time, the intervals stay in their order: `top` is by what else is told apart.
+    Of time, the intervals stay in their order: `top` is by what else is told apart. A series of
+    callers is not compared: its time before is asked for by itself.
     """
     if _is_ranked(wanted, axes):
-        if any(axis in TIMES for axis in axes):
-            return await _of_callers_in_time(unit, wanted, axes, zone, (top, order))
         return await _of_callers(unit, wanted, axes, zone, (top, order), compare=compare)
     found = await read(unit, wanted, axes, zone)
     before = None
@@ -129,16 +128,24 @@ async def _of_callers(
     *,
     compare: bool,
 ) -> Breakdown:
+    """Rank over the whole time first: the intervals of all callers would be too many to read."""
     check_axes(axes, wanted)
-    found, count = await largest_callers(unit, wanted, axes, zone, *first)
+    time = _time_in(axes)
+    series = axes if time is None else _without(axes, time)
+    found, count = await largest_callers(unit, wanted, series, zone, *first)
+    names = tuple(found.groups)
+    groups = list(found.groups.items())
     before = None
-    if compare:
-        groups = tuple(found.groups)
-        before = await sums_of_groups(unit, previous(wanted, zone), axes, zone, groups)
+    if time is not None:
+        groups = await intervals_of_groups(unit, wanted, axes, zone, names)
+        place = {name: number for number, name in enumerate(names)}
+        groups.sort(key=lambda one: (one[0][time], place[_without(one[0], time)]))
+    elif compare:
+        before = await sums_of_groups(unit, previous(wanted, zone), axes, zone, names)
     return Breakdown(
-        groups=tuple(found.groups.items()),
-        rest=found.total.less(found.groups.values()),
-        rest_groups=count - len(found.groups),
+        groups=tuple(groups),
+        rest=found.total.less(of for _, of in groups),
+        rest_groups=count - len(names),
         total=found.total,
         has_attempts=found.has_attempts,
         source=found.source,
@@ -147,32 +154,11 @@ async def _of_callers(
     )
 
 
-async def _of_callers_in_time(
-    unit: Unit, wanted: Slice, axes: Sequence[Axis], zone: tzinfo, first: tuple[int, str]
-) -> Breakdown:
-    """Rank over the whole time first: the intervals of all callers would be too many to read."""
-    check_axes(axes, wanted)
-    [time] = (place for place, axis in enumerate(axes) if axis in TIMES)
-    found, count = await largest_callers(unit, wanted, _without(axes, time), zone, *first)
-    place = {name: number for number, name in enumerate(found.groups)}
-    groups = await intervals_of_groups(unit, wanted, axes, zone, tuple(place))
-    groups.sort(key=lambda group: (group[0][time], place[_without(group[0], time)]))
-    return Breakdown(
-        groups=tuple(groups),
-        rest=found.total.less(of for _, of in groups),
-        rest_groups=count - len(place),
-        total=found.total,
-        has_attempts=found.has_attempts,
-        source=found.source,
-        complete_from_us=found.complete_from_us,
-    )
-
-
 def _largest(
     found: Found, axes: Sequence[Axis], top: int, order: str
 ) -> tuple[dict[Group, None], int]:
     """Return the groups to be shown, in their order, and how many others there are."""
-    time = next((place for place, axis in enumerate(axes) if axis in TIMES), None)
+    time = _time_in(axes)
     if time is None:
         ranked = sorted(
             found.groups, key=lambda group: (-getattr(found.groups[group], order), group)
@@ -187,6 +173,10 @@ def _largest(
     kept = [group for group in found.groups if _without(group, time) in place]
     kept.sort(key=lambda group: (group[time], place[_without(group, time)]))
     return dict.fromkeys(kept), len(ranked[top:])
+
+
+def _time_in(axes: Sequence[Axis]) -> int | None:
+    return next((place for place, axis in enumerate(axes) if axis in TIMES), None)
 
 
 def _without(group: Sequence[Named], time: int) -> tuple[Named, ...]:
