@@ -7,7 +7,7 @@ dimensions that their samples have brought along; days are those of UTC.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tollbridge.core.clock import SECOND_US
+from tollbridge.insight.axes import DAY_US
 from tollbridge.insight.cube_detail_words import FOLDED, FOLDED_ADDS
 from tollbridge.recording.audit import CALL_ADDS
 from tollbridge.recording.rollups import BY_ATTEMPT, BY_CALL, BY_CALLER, QUARTER_US
@@ -15,7 +15,6 @@ from tollbridge.recording.statements import joined
 from tollbridge.recording.tables import ATTEMPT_MEASURES, CALL_MEASURES
 from tollbridge.storage.unit import Database
 
-DAY_US = 86_400 * SECOND_US
 _QUARTER = f"d.accounted_at_us - d.accounted_at_us % {QUARTER_US}"
 _OF_CALLS: Mapping[str, str] = {
     "provider": "d.actual_provider_name",

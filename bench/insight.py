@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC
 
 from bench.drain import START_US
-from bench.fold import DAY_US, fold
+from bench.fold import fold
 from bench.questions import Question, Questions, run
 from tollbridge.core.sight import Sight
-from tollbridge.insight.axes import Axis, Slice
+from tollbridge.insight.axes import DAY_US, Axis, Slice
 from tollbridge.insight.cube import breakdown
 from tollbridge.insight.flow_queries import fallbacks
 from tollbridge.insight.overview import overview
@@ -46,9 +46,8 @@ QUESTIONS: Mapping[str, Question] = {
 }
 
 
-async def spread(database: Database, rows: int, start_us: int = START_US) -> None:
+async def spread(database: Database, start_us: int = START_US) -> None:
     """Make the roll-ups of the calls that were copied into the month before `start_us`."""
-    del rows  # all that are there
     await fold(database, start_us - DAYS * DAY_US, start_us)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC
 
 from bench.drain import START_US
 from bench.questions import Question, Questions, run
-from tollbridge.core.clock import SECOND_US
+from tollbridge.insight.axes import DAY_US
 from tollbridge.insight.log_queries import count_log, read_log
 from tollbridge.insight.usage import CallFilter, LogStart
 from tollbridge.recording.statements import joined
@@ -19,7 +19,6 @@ from tollbridge.recording.tables import CALL_MEASURES
 from tollbridge.storage.unit import Database, Unit
 
 RUNS = 9
-DAY_US = 86_400 * SECOND_US
 DAYS = 30
 BOUND_MS: Mapping[str, float] = {"postgresql": 50, "sqlite": 300}
 QUESTIONS: Mapping[str, tuple[CallFilter, int]] = {
@@ -48,8 +47,8 @@ def _asking(wanted: CallFilter, offset: int) -> Question:
     return ask
 
 
-async def _spread_days(database: Database, rows: int) -> None:
-    del rows  # a day's sums are as many, however many calls they are of
+async def _spread_days(database: Database) -> None:
+    # A day's sums are as many, however many calls they are of.
     names = ", ".join(CALL_MEASURES)
     for day in range(1, DAYS + 1):
         async with database.write() as unit:

@@ -37,7 +37,8 @@ from tests.browser.conftest import CHROMIUM, DESK, FLAGS
 from tests.support.databases import make_schema
 from tests.support.postgres import PostgresServer
 from tests.support.processes import ServedNode
-from tollbridge.core.clock import SECOND_US, SystemClock
+from tollbridge.core.clock import SystemClock
+from tollbridge.insight.axes import DAY_US
 from tollbridge.recording.statements import joined
 from tollbridge.storage.engine import EngineSettings
 from tollbridge.storage.unit import Database
@@ -48,7 +49,6 @@ ROWS = 1_000_000
 ROWS_QUICK = 50_000
 ROUNDS, ROUNDS_QUICK = 16, 2
 DATABASES = ("sqlite", "postgresql")
-DAY_US = 86_400 * SECOND_US
 PASSWORD = "a-long-enough-password"  # noqa: S105 - of a node that lives for this run
 WAIT_MS = 30_000
 TYPED_EVERY_MS = 20
@@ -116,7 +116,7 @@ async def fill(url: str, folder: Path, rows: int) -> None:
             for statement in _varied():
                 await unit.connection.exec_driver_sql(statement)
         await prefill(url, rows, start_us)
-        await spread(database, rows, start_us)
+        await spread(database, start_us)
         if database.dialect == "postgresql":
             async with database.write() as unit:
                 await unit.connection.exec_driver_sql("ANALYZE")

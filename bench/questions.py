@@ -33,7 +33,7 @@ class Questions(msgspec.Struct, frozen=True):
     bounds_ms: Mapping[str, float]
     """By the kind of the database."""
     runs: int
-    spread: Callable[[Database, int], Awaitable[None]]
+    spread: Callable[[Database], Awaitable[None]]
     """Fills the roll-ups of other days, as many calls would have; the calls are there."""
 
 
@@ -63,7 +63,7 @@ async def _measure(
     await prepare(url, folder, KEYS, rows)
     filling = Database.open(url, EngineSettings(postgres_statement_timeout_s=None))
     try:
-        await questions.spread(filling, rows)
+        await questions.spread(filling)
         if filling.dialect == "postgresql":
             async with filling.engine.connect() as connection:
                 raw = await connection.execution_options(isolation_level="AUTOCOMMIT")
